@@ -1,0 +1,111 @@
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.files.storage import default_storage
+from django.db import models
+from django.db.models import Q
+
+
+class Image(models.Model):
+    """One original picture; its bytes are unique among all images that are not purged."""
+
+    class Status(models.TextChoices):
+        READY = "ready"
+        DAMAGED = "damaged"  # the stored file is missing or its hash is wrong
+        TRASHED = "trashed"
+        PURGED = "purged"  # the files are gone; the row tells what was here
+
+    class Kind(models.TextChoices):
+        PHOTO = "photo"
+        PRODUCT = "product"
+        FINGERPRINT = "fingerprint"
+        OTHER = "other"
+
+    class Source(models.TextChoices):
+        API = "api"
+        WEB = "web"
+        ADMIN = "admin"
+        COMMAND = "command"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    sha256 = models.CharField(max_length=64)
+    file = models.CharField(max_length=300, help_text="Storage key of the original.")
+    original_filename = models.CharField(max_length=255)
+    format = models.CharField(max_length=8)
+    byte_size = models.PositiveBigIntegerField()
+    width = models.PositiveIntegerField(help_text="Pixels, as shown (orientation applied).")
+    height = models.PositiveIntegerField(help_text="Pixels, as shown (orientation applied).")
+    mode = models.CharField(max_length=16)
+    frame_count = models.PositiveIntegerField(default=1)
+    orientation = models.PositiveSmallIntegerField(default=1, help_text="EXIF orientation, 1–8.")
+    dpi_x = models.FloatField(null=True, blank=True)
+    dpi_y = models.FloatField(null=True, blank=True)
+    phash = models.BigIntegerField(null=True, blank=True, help_text="64-bit perceptual hash, signed.")
+    captured_at = models.DateTimeField(null=True, blank=True)
+    exif = models.JSONField(default=dict, blank=True)
+    exif_raw = models.JSONField(default=dict, blank=True)
+    gps = models.JSONField(null=True, blank=True)
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.PHOTO)
+    status = models.CharField(max_length=16, choices=Status, default=Status.READY)
+    title = models.CharField(max_length=200, blank=True)
+    note = models.TextField(blank=True)
+    tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    pinned = models.BooleanField(default=False, help_text="Kept by every clean-up.")
+    reference = models.CharField(max_length=200, blank=True, help_text="The integrator's own identifier.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="The integrator's own data.")
+    source = models.CharField(max_length=16, choices=Source, default=Source.API)
+    uploaded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="images"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["sha256"], condition=~Q(status="purged"), name="image_bytes_once"),
+            models.CheckConstraint(
+                condition=Q(status__in=["ready", "damaged", "trashed", "purged"]), name="image_status_known"
+            ),
+            models.CheckConstraint(condition=Q(sha256__length=64), name="image_sha256_length"),
+            models.CheckConstraint(
+                condition=Q(byte_size__gt=0, width__gt=0, height__gt=0), name="image_has_size"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "-created_at", "-id"], name="image_by_status"),
+            models.Index(fields=["-created_at", "-id"], name="image_newest"),
+            models.Index(fields=["reference"], name="image_by_reference", condition=~Q(reference="")),
+            models.Index(fields=["captured_at"], name="image_by_captured"),
+            models.Index(fields=["phash"], name="image_by_phash"),
+            GinIndex(fields=["tags"], name="image_by_tag"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or self.original_filename
+
+    def open(self):
+        """The original's bytes as a binary file."""
+        return default_storage.open(self.file, "rb")
+
+
+class Rendition(models.Model):
+    """A thumbnail: `size` is the longest side in pixels."""
+
+    image = models.ForeignKey(Image, models.CASCADE, related_name="renditions")
+    size = models.PositiveIntegerField()
+    format = models.CharField(max_length=8)
+    file = models.CharField(max_length=300)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    byte_size = models.PositiveBigIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["image", "size", "format"], name="rendition_once")]
+
+    def __str__(self) -> str:
+        return f"{self.size} {self.format} of {self.image_id}"

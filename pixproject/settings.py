@@ -1,0 +1,243 @@
+"""All of Pix's settings: every environment variable is read here, once."""
+
+import os
+from pathlib import Path
+
+import environ
+
+from pixproject import embedded
+from pixproject.secret import secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+if not os.environ.get("PIX_IGNORE_ENV_FILE"):
+    environ.Env.read_env(BASE_DIR / ".env")
+
+# --- where it runs -----------------------------------------------------------------------------------
+HOST = env.str("HOST", "127.0.0.1")
+PORT = env.int("PORT", 8000)
+DATA_DIR = Path(env.str("PIX_DATA_DIR", str(BASE_DIR / "var"))).expanduser().absolute()
+ADMIN_PASSWORD = env.str("PIX_ADMIN_PASSWORD", "")
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY", "") or secret_key(DATA_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+BEHIND_HTTPS_PROXY = env.bool("BEHIND_HTTPS_PROXY", False)
+
+# --- PostgreSQL, Redis, cache -------------------------------------------------------------------------
+DATABASE_URL = env.str("DATABASE_URL", "")
+REDIS_URL = env.str("REDIS_URL", "") or embedded.redis_url(DATA_DIR)
+CACHE_URL = env.str("CACHE_URL", "") or REDIS_URL
+RABBITMQ_URL = env.str("RABBITMQ_URL", "")  # accepted for old configurations; a check warns that Redis is used
+
+DATABASES = {
+    "default": {
+        **(env.db_url_config(DATABASE_URL) if DATABASE_URL else embedded.postgres_settings(DATA_DIR)),
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "pix",
+        "OPTIONS": {
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 1,
+            # redis-py repeats a failed command for seconds by default: a page must not wait for a dead cache.
+            "CONNECTION_POOL_KWARGS": {"retry": None},
+        },
+    }
+}
+DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = False
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+
+# --- storage ------------------------------------------------------------------------------------------
+STORAGE_BACKEND = env.str("STORAGE_BACKEND", "local")
+UPLOAD_DIR = env.str("UPLOAD_DIR", "raw").strip("/")
+PROCESSED_DIR = env.str("PROCESSED_DIR", "processed").strip("/")
+THUMBNAIL_DIR = "thumbnails"
+MEDIA_ROOT = DATA_DIR / "media"
+MIN_FREE_DISK_BYTES = env.int("MIN_FREE_DISK_BYTES", 256 * 2**20)
+AWS_ACCESS_KEY_ID = env.str("AWS_ACCESS_KEY_ID", "") or None
+AWS_SECRET_ACCESS_KEY = env.str("AWS_SECRET_ACCESS_KEY", "") or None
+AWS_REGION = env.str("AWS_REGION", "us-east-1")
+AWS_S3_BUCKET = env.str("AWS_S3_BUCKET", "")
+AWS_ENDPOINT_URL = env.str("AWS_ENDPOINT_URL", "") or None
+PRESIGNED_URL_EXPIRY_SECONDS = env.int("PRESIGNED_URL_EXPIRY_SECONDS", 3600)
+_LOCAL_STORAGE = {
+    "BACKEND": "django.core.files.storage.FileSystemStorage",
+    "OPTIONS": {"location": MEDIA_ROOT, "base_url": None, "file_permissions_mode": 0o640},
+}
+_S3_STORAGE = {
+    "BACKEND": "storages.backends.s3.S3Storage",
+    "OPTIONS": {
+        "bucket_name": AWS_S3_BUCKET,
+        "access_key": AWS_ACCESS_KEY_ID,
+        "secret_key": AWS_SECRET_ACCESS_KEY,
+        "region_name": AWS_REGION,
+        "endpoint_url": AWS_ENDPOINT_URL,
+        "signature_version": "s3v4",
+        "querystring_expire": PRESIGNED_URL_EXPIRY_SECONDS,
+        "file_overwrite": False,
+        "default_acl": None,
+    },
+}
+STORAGES = {
+    "default": _S3_STORAGE if STORAGE_BACKEND == "s3" else _LOCAL_STORAGE,
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# --- input limits -------------------------------------------------------------------------------------
+MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", env.int("MAX_FILE_SIZE", 10 * 2**20))
+MAX_IMAGE_PIXELS = env.int("MAX_IMAGE_PIXELS", 50_000_000)
+MAX_IMAGE_SIDE = env.int("MAX_IMAGE_SIDE", 16_384)
+MAX_FRAMES = env.int("MAX_FRAMES", 500)
+MAX_FILES_PER_REQUEST = env.int("MAX_FILES_PER_REQUEST", 100)
+ALLOWED_EXTENSIONS = env.list("ALLOWED_EXTENSIONS", default=["jpg", "png", "webp", "avif", "tiff", "bmp", "gif", "heic"])
+DEFAULT_THUMBNAIL_SIZES = env.list("DEFAULT_THUMBNAIL_SIZES", cast=int, default=[256, 512])
+DECODE_TIMEOUT_SECONDS = env.int("DECODE_TIMEOUT_SECONDS", 20)
+DECODE_MEMORY_BYTES = env.int("DECODE_MEMORY_BYTES", 2 * 2**30)
+
+# --- engine -------------------------------------------------------------------------------------------
+QUEUE_CONCURRENCY_LIGHT = env.int("QUEUE_CONCURRENCY_LIGHT", 2)
+QUEUE_CONCURRENCY_DEFAULT = env.int("QUEUE_CONCURRENCY_DEFAULT", os.cpu_count() or 2)
+QUEUE_CONCURRENCY_ML = env.int("QUEUE_CONCURRENCY_ML", 1)
+LEASE_SECONDS = env.int("LEASE_SECONDS", 15)
+JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", 3)
+OPERATION_TIMEOUT_SECONDS = env.int("OPERATION_TIMEOUT_SECONDS", 120)
+OPERATION_MEMORY_BYTES = env.int("OPERATION_MEMORY_BYTES", 2 * 2**30)
+IDEMPOTENCY_TTL_SECONDS = env.int("IDEMPOTENCY_TTL", 86_400)
+
+# --- retention: 0 keeps for ever ----------------------------------------------------------------------
+RETENTION_RAW_DAYS = env.int("RETENTION_RAW_DAYS", env.int("S3_RETENTION_DAYS", 0))
+RETENTION_PROCESSED_DAYS = env.int("RETENTION_PROCESSED_DAYS", env.int("S3_RETENTION_DAYS", 0))
+TRASH_DAYS = env.int("TRASH_DAYS", 30)
+
+# --- API ----------------------------------------------------------------------------------------------
+API_RATE_ANON = env.str("API_RATE_ANON", "60/min")
+API_RATE_KEY = env.str("API_RATE_KEY", "6000/min")
+METRICS_ENABLED = env.bool("METRICS_ENABLED", True)
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOG_FORMAT = env.str("LOG_FORMAT", "json")
+
+# --- Django -------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "storages",
+    "api",
+    "processing",
+    "images",
+    "batches",
+    "pixproject",
+]
+MIDDLEWARE = [
+    "pixproject.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "pixproject.middleware.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "pixproject.urls"
+WSGI_APPLICATION = "pixproject.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = DEBUG
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "sign-in"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if BEHIND_HTTPS_PROXY:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+SESSION_COOKIE_NAME = f"pix_session_{PORT}"  # cookies ignore ports: two instances on one host keep apart
+CSRF_COOKIE_NAME = f"pix_csrf_{PORT}"
+# Every upload goes to a temporary file: it is hashed there while it arrives and then moved into storage.
+FILE_UPLOAD_HANDLERS = ["pixproject.uploads.HashingUploadHandler"]
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # everything in a request but its files
+DATA_UPLOAD_MAX_NUMBER_FILES = MAX_FILES_PER_REQUEST
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "api.authentication.ApiKeyAuthentication",
+        "api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.MultiPartParser",
+        "rest_framework.parsers.FormParser",
+    ],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.PagePagination",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.AnonThrottle", "api.throttling.KeyThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"anon": API_RATE_ANON, "key": API_RATE_KEY},
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "api.errors.exception_handler",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Pix",
+    "DESCRIPTION": "Image processing: upload, operations, jobs, results.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SERVE_PERMISSIONS": ["api.permissions.HasScope"],
+}
+LOGGING_CONFIG = "pixproject.logs.configure"
+LOGGING: dict = {}

@@ -1,0 +1,233 @@
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority, Queue
+
+
+class Job(models.Model):
+    """One request for work: several operations, one status, finished exactly once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=32, default="process")
+    status = models.CharField(max_length=24, choices=JobStatus, default=JobStatus.QUEUED)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    operations_total = models.PositiveIntegerField(default=0)
+    operations_completed = models.PositiveIntegerField(default=0)
+    operations_failed = models.PositiveIntegerField(default=0)
+    operations_cancelled = models.PositiveIntegerField(default=0)
+    image = models.ForeignKey("images.Image", models.SET_NULL, null=True, blank=True, related_name="jobs")
+    batch = models.ForeignKey("batches.Batch", models.SET_NULL, null=True, blank=True, related_name="jobs")
+    parameters = models.JSONField(default=dict, blank=True)
+    result = models.JSONField(default=dict, blank=True)
+    output_folder = models.CharField(max_length=200, blank=True)
+    filename_prefix = models.CharField(max_length=100, blank=True)
+    reference = models.CharField(max_length=200, blank=True)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="jobs"
+    )
+    source = models.CharField(max_length=16, default="api")
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=JobStatus.values), name="job_status_known"),
+            models.CheckConstraint(condition=Q(priority__in=Priority.values), name="job_priority_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=JOB_TERMINAL, finished_at__isnull=False)
+                | (~Q(status__in=JOB_TERMINAL) & Q(finished_at__isnull=True)),
+                name="job_finished_iff_terminal",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    operations_total__gte=F("operations_completed") + F("operations_failed") + F("operations_cancelled")
+                ),
+                name="job_counters_within_total",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="job_newest"),
+            models.Index(fields=["status", "-created_at"], name="job_by_status"),
+            models.Index(fields=["kind", "-created_at"], name="job_by_kind"),
+            models.Index(fields=["requested_by", "-created_at"], name="job_by_requester"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in JOB_TERMINAL
+
+    @property
+    def operations_done(self) -> int:
+        """Operations that will not run again: completed, failed and cancelled."""
+        return self.operations_completed + self.operations_failed + self.operations_cancelled
+
+    @property
+    def percent(self) -> int:
+        return 100 if self.is_terminal else int(100 * self.operations_done / max(1, self.operations_total))
+
+
+class Operation(models.Model):
+    """One unit of work of a job. The row is the truth; messages only wake workers up."""
+
+    id = models.BigAutoField(primary_key=True)  # grows with time: the order of the queue within a priority
+    job = models.ForeignKey(Job, models.CASCADE, related_name="operations")
+    position = models.PositiveIntegerField()
+    name = models.CharField(max_length=64)
+    parameters = models.JSONField(default=dict, blank=True)
+    image = models.ForeignKey("images.Image", models.SET_NULL, null=True, blank=True, related_name="operations")
+    cache_key = models.CharField(max_length=64, blank=True)
+    queue = models.CharField(max_length=16, choices=Queue, default=Queue.DEFAULT)
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
+    status = models.CharField(max_length=16, choices=OperationStatus, default=OperationStatus.QUEUED)
+    available_at = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="Charged failures.")
+    max_attempts = models.PositiveSmallIntegerField(default=3)
+    losses = models.PositiveSmallIntegerField(default=0, help_text="Workers that were lost while running it.")
+    run_alone = models.BooleanField(default=False, help_text="Its tensor batch crashed: run it by itself.")
+    token = models.UUIDField(null=True, blank=True, help_text="Fencing token of the claim that owns it.")
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=100, blank=True)
+    progress = models.FloatField(default=0)
+    cached = models.BooleanField(default=False)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_detail = models.TextField(blank=True)
+    result = models.JSONField(default=dict, blank=True, help_text="Notes and numbers of a finished operation.")
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["job", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "position"], name="operation_position_once"),
+            models.CheckConstraint(condition=Q(status__in=OperationStatus.values), name="operation_status_known"),
+            models.CheckConstraint(
+                condition=Q(status="running", token__isnull=False, lease_until__isnull=False) | ~Q(status="running"),
+                name="operation_running_has_lease",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["queue", "priority", "id"], name="operation_waiting", condition=Q(status="queued")
+            ),
+            models.Index(fields=["lease_until"], name="operation_leases", condition=Q(status="running")),
+            models.Index(
+                fields=["error_code", "-finished_at"], name="operation_failed", condition=Q(status="failed")
+            ),
+            models.Index(
+                fields=["name", "-finished_at"],
+                name="operation_durations",
+                condition=Q(status="completed", cached=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.status})"
+
+
+class Artifact(models.Model):
+    """A result file. Its storage key is neutral; names and folders belong to `OperationArtifact`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    image = models.ForeignKey("images.Image", models.SET_NULL, null=True, blank=True, related_name="artifacts")
+    cache_key = models.CharField(max_length=64)
+    role = models.CharField(max_length=32, default="result")
+    file = models.CharField(max_length=300)
+    sha256 = models.CharField(max_length=64)
+    format = models.CharField(max_length=8)
+    byte_size = models.PositiveBigIntegerField()
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    notes = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["cache_key", "role"], name="artifact_once_per_recipe")]
+        indexes = [
+            models.Index(fields=["-created_at", "-id"], name="artifact_newest"),
+            models.Index(fields=["file"], name="artifact_by_file"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.format} {self.id}"
+
+
+class OperationArtifact(models.Model):
+    """An operation's result under the name that its request asked for."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    operation = models.ForeignKey(Operation, models.CASCADE, related_name="links")
+    artifact = models.ForeignKey(Artifact, models.CASCADE, related_name="links")
+    role = models.CharField(max_length=32, default="result")
+    folder = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=255)
+
+    class Meta:
+        ordering = ["operation_id", "role"]
+        constraints = [models.UniqueConstraint(fields=["operation", "role"], name="operation_artifact_role_once")]
+        indexes = [models.Index(fields=["folder", "name"], name="operation_artifact_by_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class JobEvent(models.Model):
+    """What happened to a job, for people: submitted, retried, failed, finished."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="events")
+    at = models.DateTimeField(auto_now_add=True)
+    level = models.CharField(max_length=8, default="info")
+    code = models.CharField(max_length=64)
+    message = models.TextField()
+    data = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering = ["job", "id"]
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class QueueControl(models.Model):
+    """A queue's switch: a paused queue hands out no work."""
+
+    name = models.CharField(max_length=16, primary_key=True, choices=Queue)
+    paused = models.BooleanField(default=False)
+    reason = models.CharField(max_length=200, blank=True)
+    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    paused_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WorkerHeartbeat(models.Model):
+    """A worker process that was seen lately."""
+
+    id = models.CharField(max_length=100, primary_key=True)
+    host = models.CharField(max_length=100)
+    pid = models.PositiveIntegerField()
+    queues = models.JSONField(default=list)
+    threads = models.PositiveSmallIntegerField(default=1)
+    running = models.PositiveIntegerField(default=0)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["host", "pid"]
+
+    def __str__(self) -> str:
+        return self.id
