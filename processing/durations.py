@@ -1,0 +1,110 @@
+"""How long work takes, from what finished operations took: the source of every ETA and estimate."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from processing.models import Job, Operation, WorkerHeartbeat
+from processing.states import OPERATION_OPEN, OperationStatus
+
+SAMPLE_SIZE = 200  # the newest finished operations of a name: old ones ran on other code or another machine
+CACHE_SECONDS = 10
+WORKER_ALIVE_SECONDS = 30
+UNKNOWN_MS = 1_000  # what an operation that never ran is taken for; `based_on` 0 says so
+
+Work = Mapping[tuple[str, str], int]  # (operation name, queue) → how many
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Milliseconds of one operation: the median, the 90th percentile and how many were measured."""
+
+    p50_ms: float
+    p90_ms: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds until work is done, given the workers that are alive."""
+
+    seconds_p50: float = 0.0
+    seconds_p90: float = 0.0
+    based_on: int = 0
+
+    def as_dict(self) -> dict[str, float | int]:
+        return {"seconds_p50": self.seconds_p50, "seconds_p90": self.seconds_p90, "based_on": self.based_on}
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of an ascending, non-empty sequence; `share` is 0–1."""
+    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
+
+
+def measured(name: str) -> Duration:
+    """What operations called `name` took lately."""
+    key = f"duration:{name}"
+    found = cache.get(key)
+    if found is None:
+        finished = Operation.objects.filter(name=name, status=OperationStatus.COMPLETED, cached=False)
+        newest = finished.order_by("-finished_at").values_list("duration_ms", flat=True)[:SAMPLE_SIZE]
+        ordered = sorted(value for value in newest if value is not None)
+        found = (
+            (percentile(ordered, 0.5), percentile(ordered, 0.9), len(ordered))
+            if ordered
+            else (UNKNOWN_MS, UNKNOWN_MS, 0)
+        )
+        cache.set(key, found, CACHE_SECONDS)
+    return Duration(*found)
+
+
+def concurrency(queue: str) -> int:
+    """How many operations of `queue` run at once: threads of the workers alive, else what the settings promise."""
+    seen_since = timezone.now() - timedelta(seconds=WORKER_ALIVE_SECONDS)
+    alive = WorkerHeartbeat.objects.filter(seen_at__gte=seen_since, queues__contains=[queue])
+    threads = sum(alive.values_list("threads", flat=True))
+    return max(1, threads or getattr(settings, f"QUEUE_CONCURRENCY_{queue.upper()}"))
+
+
+def estimate(work: Work) -> Estimate:
+    """Seconds that `work` takes. Queues work beside each other, so the slowest one decides."""
+    p50: dict[str, float] = {}
+    p90: dict[str, float] = {}
+    samples: dict[str, int] = {}
+    for (name, queue), count in work.items():
+        if count == 0:
+            continue
+        duration = measured(name)
+        # One operation cannot be shared out: n threads finish k operations in ⌈k / n⌉ rounds.
+        rounds = math.ceil(count / concurrency(queue)) if count < 100 else count / concurrency(queue)
+        p50[queue] = p50.get(queue, 0) + rounds * duration.p50_ms / 1000
+        p90[queue] = p90.get(queue, 0) + rounds * duration.p90_ms / 1000
+        samples[name] = duration.samples
+    if not samples:
+        return Estimate()
+    return Estimate(round(max(p50.values()), 2), round(max(p90.values()), 2), sum(samples.values()))
+
+
+def job_eta(job: Job) -> Estimate:
+    """Seconds until `job` is finished: its own open operations and those that are served before them."""
+    if job.is_terminal:
+        return Estimate()
+    own = job.operations.filter(status__in=OPERATION_OPEN)
+    work = {(name, queue): count for name, queue, count in _counts(own)}
+    queues = {queue for _, queue in work}
+    before = Q(priority__lt=job.priority) | Q(priority=job.priority, job__created_at__lt=job.created_at)
+    ahead = Operation.objects.filter(before, queue__in=queues, status__in=OPERATION_OPEN).exclude(job=job)
+    for name, queue, count in _counts(ahead):
+        work[name, queue] = work.get((name, queue), 0) + count
+    return estimate(work)
+
+
+def _counts(operations) -> list[tuple[str, str, int]]:
+    counted = operations.order_by().values_list(F("name"), F("queue")).annotate(count=Count("pk"))
+    return list(counted)
