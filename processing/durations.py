@@ -74,21 +74,24 @@ def concurrency(queue: str) -> int:
 
 def estimate(work: Work) -> Estimate:
     """Seconds that `work` takes. Queues work beside each other, so the slowest one decides."""
-    p50: dict[str, float] = {}
-    p90: dict[str, float] = {}
-    samples: dict[str, int] = {}
+    by_queue: dict[str, list[tuple[int, Duration]]] = {}
     for (name, queue), count in work.items():
-        if count == 0:
-            continue
-        duration = measured(name)
-        # One operation cannot be shared out: n threads finish k operations in ⌈k / n⌉ rounds.
-        rounds = math.ceil(count / concurrency(queue)) if count < 100 else count / concurrency(queue)
-        p50[queue] = p50.get(queue, 0) + rounds * duration.p50_ms / 1000
-        p90[queue] = p90.get(queue, 0) + rounds * duration.p90_ms / 1000
-        samples[name] = duration.samples
-    if not samples:
+        if count:
+            by_queue.setdefault(queue, []).append((count, measured(name)))
+    if not by_queue:
         return Estimate()
-    return Estimate(round(max(p50.values()), 2), round(max(p90.values()), 2), sum(samples.values()))
+    threads = {queue: concurrency(queue) for queue in by_queue}
+    return Estimate(
+        max(_seconds([(n, d.p50_ms) for n, d in parts], threads[queue]) for queue, parts in by_queue.items()),
+        max(_seconds([(n, d.p90_ms) for n, d in parts], threads[queue]) for queue, parts in by_queue.items()),
+        sum(duration.samples for parts in by_queue.values() for _, duration in parts),
+    )
+
+
+def _seconds(parts: list[tuple[int, float]], threads: int) -> float:
+    """The work shared over `threads`, but never less than its longest piece, which cannot be shared."""
+    total = sum(count * milliseconds for count, milliseconds in parts)
+    return round(max(total / threads, max(milliseconds for _, milliseconds in parts)) / 1000, 2)
 
 
 def job_eta(job: Job) -> Estimate:
