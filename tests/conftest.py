@@ -1,0 +1,35 @@
+"""Real PostgreSQL and Redis for the whole run, in a throw-away folder.
+
+Everything here runs before Django's settings are read: pytest-django reads them after this file is imported.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+DATA_DIR = Path(tempfile.mkdtemp(prefix="pix-test-"))
+os.environ.update(
+    DJANGO_SETTINGS_MODULE="pixproject.settings",
+    PIX_DATA_DIR=str(DATA_DIR),
+    PIX_IGNORE_ENV_FILE="1",  # a developer's .env may name servers that tests must not touch
+)
+for name in ("DATABASE_URL", "REDIS_URL", "CACHE_URL"):
+    os.environ.pop(name, None)
+
+from pixproject.embedded import attached  # noqa: E402  after the environment is set
+
+SERVERS = contextlib.ExitStack()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    SERVERS.callback(shutil.rmtree, DATA_DIR, ignore_errors=True)
+    if not config.option.collectonly:
+        SERVERS.enter_context(attached(DATA_DIR, names=["postgres", "redis"]))
+
+
+def pytest_unconfigure() -> None:
+    SERVERS.close()
