@@ -3,19 +3,17 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, F, Q
-from django.utils import timezone
 
-from processing.models import Job, Operation, WorkerHeartbeat
+from processing.models import Job, Operation
+from processing.numbers import live_workers
 from processing.states import OPERATION_OPEN, OperationStatus
 
 SAMPLE_SIZE = 200  # the newest finished operations of a name: old ones ran on other code or another machine
 CACHE_SECONDS = 10
-WORKER_ALIVE_SECONDS = 30
 UNKNOWN_MS = 1_000  # what an operation that never ran is taken for; `based_on` 0 says so
 
 Work = Mapping[tuple[str, str], int]  # (operation name, queue) → how many
@@ -66,9 +64,7 @@ def measured(name: str) -> Duration:
 
 def concurrency(queue: str) -> int:
     """How many operations of `queue` run at once: threads of the workers alive, else what the settings promise."""
-    seen_since = timezone.now() - timedelta(seconds=WORKER_ALIVE_SECONDS)
-    alive = WorkerHeartbeat.objects.filter(seen_at__gte=seen_since, queues__contains=[queue])
-    threads = sum(alive.values_list("threads", flat=True))
+    threads = sum(live_workers().filter(queues__contains=[queue]).values_list("threads", flat=True))
     return max(1, threads or getattr(settings, f"QUEUE_CONCURRENCY_{queue.upper()}"))
 
 

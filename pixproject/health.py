@@ -1,0 +1,211 @@
+"""Is Pix well? Each check has its own thread and a deadline: a dependency that hangs delays no answer."""
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as DeadlineExceeded
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import psutil
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+
+from processing import numbers, wakeups
+
+DEADLINE_S = 2.0
+READY_CACHE_S = 1.0
+STALE_WAIT_S = 300
+STARTED = time.monotonic()
+
+OK, DEGRADED, FAILED = "ok", "degraded", "failed"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found."""
+
+    status: str
+    ms: float
+    detail: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Health:
+    """All checks and what they come to."""
+
+    status: str
+    checks: dict[str, Check]
+
+    @property
+    def http_status(self) -> int:
+        """503 when a server that Pix needs is away: the database, Redis, the storage, room on the disk."""
+        servers = ("database", "redis", "storage", "disk")
+        return (
+            503 if any(self.checks[name].status == FAILED for name in servers if name in self.checks) else 200
+        )
+
+
+Finding = tuple[str, str, dict[str, Any]]  # status, detail, data
+
+
+def check_database() -> Finding:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version')")
+        (version,) = cursor.fetchone()
+    return OK, "", {"version": version}
+
+
+def check_redis() -> Finding:
+    client = wakeups.redis_client()
+    try:
+        client.ping()
+    finally:
+        client.close()
+    return OK, "", {}
+
+
+def check_storage() -> Finding:
+    """Write, read and delete a small file."""
+    content = uuid.uuid4().bytes
+    key = default_storage.save(f"health/{uuid.uuid4().hex}", ContentFile(content))
+    try:
+        with default_storage.open(key, "rb") as stored:
+            if stored.read() != content:
+                return FAILED, "The storage gave back other bytes than were written.", {}
+    finally:
+        default_storage.delete(key)
+    return OK, "", {"backend": settings.STORAGE_BACKEND}
+
+
+def check_queues() -> Finding:
+    queues = numbers.queue_numbers()
+    data = {
+        queue.name: {
+            "waiting": queue.waiting,
+            "running": queue.running,
+            "oldest_waiting_seconds": queue.oldest_waiting_seconds,
+            "paused": queue.paused,
+        }
+        for queue in queues
+    }
+    stale = [q.name for q in queues if not q.paused and (q.oldest_waiting_seconds or 0) > STALE_WAIT_S]
+    if stale:
+        return DEGRADED, f"Work has waited for more than {STALE_WAIT_S} s in: {', '.join(stale)}.", data
+    return OK, "", data
+
+
+def check_workers() -> Finding:
+    workers = list(numbers.live_workers())
+    unserved = [name for name in wakeups.QUEUES if not any(name in worker.queues for worker in workers)]
+    data = {"alive": len(workers), "threads": sum(worker.threads for worker in workers)}
+    if unserved:
+        return DEGRADED, f"No worker serves: {', '.join(unserved)}. Work submitted there waits.", data
+    return OK, "", data
+
+
+def check_disk() -> Finding:
+    usage = psutil.disk_usage(str(settings.DATA_DIR))
+    data = {
+        "free_bytes": usage.free,
+        "total_bytes": usage.total,
+        "minimum_free_bytes": settings.MIN_FREE_DISK_BYTES,
+    }
+    if usage.free < settings.MIN_FREE_DISK_BYTES:
+        limit = settings.MIN_FREE_DISK_BYTES
+        return FAILED, f"{usage.free} bytes are free; uploads are refused below {limit}.", data
+    return OK, "", data
+
+
+CHECKS: dict[str, Callable[[], Finding]] = {
+    "database": check_database,
+    "redis": check_redis,
+    "storage": check_storage,
+    "queues": check_queues,
+    "workers": check_workers,
+    "disk": check_disk,
+}
+FAILURE_MEANS = {
+    "redis": "Submissions are still accepted; work starts when Redis is back.",
+    "database": "Nothing can be submitted or read.",
+    "storage": "Files can be neither stored nor served.",
+}
+
+_running: dict[Callable[[], Finding], Future[Check]] = {}
+_lock = threading.Lock()
+
+
+def examine(names: tuple[str, ...] = tuple(CHECKS), *, deadline_s: float = DEADLINE_S) -> Health:
+    """Run the named checks beside each other; one that misses the deadline counts as failed."""
+    ends = time.monotonic() + deadline_s
+    probes = {name: _probe(CHECKS[name]) for name in names}
+    checks = {name: _answer(name, probe, ends, deadline_s) for name, probe in probes.items()}
+    statuses = {check.status for check in checks.values()}
+    worst = FAILED if FAILED in statuses else DEGRADED if DEGRADED in statuses else OK
+    if [name for name, check in checks.items() if check.status == FAILED] == ["redis"]:
+        worst = DEGRADED
+    return Health(worst, checks)
+
+
+def _probe(check: Callable[[], Finding]) -> Future[Check]:
+    """Start a check, or join the one that still hangs: however often health is asked, each has one thread."""
+    with _lock:
+        probe = _running.get(check)
+        if probe is None or probe.done():
+            probe = _running[check] = Future()
+            threading.Thread(target=_run, args=(check, probe), daemon=True).start()
+        return probe
+
+
+def _run(check: Callable[[], Finding], probe: Future[Check]) -> None:
+    started = time.perf_counter()
+    try:
+        status, detail, data = check()
+    except Exception as error:
+        status, detail, data = (
+            FAILED,
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            {},
+        )
+    with contextlib.suppress(Exception):
+        connection.close()
+    probe.set_result(Check(status, round(1000 * (time.perf_counter() - started), 1), detail, data))
+
+
+def _answer(name: str, probe: Future[Check], ends: float, deadline_s: float) -> Check:
+    try:
+        check = probe.result(timeout=max(0.0, ends - time.monotonic()))
+    except DeadlineExceeded:
+        check = Check(FAILED, round(1000 * deadline_s, 1), f"No answer within {deadline_s} s.")
+    if check.status == FAILED and name in FAILURE_MEANS:
+        return Check(check.status, check.ms, f"{check.detail} {FAILURE_MEANS[name]}".strip(), check.data)
+    return check
+
+
+def as_json(health: Health) -> dict[str, Any]:
+    """The answer of the deep health check."""
+    return {
+        "status": health.status,
+        "version": settings.SPECTACULAR_SETTINGS["VERSION"],
+        "uptime_seconds": round(time.monotonic() - STARTED, 1),
+        "checks": {name: asdict(check) for name, check in health.checks.items()},
+    }
+
+
+_ready: tuple[float, bool] = (0.0, False)
+
+
+def is_ready() -> bool:
+    """Can this process take a request? Remembered for a second, since anybody may ask."""
+    global _ready
+    asked, answer = _ready
+    if time.monotonic() - asked > READY_CACHE_S:
+        answer = examine(("database", "storage")).status == OK
+        _ready = (time.monotonic(), answer)
+    return answer
