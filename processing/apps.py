@@ -5,6 +5,7 @@ class ProcessingConfig(AppConfig):
     name = "processing"
 
     def ready(self) -> None:
-        from processing import handlers, registry, retention
+        from processing import handlers, registry, results, retention, stored
 
         registry.register(*handlers.HANDLERS, *retention.HANDLERS)
+        stored.register(results.PROCESSED)

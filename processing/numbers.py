@@ -1,4 +1,4 @@
-"""Counts of what waits, runs and failed: for the health check, the metrics, the queues' page and the admin."""
+"""Counts of what waits, runs and failed: for the health check, the metrics, the queues and the admin."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
+from processing import wakeups
 from processing.models import Job, Operation, QueueControl, WorkerHeartbeat
 from processing.states import OPERATION_OPEN, OperationStatus, Queue
 
@@ -67,7 +68,7 @@ def _numbers(name: str, control, counts, workers: list[WorkerHeartbeat], now: da
         paused_at=control.paused_at,
         paused_by=control.paused_by.get_username() if control.paused_by else None,
         workers=len(serving),
-        threads=sum(worker.threads for worker in serving),
+        threads=len(serving) * wakeups.threads(name),
     )
 
 
