@@ -1,0 +1,119 @@
+"""Files in storage: fresh neutral names in, local copies out, deletions after commit."""
+
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import transaction
+
+from api.errors import ApiError, ErrorCode
+
+logger = logging.getLogger("pix.files")
+COPY_CHUNK = 1 << 20
+
+
+class _MovableFile(File):
+    """A local file that the local storage may move instead of copy."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path.open("rb"), name=path.name)
+        self._path = path
+
+    def temporary_file_path(self) -> str:
+        return str(self._path)
+
+
+def is_local() -> bool:
+    return isinstance(default_storage, FileSystemStorage)  # a lazy object answers for the one it stands for
+
+
+def scratch_root() -> Path:
+    """The folder for files on their way; on the storage's disk when that is local, so that moves are renames."""
+    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def fresh_key(prefix: str, extension: str, *, stem: str = "") -> str:
+    """A storage key that nobody has used before: a late deletion can never meet a new file."""
+    name = f"{stem}-{secrets.token_hex(4)}" if stem else secrets.token_hex(16)
+    return f"{prefix}/{name[:2]}/{name[2:4]}/{name}.{extension}"
+
+
+def store(path: str | Path, *, prefix: str, extension: str, stem: str = "") -> str:
+    """Move a local file into storage under a fresh key, which is answered."""
+    path = Path(path)
+    with _MovableFile(path) as file:
+        key = default_storage.save(fresh_key(prefix, extension, stem=stem), file)
+    path.unlink(missing_ok=True)
+    return key
+
+
+def has_size(key: str, byte_size: int) -> bool:
+    """Whether a file is there with the size it was stored with."""
+    try:
+        return default_storage.size(key) == byte_size
+    except Exception as error:  # each storage has its own word for "no such file"
+        logger.info("No stored file %s: %s", key, error)
+        return False
+
+
+@contextmanager
+def local_copy(key: str) -> Iterator[str]:
+    """A local path to a stored file: the file itself, or a copy that lives as long as the block."""
+    if is_local():
+        yield default_storage.path(key)
+        return
+    path = download(key, scratch_root())
+    try:
+        yield path
+    finally:
+        os.unlink(path)
+
+
+def download(key: str, folder: Path) -> str:
+    """A local path to a stored file: the file itself where storage is local, else a copy made in `folder`."""
+    if is_local():
+        return default_storage.path(key)
+    path = folder / f"source-{secrets.token_hex(8)}{Path(key).suffix}"
+    with default_storage.open(key, "rb") as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target, COPY_CHUNK)
+    return str(path)
+
+
+def delete(keys: Iterable[str]) -> None:
+    """Remove files now; one that cannot be removed is left for the integrity check to find."""
+    for key in keys:
+        try:
+            default_storage.delete(key)
+        except Exception:
+            logger.exception("Could not delete %s", key)
+
+
+def delete_after_commit(keys: Iterable[str]) -> None:
+    """Remove files once their rows are gone for good."""
+    doomed = [key for key in keys if key]
+    transaction.on_commit(lambda: delete(doomed), robust=True)
+
+
+def free_bytes() -> int:
+    """Free space where files are written first."""
+    return shutil.disk_usage(scratch_root()).free
+
+
+def ensure_free_space(wanted: int = 0) -> None:
+    """Refuse new work when the disk is nearly full."""
+    free = free_bytes() - wanted
+    if free < settings.MIN_FREE_DISK_BYTES:
+        raise ApiError(
+            ErrorCode.DISK_FULL,
+            f"The disk is nearly full: {free} bytes would be free; {settings.MIN_FREE_DISK_BYTES} are kept free.",
+            status=507,
+        )

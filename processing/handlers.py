@@ -1,0 +1,129 @@
+"""How the engine runs image operations: the file in, the pure function in a subprocess, the results as artifacts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from processing import compute, files, names
+from processing.algorithms.codecs import Limits
+from processing.algorithms.errors import ProcessingError
+from processing.algorithms.operations import OPERATIONS
+from processing.models import Artifact, OperationArtifact
+from processing.registry import Claim, Handler
+from processing.states import Queue
+
+PIPELINE = "pipeline"
+
+
+def image_model() -> Any:
+    """The image model, through the foreign key that points up to it."""
+    return Artifact._meta.get_field("image").related_model
+
+
+def input_limits() -> Limits:
+    """The limits of the settings, for the pure functions, which know no settings."""
+    return Limits(
+        max_bytes=settings.MAX_UPLOAD_BYTES,
+        max_pixels=settings.MAX_IMAGE_PIXELS,
+        max_side_px=settings.MAX_IMAGE_SIDE,
+        max_frames=settings.MAX_FRAMES,
+        formats=frozenset(settings.ALLOWED_EXTENSIONS),
+    )
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A result file in storage."""
+
+    output: compute.Output
+    key: str
+
+
+def steps_of(name: str, parameters: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The steps of an operation: those of a pipeline, or itself."""
+    if name == PIPELINE:
+        return [(step["name"], step["parameters"]) for step in parameters["steps"]]
+    return [(name, dict(parameters))]
+
+
+def _load(claim: Claim, scratch: Path) -> tuple:
+    image = image_model().objects.filter(pk=claim.image_id).first()
+    if image is None or image.status == "purged":
+        raise ProcessingError("The image was deleted.", code="gone")
+    if not files.has_size(image.file, image.byte_size):
+        raise ProcessingError("The image's file is missing or damaged; upload it again.", code="file_missing")
+    path = files.download(image.file, scratch)
+    return path, steps_of(claim.name, claim.parameters), str(scratch), input_limits()
+
+
+def _store(_claim: Claim, outputs: list[compute.Output]) -> list[Stored]:
+    return [Stored(output, _store_file(output)) for output in outputs]
+
+
+def _store_file(output: compute.Output) -> str:
+    extension = output.format
+    return files.store(output.path, prefix=settings.PROCESSED_DIR, extension=extension)
+
+
+def _save(claim: Claim, results: list[Stored]) -> dict[str, Any]:
+    image = image_model().objects.only("original_filename").get(pk=claim.image_id)
+    for stored in results:
+        artifact = _artifact(claim, stored)
+        OperationArtifact.objects.create(
+            operation_id=claim.operation_id,
+            artifact=artifact,
+            role=artifact.role,
+            folder=claim.output_folder,
+            name=names.result_name(
+                operation=claim.name,
+                role=artifact.role,
+                source_name=image.original_filename,
+                extension=artifact.format,
+                prefix=claim.filename_prefix,
+            ),
+        )
+    return {"notes": [note for stored in results for note in stored.output.notes]}
+
+
+def _artifact(claim: Claim, stored: Stored) -> Artifact:
+    """The one artifact of this recipe: ours, or the one that another operation has stored meanwhile."""
+    output = stored.output
+    artifact, is_new = Artifact.objects.select_for_update().get_or_create(
+        cache_key=claim.cache_key,
+        role=output.role,
+        defaults={
+            "image_id": claim.image_id,
+            "file": stored.key,
+            "sha256": output.sha256,
+            "format": output.format,
+            "byte_size": output.byte_size,
+            "width": output.width,
+            "height": output.height,
+            "notes": list(output.notes),
+        },
+    )
+    if is_new:
+        return artifact
+    if files.has_size(artifact.file, artifact.byte_size):
+        files.delete_after_commit([stored.key])
+    else:
+        artifact.file, artifact.sha256, artifact.byte_size = stored.key, output.sha256, output.byte_size
+        artifact.save(update_fields=["file", "sha256", "byte_size"])
+    return artifact
+
+
+def _discard(_claim: Claim, results: list[Stored]) -> None:
+    files.delete(stored.key for stored in results)
+
+
+def _handler(name: str, queue: str) -> Handler:
+    return Handler(name, queue, compute.run_steps, load=_load, store=_store, save=_save, discard=_discard)
+
+
+HANDLERS = (
+    *(_handler(spec.name, spec.queue) for spec in OPERATIONS.values()),
+    _handler(PIPELINE, Queue.DEFAULT),
+)

@@ -1,0 +1,36 @@
+import signal
+import threading
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from processing import wakeups
+from processing.worker import Worker
+
+
+class Command(BaseCommand):
+    help = "Run operations until it is stopped (Ctrl-C or SIGTERM)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--queues", default=",".join(wakeups.QUEUES), help=f"Of {', '.join(wakeups.QUEUES)}; default: all."
+        )
+
+    def handle(self, *args, queues: str, **options) -> None:
+        names = [name.strip() for name in queues.split(",") if name.strip()]
+        unknown = sorted(set(names) - set(wakeups.QUEUES))
+        if unknown or not names:
+            raise CommandError(f"Unknown queues {', '.join(unknown)!r}; there are {', '.join(wakeups.QUEUES)}.")
+        stopped = threading.Event()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, lambda *_: stopped.set())
+        worker = Worker({name: wakeups.threads(name) for name in names})
+        consumers = [wakeups.consumer(name, worker.drain) for name in worker.queues]
+        worker.start()
+        for consumer in consumers:
+            consumer.start()
+        self.stderr.write(f"Worker {worker.id} waits for work on {', '.join(names)}.")
+        stopped.wait()
+        worker.stop()
+        for consumer in consumers:
+            consumer.stop(timeout=5_000)
+        self.stderr.write("Worker stopped.")

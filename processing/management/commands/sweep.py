@@ -1,0 +1,32 @@
+import signal
+import threading
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from processing import sweeper
+
+
+class Command(BaseCommand):
+    help = "Take back the work of lost workers and wake idle queues."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        mode = parser.add_mutually_exclusive_group(required=True)
+        mode.add_argument("--once", action="store_true", help="One round, then end.")
+        mode.add_argument("--loop", action="store_true", help="A round every second until it is stopped.")
+
+    def handle(self, *args, once: bool, **options) -> None:
+        if once:
+            self._sweep_once()
+            return
+        stopped = threading.Event()
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, lambda *_: stopped.set())
+        self.stderr.write("Sweeper started.")
+        sweeper.sweep_forever(stopped.is_set)
+
+    def _sweep_once(self) -> None:
+        counts = sweeper.sweep()
+        sweeper.housekeeping()
+        self.stdout.write(
+            f"{counts['returned']} operations queued again, {counts['failed']} failed, {counts['woken']} queues woken."
+        )

@@ -1,0 +1,75 @@
+"""The table of handlers: what the engine runs for an operation of each name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An operation that one worker owns until its lease ends; `token` fences off every other worker."""
+
+    operation_id: int
+    token: UUID
+    job_id: UUID
+    name: str
+    parameters: dict[str, Any]
+    image_id: UUID | None
+    cache_key: str
+    position: int
+    attempts: int
+    max_attempts: int
+    run_alone: bool
+    request_id: str
+    output_folder: str
+    filename_prefix: str
+
+
+def _no_arguments(_claim: Claim, _scratch: Path) -> tuple:
+    return ()
+
+
+def _as_it_is(_claim: Claim, value: Any) -> Any:
+    return value
+
+
+def _nothing(_claim: Claim, _value: Any) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Handler:
+    """How one kind of operation is done.
+
+    load:    reads rows and files, answers the arguments of `compute`; `scratch` is a folder for this attempt.
+    compute: a pure function; it runs in a spawned subprocess, so its module must not import Django.
+             With `batch_size` > 1 it takes a list of argument tuples and answers a list of values.
+    store:   moves files into storage under names that no other attempt uses.
+    save:    writes rows inside the completing transaction; what it answers is kept as the operation's result.
+             None means that there is nothing to write, and several operations may complete in one statement.
+    discard: removes what `store` stored when another attempt has won.
+    """
+
+    name: str
+    queue: str
+    compute: Callable[..., Any]
+    load: Callable[[Claim, Path], tuple] = _no_arguments
+    store: Callable[[Claim, Any], Any] = _as_it_is
+    save: Callable[[Claim, Any], dict[str, Any] | None] | None = None
+    discard: Callable[[Claim, Any], None] = _nothing
+    isolated: bool = True
+    batch_size: int = 1
+    timeout_s: float | None = None
+
+
+HANDLERS: dict[str, Handler] = {}
+
+
+def register(*handlers: Handler) -> None:
+    """Add an app's handlers; two of one name are a programming error."""
+    for handler in handlers:
+        if HANDLERS.get(handler.name, handler) is not handler:
+            raise ValueError(f"Two handlers are called {handler.name!r}.")
+        HANDLERS[handler.name] = handler

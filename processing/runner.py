@@ -1,0 +1,240 @@
+"""One claimed operation from load to complete: where it is computed, and how every ending is recorded."""
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from pebble import ProcessFuture
+
+from pixproject import request_id
+from processing import files, leases
+from processing.algorithms.errors import ProcessingError
+from processing.registry import HANDLERS, Claim, Handler
+from processing.subprocesses import (
+    SubprocessCrashed,
+    SubprocessInterrupted,
+    SubprocessMemory,
+    SubprocessPool,
+    SubprocessTimeout,
+)
+
+logger = logging.getLogger("pix.worker")
+COMPLETION_TRIES = 3  # two completions that touch the same jobs may deadlock; PostgreSQL ends one of them
+
+
+class LostClaim(Exception):
+    """Another attempt owns the operation now, or it was cancelled."""
+
+
+class Executor(Protocol):
+    """Where isolated functions are computed."""
+
+    def run(self, claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float) -> Any: ...
+
+
+class InProcess:
+    """Computes where it stands: for tests, through the same engine code."""
+
+    def run(self, _claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float) -> Any:
+        return function(*args)
+
+
+class Isolated:
+    """Computes in worker subprocesses; `stop` ends the subprocesses of operations that are not ours any more."""
+
+    def __init__(self, pool: SubprocessPool) -> None:
+        self._pool = pool
+        self._futures: dict[int, ProcessFuture] = {}
+        self._lock = threading.Lock()
+
+    def run(self, claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float) -> Any:
+        ids = [claim.operation_id for claim in claims]
+        with self._lock:
+            future = self._pool.start(function, *args, timeout_s=timeout_s)
+            self._futures.update(dict.fromkeys(ids, future))
+        try:
+            return self._pool.result(future, timeout_s=timeout_s)
+        finally:
+            with self._lock:
+                for operation_id in ids:
+                    self._futures.pop(operation_id, None)
+
+    def stop(self, operation_ids: set[int]) -> None:
+        with self._lock:
+            doomed = {self._futures[i] for i in operation_ids if i in self._futures}
+        for future in doomed:
+            future.cancel()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How an attempt ended when it did not complete."""
+
+    code: str
+    detail: str
+    is_permanent: bool = False
+    is_charged: bool = True
+
+
+def run(claims: Sequence[Claim], executor: Executor) -> None:
+    """Do claimed operations of one name, together where the handler takes batches; never raises."""
+    started = time.monotonic()
+    handler = HANDLERS.get(claims[0].name)
+    with request_id.bound(claims[0].request_id):
+        if handler is None:
+            failure = Failure("unknown_operation", f"This worker knows no operation {claims[0].name!r}.", True)
+            _record_failures(claims, failure, started)
+            return
+        try:
+            with _scratch(handler) as scratch:
+                _attempt(handler, claims, executor, scratch, started)
+        except Exception as error:
+            _record_failures(claims, failure_of(error, handler), started)
+
+
+@contextmanager
+def _scratch(handler: Handler) -> Iterator[Path]:
+    """A folder for one attempt's files; a handler that computes in place needs none."""
+    if not handler.isolated:
+        yield files.scratch_root()
+        return
+    with tempfile.TemporaryDirectory(dir=files.scratch_root(), prefix="work-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _attempt(
+    handler: Handler, claims: Sequence[Claim], executor: Executor, scratch: Path, started: float
+) -> None:
+    timeout_s = handler.timeout_s or settings.OPERATION_TIMEOUT_SECONDS
+    place = executor if handler.isolated else InProcess()
+    if handler.batch_size == 1:
+        claim = claims[0]
+        value = place.run(claims, handler.compute, *handler.load(claim, scratch), timeout_s=timeout_s)
+        _finish(handler, claim, handler.store(claim, value), started)
+        return
+    loaded = _load_batch(handler, claims, scratch, started)
+    if loaded:
+        mine = [claim for claim, _ in loaded]
+        values = place.run(mine, handler.compute, [args for _, args in loaded], timeout_s=timeout_s)
+        _finish_batch(handler, list(zip(mine, values, strict=True)), started)
+
+
+def _load_batch(
+    handler: Handler, claims: Sequence[Claim], scratch: Path, started: float
+) -> list[tuple[Claim, tuple]]:
+    """The arguments of those members that could be loaded; one bad member does not fail its neighbours."""
+    loaded = []
+    for claim in claims:
+        try:
+            loaded.append((claim, handler.load(claim, scratch)))
+        except Exception as error:
+            _record_failures([claim], failure_of(error, handler), started)
+    return loaded
+
+
+def _finish_batch(handler: Handler, done: list[tuple[Claim, Any]], started: float) -> None:
+    if handler.save is None:
+        _complete([leases.Completion(claim, _ms_since(started), value or {}) for claim, value in done])
+        return
+    for claim, value in done:
+        try:
+            if isinstance(value, ProcessingError):  # this member's input is at fault
+                raise value
+            _finish(handler, claim, handler.store(claim, value), started)
+        except Exception as error:
+            _record_failures([claim], failure_of(error, handler), started)
+
+
+def _finish(handler: Handler, claim: Claim, value: Any, started: float) -> None:
+    """Write the result and complete the operation in one transaction, or drop the result if it is not ours."""
+    try:
+        if handler.save is None:
+            _complete([leases.Completion(claim, _ms_since(started), {})])
+            return
+        for attempt in range(COMPLETION_TRIES):
+            try:
+                _save_and_complete(handler, claim, value, started)
+                return
+            except OperationalError:
+                if attempt == COMPLETION_TRIES - 1:
+                    raise
+    except BaseException:
+        handler.discard(claim, value)
+        raise
+
+
+def _save_and_complete(handler: Handler, claim: Claim, value: Any, started: float) -> None:
+    assert handler.save is not None
+    with transaction.atomic():
+        result = handler.save(claim, value) or {}
+        # Last, so that the job's row, which its other operations also move, is locked for the shortest time.
+        _complete([leases.Completion(claim, _ms_since(started), result)])
+
+
+def _complete(completions: Sequence[leases.Completion]) -> None:
+    won = leases.complete(completions)
+    lost = [c.claim.operation_id for c in completions if c.claim.operation_id not in won]
+    if lost:
+        logger.info("Dropped results of operations that are not ours any more: %s", lost)
+    if lost and len(completions) == 1:
+        raise LostClaim
+
+
+def _ms_since(started: float) -> int:
+    return round(1000 * (time.monotonic() - started))
+
+
+def failure_of(error: BaseException, handler: Handler) -> Failure | None:
+    """What an exception means for the operation; None when the operation is not ours any more."""
+    limit_s = handler.timeout_s or settings.OPERATION_TIMEOUT_SECONDS
+    match error:
+        case LostClaim():
+            return None
+        case ProcessingError():
+            return Failure(error.code, error.detail, is_permanent=True)
+        case SubprocessTimeout():
+            return Failure("time_limit", f"It ran longer than {limit_s:g} seconds.")
+        case SubprocessMemory() | MemoryError():
+            return Failure("memory_limit", f"It needed more than {settings.OPERATION_MEMORY_BYTES} bytes of memory.")
+        case SubprocessCrashed():
+            return Failure("subprocess_crashed", str(error))
+        case SubprocessInterrupted():
+            return Failure("interrupted", "The worker stopped.", is_charged=False)
+        case OperationalError() | InterfaceError():
+            return Failure("database_away", "The database was away.", is_charged=False)
+    logger.error("Operation failed", exc_info=error)
+    return Failure("internal_error", f"An unexpected error: {type(error).__name__}.")
+
+
+def _record_failures(claims: Sequence[Claim], failure: Failure | None, started: float) -> None:
+    if failure is None:
+        return
+    for claim in claims:
+        try:
+            _record_failure(claim, failure, started, is_batch=len(claims) > 1)
+        except DatabaseError:
+            logger.exception("Could not record a failure; the lease of operation %s will expire", claim.operation_id)
+
+
+def _record_failure(claim: Claim, failure: Failure, started: float, *, is_batch: bool) -> None:
+    """A batch that died together is not charged: each member runs alone next time."""
+    died_together = is_batch and not failure.is_permanent
+    is_charged = failure.is_charged and not died_together
+    level = logging.WARNING if is_charged else logging.INFO
+    logger.log(
+        level, "Operation %s (%s): %s: %s", claim.operation_id, claim.name, failure.code, failure.detail
+    )
+    if failure.is_permanent or (is_charged and claim.attempts + 1 >= claim.max_attempts):
+        leases.fail(claim, code=failure.code, detail=failure.detail, duration_ms=_ms_since(started))
+    else:
+        leases.requeue(
+            claim, code=failure.code, detail=failure.detail, charge=is_charged, run_alone=died_together
+        )

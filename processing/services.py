@@ -1,0 +1,244 @@
+"""What every door calls to have images worked on: read the request, check it against the sources, submit, estimate."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from api.errors import ApiError, ErrorCode, FieldError
+from processing import durations, jobs, names
+from processing.algorithms import operations as algorithms
+from processing.algorithms.errors import ProcessingError
+from processing.handlers import PIPELINE, steps_of
+from processing.jobs import NewOperation
+from processing.models import Artifact, Job
+from processing.registry import HANDLERS
+from processing.states import Priority
+
+MAX_STEPS = 20
+MAX_OPERATIONS = 20_000
+
+
+@dataclass(frozen=True)
+class Step:
+    """An operation with its complete, valid parameters."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "parameters": dict(self.parameters)}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done with each image: operations side by side, and a pipeline with one result."""
+
+    operations: tuple[Step, ...] = ()
+    pipeline: tuple[Step, ...] = ()
+
+    def units(self) -> list[tuple[str, dict[str, Any]]]:
+        """Name and parameters of each operation to store per image."""
+        units = [(step.name, dict(step.parameters)) for step in self.operations]
+        if self.pipeline:
+            units.append((PIPELINE, {"steps": [step.as_dict() for step in self.pipeline]}))
+        return units
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "operations": [step.as_dict() for step in self.operations],
+            "pipeline": [step.as_dict() for step in self.pipeline],
+        }
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How results are named and who asked for them."""
+
+    priority: int = Priority.NORMAL
+    output_folder: str = ""
+    filename_prefix: str = ""
+    reference: str = ""
+    idempotency_key: str = ""
+    requested_by: Any = None
+    source: str = "api"
+    request_id: str = ""
+
+
+def parse_work(*, operations: Any = None, pipeline: Any = None) -> Work:
+    """Read the two lists of a request; every mistake in them is named at once.
+
+    Raises:
+        ApiError: 400 with one entry per wrong field.
+    """
+    errors: list[FieldError] = []
+    work = Work(
+        tuple(_steps("operations", operations, errors)),
+        tuple(_steps("pipeline", pipeline, errors)),
+    )
+    if errors:
+        code = errors[0].code if len({error.code for error in errors}) == 1 else ErrorCode.INVALID
+        raise ApiError(code, " ".join(f"{error.field}: {error.detail}" for error in errors), errors=errors)
+    if not work.units():
+        detail = "Name at least one operation, for example operations=[\"webp\"]."
+        raise ApiError(ErrorCode.REQUIRED, detail, errors=[FieldError("operations", ErrorCode.REQUIRED, detail)])
+    return work
+
+
+def _steps(field: str, value: Any, errors: list[FieldError]) -> Iterable[Step]:
+    for index, entry in enumerate(_entries(field, value, errors)):
+        try:
+            name, parameters = _name_and_parameters(entry)
+            yield Step(name, algorithms.validate_parameters(name, parameters))
+        except ProcessingError as error:
+            path = f"{field}[{index}]" + (f".parameters.{error.field}" if error.field else "")
+            errors.append(FieldError(path, error.code, error.detail))
+
+
+def _entries(field: str, value: Any, errors: list[FieldError]) -> list[Any]:
+    """The list in a request: a list, its JSON in a form field, or a single name."""
+    if value in (None, ""):
+        return []
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = value.strip()
+            if value.startswith(("[", "{")):
+                errors.append(FieldError(field, ErrorCode.MALFORMED, "This is not valid JSON."))
+                return []
+        value = [value] if isinstance(value, str | dict) else value
+    if not isinstance(value, list):
+        detail = f"A list of operations is wanted, not {type(value).__name__}."
+        errors.append(FieldError(field, ErrorCode.INVALID, detail))
+        return []
+    if len(value) > MAX_STEPS:
+        detail = f"{len(value)} operations; at most {MAX_STEPS} fit into one request."
+        errors.append(FieldError(field, ErrorCode.TOO_LONG, detail))
+        return []
+    return value
+
+
+def _name_and_parameters(entry: Any) -> tuple[str, Mapping[str, Any]]:
+    if isinstance(entry, str):
+        return entry, {}
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        detail = 'An operation is a name or {"name": …, "parameters": {…}}.'
+        raise ProcessingError(detail, code=ErrorCode.INVALID)
+    unknown = sorted(set(entry) - {"name", "parameters"})
+    if unknown:
+        detail = f"Unknown keys {', '.join(unknown)}; an operation has name and parameters."
+        raise ProcessingError(detail, code=ErrorCode.UNKNOWN_FIELD)
+    parameters = entry.get("parameters")
+    if parameters is not None and not isinstance(parameters, dict):
+        raise ProcessingError("parameters is an object.", code=ErrorCode.INVALID, field=None)
+    return entry["name"], parameters or {}
+
+
+def check_source(work: Work, *, format: str, width: int, height: int) -> None:
+    """Refuse what cannot be done with this picture: conversion to its own format, a crop outside of it, …
+
+    Of a pipeline only the first step meets the source itself. Converting to the source's own format is refused
+    unless another step changes the picture.
+    """
+    errors = []
+    checked = [(f"operations[{index}]", step) for index, step in enumerate(work.operations)]
+    checked += [("pipeline[0]", step) for step in work.pipeline[:1]]
+    for path, step in checked:
+        try:
+            algorithms.validate_for_source(step.name, step.parameters, format=format, width=width, height=height)
+        except ProcessingError as error:
+            if error.code == ErrorCode.SAME_FORMAT and path.startswith("pipeline") and len(work.pipeline) > 1:
+                continue
+            path += f".parameters.{error.field}" if error.field else ""
+            errors.append(FieldError(path, error.code, error.detail))
+    if errors:
+        raise ApiError(errors[0].code, " ".join(error.detail for error in errors), errors=errors)
+
+
+def check_images(work: Work, images: Sequence[Any]) -> None:
+    """`check_source` for each image; with several, the sentence names the first that does not fit."""
+    for image in images:
+        try:
+            check_source(work, format=image.format, width=image.width, height=image.height)
+        except ApiError as error:
+            if len(images) > 1:
+                raise ApiError(error.code, f"Image {image.pk}: {error.detail}", errors=error.errors) from error
+            raise
+    count = len(images) * len(work.units())
+    if count > MAX_OPERATIONS:
+        detail = f"{count} operations; one job holds at most {MAX_OPERATIONS}."
+        raise ApiError(ErrorCode.TOO_LONG, detail)
+
+
+def submit_work(
+    work: Work, images: Sequence[Any], delivery: Delivery | None = None, *, batch_id: Any = None
+) -> Job:
+    """Store a job that does `work` with every image; what was done before is linked instead.
+
+    Raises:
+        ApiError: 400 when the work does not fit an image.
+    """
+    delivery = delivery or Delivery()
+    check_images(work, images)
+    return jobs.submit_job(
+        kind="process",
+        operations=_new_operations(work, images),
+        priority=delivery.priority,
+        image_id=images[0].pk if len(images) == 1 else None,
+        batch_id=batch_id,
+        parameters=work.as_dict(),
+        output_folder=names.clean_folder(delivery.output_folder),
+        filename_prefix=names.clean_prefix(delivery.filename_prefix),
+        reference=delivery.reference,
+        idempotency_key=delivery.idempotency_key,
+        requested_by=delivery.requested_by,
+        source=delivery.source,
+        request_id=delivery.request_id,
+    )
+
+
+def _new_operations(work: Work, images: Sequence[Any]) -> list[NewOperation]:
+    units = work.units()
+    return [
+        NewOperation(
+            name=name,
+            parameters=parameters,
+            image_id=image.pk,
+            cache_key=cache_key(image.sha256, name, parameters),
+            source_name=image.original_filename,
+        )
+        for image in images
+        for name, parameters in units
+    ]
+
+
+def cache_key(source_sha256: str, name: str, parameters: Mapping[str, Any]) -> str:
+    """The recipe of a result: same source bytes, steps, parameters and versions of the steps, same bytes."""
+    steps = [(step, given, algorithms.OPERATIONS[step].version) for step, given in steps_of(name, parameters)]
+    recipe = json.dumps([source_sha256, name, steps], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(recipe.encode()).hexdigest()
+
+
+def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
+    """What `work` would cost: operations, how many are in the result cache, time range, bytes to read.
+
+    Raises:
+        ApiError: 400 when the work does not fit an image.
+    """
+    check_images(work, images)
+    new = _new_operations(work, images)
+    known = set(
+        Artifact.objects.filter(cache_key__in={n.cache_key for n in new}).values_list("cache_key", flat=True)
+    )
+    todo = Counter((n.name, str(HANDLERS[n.name].queue)) for n in new if n.cache_key not in known)
+    estimate = durations.estimate(todo)
+    return {
+        "items": len(new),
+        "cached": sum(n.cache_key in known for n in new),
+        "seconds": {"p50": estimate.seconds_p50, "p90": estimate.seconds_p90},
+        "based_on": estimate.based_on,
+        "bytes": sum(image.byte_size for image in images),
+    }

@@ -1,0 +1,78 @@
+"""What must happen even if a worker, a message or Redis is lost. Any number of copies may run."""
+
+import logging
+import time
+
+import redis
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+
+from api.models import IdempotencyKey
+from processing import leases, retention, wakeups, worker
+
+logger = logging.getLogger("pix.sweeper")
+RETENTION_INTERVAL_S = 3600
+HOUSEKEEPING_INTERVAL_S = 60
+
+_CLAIMABLE = """
+SELECT q.name, (SELECT count(*) FROM (
+    SELECT 1 FROM processing_operation o
+    WHERE o.queue = q.name AND o.status = 'queued' AND o.available_at <= now() LIMIT 64) waiting)
+FROM processing_queuecontrol q WHERE NOT q.paused"""
+
+
+def sweep() -> dict[str, int]:
+    """One round: take back expired leases, wake queues that nobody has been told about."""
+    returned, failed = leases.expire()
+    if returned or failed:
+        logger.warning("Workers lost: %s operations queued again, %s failed", returned, failed)
+    return {"returned": returned, "failed": failed, "woken": _wake_queues()}
+
+
+def _wake_queues() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(_CLAIMABLE)
+        claimable = {name: count for name, count in cursor.fetchall() if count}
+    return sum(_wake(queue, count) for queue, count in claimable.items())
+
+
+def _wake(queue: str, count: int) -> bool:
+    """Wake a queue's threads unless a wake-up is already on its way."""
+    try:
+        if wakeups.waiting(queue):
+            return False
+    except redis.RedisError:
+        return False
+    return wakeups.send(queue, count)
+
+
+def housekeeping() -> None:
+    """What need not happen every second."""
+    IdempotencyKey.objects.filter(expires_at__lt=timezone.now()).delete()
+    worker.forget_lost_workers()
+
+
+def apply_retention() -> None:
+    """Once an hour in the whole installation, whatever the number of sweepers."""
+    if cache.add("retention-applied", 1, RETENTION_INTERVAL_S):
+        retention.apply_retention()
+
+
+def sweep_forever(is_stopped) -> None:
+    """Sweep every second; a database that is away is waited for."""
+    cleaned = retained = -float(RETENTION_INTERVAL_S)
+    while not is_stopped():
+        try:
+            sweep()
+            now = time.monotonic()
+            if now - cleaned > HOUSEKEEPING_INTERVAL_S:
+                housekeeping()
+                cleaned = now
+            if now - retained > RETENTION_INTERVAL_S:
+                apply_retention()
+                retained = now
+        except Exception:
+            logger.exception("The sweep failed; the next one follows in a second")
+            connection.close()
+        time.sleep(1)

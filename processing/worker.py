@@ -1,0 +1,149 @@
+"""A worker process: threads that drain queues, and one that keeps their leases."""
+
+import logging
+import os
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.utils import timezone
+
+from processing import leases, runner, wakeups
+from processing.models import WorkerHeartbeat
+from processing.registry import HANDLERS, Claim
+from processing.subprocesses import SubprocessPool
+
+logger = logging.getLogger("pix.worker")
+DRAIN_SECONDS = 30  # then other queues and a shutdown get a turn
+KEEP_INTERVAL_S = 1  # how soon a cancelled operation's subprocess ends
+HEARTBEAT_S = 5
+SHUTDOWN_GRACE_S = 8  # what runs may finish within it; the rest goes back to its queue uncharged
+
+
+class Worker:
+    """Claims, runs and completes operations in its threads until it is stopped."""
+
+    def __init__(self, queues: Mapping[str, int]) -> None:
+        self.queues = dict(queues)
+        self.id = f"{platform.node()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self._pool = SubprocessPool(size=sum(queues.values()), memory_bytes=settings.OPERATION_MEMORY_BYTES)
+        self._isolated = runner.Isolated(self._pool)
+        self._running: dict[int, Claim] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._started_at = timezone.now()
+        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    def start(self) -> None:
+        self._keeper.start()
+
+    def drain(self, queue: str) -> None:
+        """Work until the queue is empty; after a while hand over to another wake-up."""
+        connection.close_if_unusable_or_obsolete()
+        deadline = time.monotonic() + DRAIN_SECONDS
+        while not self._stopping.is_set():
+            claims = claim_batch(queue, worker=self.id)
+            if not claims:
+                return
+            self._run(claims)
+            if time.monotonic() > deadline:
+                wakeups.send(queue)
+                return
+
+    def _run(self, claims: Sequence[Claim]) -> None:
+        with self._lock:
+            self._running.update({claim.operation_id: claim for claim in claims})
+        try:
+            runner.run(claims, self._isolated)
+        finally:
+            with self._lock:
+                for claim in claims:
+                    self._running.pop(claim.operation_id, None)
+
+    def stop(self) -> None:
+        """Take nothing new, let what runs finish for a while, then end the subprocesses."""
+        self._stopping.set()
+        deadline = time.monotonic() + SHUTDOWN_GRACE_S
+        while self._running and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self._pool.stop()
+        self._keeper.join(2 * KEEP_INTERVAL_S)
+
+    def _keep(self) -> None:
+        """Renew the leases, end what is not ours any more, tell that this worker lives."""
+        renewed = beaten = 0.0
+        while not (self._stopping.is_set() and not self._running):
+            now = time.monotonic()
+            try:
+                if now - renewed >= settings.LEASE_SECONDS / 4:
+                    self._check(leases.renew)
+                    renewed = now
+                else:
+                    self._check(leases.owned)
+                if now - beaten >= HEARTBEAT_S:
+                    self._beat()
+                    beaten = now
+            except DatabaseError as error:
+                logger.warning("Could not keep the leases: %s", error)
+                connection.close()
+            time.sleep(KEEP_INTERVAL_S)
+        self._say_goodbye()
+
+    def _check(self, ask) -> None:
+        with self._lock:
+            claims = list(self._running.values())
+        if claims:
+            lost = {claim.operation_id for claim in claims} - ask(claims)
+            self._isolated.stop(lost)
+
+    def _beat(self) -> None:
+        values = {
+            "host": platform.node(),
+            "pid": os.getpid(),
+            "queues": sorted(self.queues),
+            "threads": sum(self.queues.values()),
+            "running": len(self._running),
+            "started_at": self._started_at,
+            "seen_at": timezone.now(),
+        }
+        WorkerHeartbeat.objects.update_or_create(id=self.id, defaults=values)
+
+    def _say_goodbye(self) -> None:
+        try:
+            WorkerHeartbeat.objects.filter(id=self.id).delete()
+        except DatabaseError as error:
+            logger.info("Could not remove this worker's heartbeat: %s", error)
+        finally:
+            connection.close()
+
+
+def claim_batch(queue: str, *, worker: str = "") -> list[Claim]:
+    """The next operation of a queue, with others of its name where its handler takes several at once."""
+    claims = leases.claim(queue, worker=worker)
+    handler = HANDLERS.get(claims[0].name) if claims else None
+    if handler is not None and handler.batch_size > 1 and not claims[0].run_alone:
+        claims += leases.claim(queue, limit=handler.batch_size - 1, worker=worker, name=handler.name)
+    return claims
+
+
+def run_until_idle(queues: Iterable[str] = wakeups.QUEUES) -> int:
+    """Do everything that can be claimed now in this process, through the same engine code; answers how many."""
+    done, place = 0, runner.InProcess()
+    pending = True
+    while pending:
+        pending = False
+        for queue in queues:
+            while claims := claim_batch(queue, worker="in-process"):
+                runner.run(claims, place)
+                done, pending = done + len(claims), True
+    return done
+
+
+def forget_lost_workers() -> int:
+    """Remove the heartbeats of workers that have not been seen for a minute."""
+    return WorkerHeartbeat.objects.filter(seen_at__lt=timezone.now() - timedelta(minutes=1)).delete()[0]
