@@ -1,0 +1,35 @@
+"""Filters of lists: a filter that nobody knows is an error, not silently everything."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.request import Request
+
+from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.text import has_unstorable_characters
+
+PAGING = {"page", "page_size"}
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """Filters apply to lists only; a view may name further parameters in `query_parameters`."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet, view: Any) -> QuerySet:
+        if getattr(view, "detail", False):
+            return queryset
+        filterset = self.get_filterset(request, queryset, view)
+        known = {*PAGING, *getattr(view, "query_parameters", ()), *(filterset.filters if filterset else ())}
+        check_parameters(request, known)
+        return super().filter_queryset(request, queryset, view)
+
+
+def check_parameters(request: Request, known: set[str]) -> None:
+    """Refuse parameters with unknown names, and text that no row can hold."""
+    if unknown := sorted(set(request.query_params) - known):
+        names = ", ".join(sorted(known))
+        errors = [FieldError(name, ErrorCode.UNKNOWN_FIELD, "Not known here.") for name in unknown]
+        raise ApiError(ErrorCode.UNKNOWN_FIELD, f"Unknown filter {unknown[0]!r}; there are {names}.", errors=errors)
+    for name, values in request.query_params.lists():
+        if any(has_unstorable_characters(value) for value in values):
+            raise invalid_field(name, "NUL and half surrogate characters are not allowed.")

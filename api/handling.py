@@ -1,0 +1,147 @@
+"""From any exception in a view to the one error body."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core import exceptions as django_errors
+from django.core import signals
+from django.db import DataError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
+from rest_framework import exceptions as drf_errors
+from rest_framework.response import Response
+
+from api.errors import ApiError, ErrorCode, FieldError, error_body
+from processing.algorithms.errors import ProcessingError
+
+logger = logging.getLogger("pix.api")
+# Codes of Django's and DRF's validators that we name otherwise.
+SYNONYMS = {
+    "max_string_length": "max_length",
+    "empty": "blank",
+    "parse_error": "malformed",
+    "error": "internal_error",
+    "null_characters_not_allowed": "invalid",
+}
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
+    """Turn whatever a view raised into an answer; what nobody foresaw is logged and becomes a 500."""
+    error = as_api_error(exc)
+    if error is None:
+        error = unforeseen(exc, context["request"])
+    return Response(error_body(error), status=error.status, headers=dict(error.headers))
+
+
+def unforeseen(exc: Exception, request: Any) -> ApiError:
+    """Log a defect the way Django does, so that its monitoring and its test client see it."""
+    signals.got_request_exception.send(sender=None, request=getattr(request, "_request", request))
+    logger.error("Unforeseen error at %s", request.path, exc_info=exc)
+    return ApiError(
+        ErrorCode.INTERNAL_ERROR, "Something failed on our side. The request id identifies it in our logs."
+    )
+
+
+def as_api_error(exc: BaseException) -> ApiError | None:
+    """The refusal that an exception means, or None for a defect of ours."""
+    if isinstance(exc, ApiError):
+        return exc
+    if isinstance(exc, ProcessingError):
+        return from_processing(exc)
+    if isinstance(exc, drf_errors.ValidationError):
+        return from_validation(exc)
+    if isinstance(exc, drf_errors.APIException):
+        return from_drf(exc)
+    return from_django(exc)
+
+
+def from_processing(exc: ProcessingError) -> ApiError:
+    errors = [FieldError(exc.field, exc.code, exc.detail)] if exc.field else []
+    return ApiError(exc.code, exc.detail, errors=errors)
+
+
+def from_validation(exc: drf_errors.ValidationError) -> ApiError:
+    errors = list(_field_errors(exc.get_full_details()))
+    sentences = [f"{item.field}: {item.detail}" if item.field else item.detail for item in errors]
+    code = errors[0].code if len(errors) == 1 else ErrorCode.INVALID
+    return ApiError(code, " ".join(sentences) or "The request is not valid.", status=400, errors=errors)
+
+
+def _field_errors(details: Any, path: str = "") -> Iterator[FieldError]:
+    """Flatten DRF's nested details: `operations.0.name` names a value inside a list."""
+    if isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["code"], str):
+        yield FieldError(path, _known_code(details["code"]), str(details["message"]))
+    elif isinstance(details, dict):
+        for name, inner in details.items():
+            here = "" if name == "non_field_errors" else str(name)
+            yield from _field_errors(inner, ".".join(part for part in (path, here) if part))
+    else:
+        for index, inner in enumerate(details):
+            is_leaf = isinstance(inner, dict) and "message" in inner
+            yield from _field_errors(inner, path if is_leaf else f"{path}.{index}".strip("."))
+
+
+def _known_code(code: str) -> str:
+    code = SYNONYMS.get(code, code)
+    return code if code in ErrorCode.values else ErrorCode.INVALID
+
+
+def from_drf(exc: drf_errors.APIException) -> ApiError:
+    code = SYNONYMS.get(str(exc.default_code), str(exc.default_code))
+    detail = str(exc.detail)
+    if isinstance(exc, drf_errors.PermissionDenied) and detail.startswith("CSRF"):
+        code = ErrorCode.CSRF_FAILED
+    headers = {}
+    if challenge := getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if (wait := getattr(exc, "wait", None)) is not None:
+        headers["Retry-After"] = str(int(wait))
+        detail = f"Too many requests. Try again in {int(wait)} s."
+    return ApiError(code, detail, status=exc.status_code, headers=headers)
+
+
+def from_django(exc: BaseException) -> ApiError | None:
+    if isinstance(exc, Http404):
+        return ApiError(ErrorCode.NOT_FOUND, "There is nothing here.")
+    if isinstance(exc, django_errors.PermissionDenied):
+        return ApiError(ErrorCode.PERMISSION_DENIED, str(exc) or "You may not do this.")
+    if isinstance(exc, django_errors.TooManyFilesSent):
+        limit = settings.MAX_FILES_PER_REQUEST
+        return ApiError(ErrorCode.TOO_MANY_FILES, f"The request has more than {limit} files; the limit is {limit}.")
+    if isinstance(exc, django_errors.RequestDataTooBig):
+        return ApiError(ErrorCode.REQUEST_TOO_LARGE, _request_too_large(exc))
+    if isinstance(exc, django_errors.SuspiciousOperation | MultiPartParserError | UnreadablePostError):
+        return ApiError(ErrorCode.MALFORMED, f"The request cannot be read: {exc}")
+    if isinstance(exc, UnicodeEncodeError | DataError):
+        # A value that the database refuses: half a surrogate pair, a number out of range, a NUL character.
+        return ApiError(ErrorCode.INVALID, "A value cannot be stored: it has a character or size that is not allowed.")
+    return None
+
+
+def _request_too_large(exc: Exception) -> str:
+    sentence = str(exc)
+    if sentence.startswith("The request"):  # one of ours, with its numbers
+        return sentence
+    return f"The request has more than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes beside its files."
+
+
+# --- Django's own failures under /api/, outside of any view --------------------------------------------
+
+
+def json_error(request: HttpRequest, status: int, exception: BaseException | None = None) -> HttpResponse:
+    """The body for Django's own 400, 403, 404 and 500 under /api/."""
+    codes = {400: ErrorCode.MALFORMED, 403: ErrorCode.PERMISSION_DENIED, 404: ErrorCode.NOT_FOUND}
+    details = {
+        400: "The request cannot be read.",
+        403: "You may not do this.",
+        404: f"There is nothing at {request.path}.",
+    }
+    fallback = ApiError(
+        codes.get(status, ErrorCode.INTERNAL_ERROR), details.get(status, "Something failed on our side."), status=status
+    )
+    return JsonResponse(error_body(fallback), status=status)
+
+

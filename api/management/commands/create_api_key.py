@@ -1,0 +1,41 @@
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from api import audit
+from api.accounts import key_owner
+from api.errors import ApiError
+from api.keys import checked_scopes, create_key
+
+
+class Command(BaseCommand):
+    help = "Make an API key. Its text, shown this once, is the last line of standard output."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="what the key is for")
+        parser.add_argument("--scopes", default="read,write,process", help="of read,write,process,admin")
+        parser.add_argument("--user", default="", help="whose key it is (default: the first administrator)")
+        parser.add_argument("--expires-days", type=int, default=None, help="1 to 36500 (default: never)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            scopes = checked_scopes(options["scopes"].split(","))
+            owner = key_owner(options["user"], scopes=scopes)
+            expires_at = self.expiry(options["expires_days"])
+            key, text = create_key(options["name"], user=owner, scopes=scopes, expires_at=expires_at)
+        except ApiError as error:
+            raise CommandError(error.detail) from error
+        audit.record("api_key.create", key, actor=owner, detail={"scopes": scopes, "by": "command"})
+        self.stderr.write(f"API key {key.name!r} of {owner.username!r}: {', '.join(scopes)}.")
+        self.stdout.write(text)
+
+    @staticmethod
+    def expiry(days: int | None):
+        if days is None:
+            return None
+        if not 1 <= days <= 36_500:
+            raise CommandError(f"--expires-days must be 1 to 36500, not {days}.")
+        return timezone.now() + timedelta(days=days)

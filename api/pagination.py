@@ -1,0 +1,22 @@
+from rest_framework import pagination
+
+from api.errors import invalid_field
+
+
+class PagePagination(pagination.PageNumberPagination):
+    page_size = 50
+    page_size_query_param = "page_size"
+    max_page_size = 200
+    page_size_query_description = f"Rows per page, 1 to {max_page_size}."
+
+    def get_page_size(self, request) -> int:
+        text = request.query_params.get("page_size", str(self.page_size))
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= self.max_page_size):
+            raise invalid_field("page_size", f"1 to {self.max_page_size} is allowed, not {text[:50]!r}.")
+        return int(text)
+
+    def get_page_number(self, request, paginator) -> str:
+        text = request.query_params.get("page", "1")
+        if not (text == "last" or (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0)):
+            raise invalid_field("page", f"a number from 1 on, or 'last', is allowed, not {text[:50]!r}.")
+        return text
