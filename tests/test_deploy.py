@@ -1,4 +1,4 @@
-"""The deployment files fit together and fit the code: services, commands, variables, images, health checks."""
+"""The deployment files fit together and fit the code: services, commands, variables, images, checks."""
 
 import ast
 import json
