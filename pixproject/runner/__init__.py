@@ -1,0 +1,1 @@
+"""`make run`, `make dev`, `make stop` and `make logs`: one whole Pix on one machine."""

@@ -1,0 +1,113 @@
+"""One running Pix per data folder: who it is, where it answers, how it is stopped."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+STOP_WAIT_S = 120
+
+
+class CannotRun(Exception):
+    """Pix cannot start; the sentence tells what to change."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    pid: int
+    url: str
+
+
+@contextlib.contextmanager
+def only_instance(data_dir: Path, url: str) -> Iterator[None]:
+    """Be the one instance of this data folder for the block.
+
+    Raises:
+        CannotRun: naming the address of the one that runs already.
+    """
+    with _open_lock(data_dir) as file:
+        if not _lock(file):
+            other = _read(file)
+            raise CannotRun(
+                f"Pix already runs on {data_dir}"
+                + (f" at {other.url} (process {other.pid})" if other else "")
+                + ".\n"
+                "`make stop` ends it. Another one beside it: PORT=8010 PIX_DATA_DIR=another/folder make run"
+            )
+        file.truncate(0)
+        file.write(json.dumps(asdict(Instance(os.getpid(), url))))
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def stop(data_dir: Path) -> str:
+    """End the instance of this data folder and wait until it is gone; return what happened as a sentence."""
+    with _open_lock(data_dir) as file:
+        if _lock(file):
+            return f"No Pix runs on {data_dir}."
+        other = _read(file)
+        if other is None:
+            raise CannotRun(f"Pix on {data_dir} is just starting or ending; try again.")
+        os.kill(other.pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_WAIT_S
+        while not _lock(file):
+            if time.monotonic() > deadline:
+                raise CannotRun(f"Process {other.pid} has not ended after {STOP_WAIT_S} s.")
+            time.sleep(0.05)
+    return f"Stopped Pix at {other.url}."
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Take the web address now: nobody else gets it, and a restart of the web server refuses no visitor.
+
+    Raises:
+        CannotRun: naming the setting to change.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except PermissionError as error:
+        raise CannotRun(f"Port {port} needs root; choose one above 1023: PORT=8010 make run") from error
+    except socket.gaierror as error:
+        raise CannotRun(f"HOST={host} is not a name or address of this machine: {error.strerror}.") from error
+    except OSError as error:
+        raise CannotRun(
+            f"Port {port} on {host} cannot be used ({error.strerror}). PORT names another: PORT=8010 make run"
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _open_lock(data_dir: Path) -> IO[str]:
+    folder = data_dir / "run"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return open(os.open(folder / "pix.instance", os.O_RDWR | os.O_CREAT, 0o600), "r+")
+
+
+def _lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(file: IO[str]) -> Instance | None:
+    try:
+        return Instance(**json.loads(file.read()))
+    except (ValueError, TypeError):
+        return None
