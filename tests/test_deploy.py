@@ -167,13 +167,6 @@ def test_nothing_runs_as_root():
         assert pod["containers"][0]["securityContext"]["allowPrivilegeEscalation"] is False
 
 
-def test_torch_versions_are_those_of_the_makefile():
-    text = "".join(path.read_text() for path in [ROOT / "Makefile", *ROOT.glob("requirements*.txt")])
-
-    for pin in re.findall(r"torch(?:vision)?==[\d.]+", (ROOT / "Dockerfile").read_text()):
-        assert pin in text
-
-
 def test_kustomization_lists_every_file():
     kustomization = yaml.safe_load((DEPLOY / "k8s" / "kustomization.yaml").read_text())
     there = {path.name for path in (DEPLOY / "k8s").glob("*.yaml")} - {"kustomization.yaml"}
@@ -191,11 +184,10 @@ def test_kubectl_accepts_the_kustomization():
     assert "image: pix\n" not in built.stdout
 
 
-@pytest.mark.parametrize("panel_metric", ["pix_"])
-def test_dashboard_shows_metrics_that_exist(panel_metric):
+def test_dashboard_shows_metrics_that_exist():
     dashboard = (DEPLOY / "grafana" / "pix.json").read_text()
     source = (ROOT / "pixproject" / "metrics.py").read_text()
-    shown = set(re.findall(rf"\b({panel_metric}\w+?)(?:_bucket|_sum|_count)?\b", dashboard))
+    shown = set(re.findall(r"\b(pix_\w+?)(?:_bucket|_sum|_count)?\b", dashboard))
 
     assert shown != set()
     assert [name for name in sorted(shown) if name.removesuffix("_total") not in source] == []
