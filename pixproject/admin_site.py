@@ -1,0 +1,157 @@
+"""The operator's room: who may enter it, and what every list and form in it shares."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from unfold.admin import ModelAdmin
+from unfold.sites import UnfoldAdminSite
+
+from api import audit
+from api.models import Scope
+from api.permissions import has_scope, missing
+
+
+def may(request: HttpRequest, scope: str) -> bool:
+    return has_scope(request.user, scope)
+
+
+def require(request: HttpRequest, scope: str) -> None:
+    if not may(request, scope):
+        raise PermissionDenied(missing(scope))
+
+
+class PixAdminSite(UnfoldAdminSite):
+    """Open to operators and administrators; staff with a lesser role may look, and nothing else."""
+
+    index_template = "admin/home.html"
+    enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        user = request.user
+        return user.is_active and (user.is_staff or may(request, Scope.PROCESS))
+
+    # One page signs people in. Whoever is signed in and comes here lacks the right to enter.
+    @method_decorator(login_not_required)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        target = request.GET.get(REDIRECT_FIELD_NAME, "")
+        if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+            target = reverse("admin:index")
+        if not request.user.is_authenticated:
+            return redirect_to_login(target)
+        if self.has_permission(request):
+            return HttpResponseRedirect(target)
+        raise PermissionDenied("The admin is open to operators and administrators.")
+
+    def extra_urls(self) -> list[URLPattern]:
+        # Views import models and services: not before the apps are loaded.
+        from processing.admin import pages
+
+        return [
+            path("failed-work/", self.admin_view(pages.failed_work), name="failed_work"),
+            path("queues/", self.admin_view(pages.queues), name="queues"),
+        ]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        from pixproject.dashboard import dashboard
+
+        context = {"dashboard": dashboard(), **(extra_context or {})}
+        response = super().index(request, context)
+        if request.headers.get("HX-Request"):
+            response.template_name = "admin/_dashboard.html"
+        return response
+
+
+class PixModelAdmin(ModelAdmin):
+    """Rights come from scopes alone, every change is audited, big tables are never counted twice."""
+
+    view_scope: str = Scope.READ
+    add_scope: str | None = None
+    change_scope: str | None = None
+    show_full_result_count = False
+    uuid_search: tuple[str, ...] = ()  # fields in which a whole identifier is looked for
+    list_per_page = 50
+    list_fullwidth = True
+    compressed_fields = True
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may(request, self.view_scope)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may(request, self.view_scope)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.add_scope is not None and may(request, self.add_scope)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.change_scope is not None and may(request, self.change_scope)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    # `permissions=["process"]` of an action asks the method of that name.
+    def has_write_permission(self, request: HttpRequest) -> bool:
+        return may(request, Scope.WRITE)
+
+    def has_process_permission(self, request: HttpRequest) -> bool:
+        return may(request, Scope.PROCESS)
+
+    def has_admin_permission(self, request: HttpRequest) -> bool:
+        return may(request, Scope.ADMIN)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        try:
+            identifier = UUID(search_term.strip())
+        except ValueError:
+            return found, may_repeat
+        exact = Q(*[Q(**{name: identifier}) for name in self.uuid_search], _connector=Q.OR)
+        return (queryset.filter(exact) | found if self.uuid_search else found), may_repeat
+
+    def audit(self, request: HttpRequest, action: str, target: Model, detail: dict[str, Any] | None = None) -> None:
+        audit.record(action, target, request=request, detail={"door": "admin", **(detail or {})})
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        self.audit(request, f"{self.opts.model_name}.created", obj)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        fields = [name for part in message for name in part.get("changed", {}).get("fields", [])]
+        self.audit(request, f"{self.opts.model_name}.changed", obj, {"fields": fields})
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Who did what to this object: the audit knows, also what came through other doors."""
+        query = urlencode({"target_type": self.opts.model_name, "target_id": object_id})
+        return redirect(f"{reverse('admin:api_auditevent_changelist')}?{query}")
+
+    def say(self, request: HttpRequest, changed: int, total: int, done: str, *, why_not: str) -> None:
+        """Report how many of the chosen objects changed, and why the others did not."""
+        noun = self.opts.verbose_name if total == 1 else self.opts.verbose_name_plural
+        if changed:
+            messages.success(request, f"{changed} of {total} {noun} {done}.")
+        if changed < total:
+            messages.warning(request, f"{total - changed} of {total} {noun} left as they were: {why_not}")
+
+
+def go_back(request: HttpRequest) -> HttpResponse | None:
+    """Where an action started on a detail page returns to; None lets the list show itself again."""
+    target = request.POST.get("next", "")
+    allowed = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
+    return HttpResponseRedirect(target) if allowed else None
+
+
+def plural(count: int, noun: str, nouns: str = "") -> str:
+    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -1,0 +1,207 @@
+"""The numbers of the admin's home: what was done, what waits, what failed, and on which machines."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count, FloatField, Q, Sum
+from django.db.models.aggregates import Aggregate
+from django.db.models.functions import TruncHour
+from django.utils import timezone
+
+from images.models import Image, Rendition
+from processing import numbers
+from processing.models import Artifact, Job, Operation, WorkerHeartbeat
+from processing.states import OperationStatus
+
+HOURS = 24
+MOST_NAMES = 12  # rows of the durations' chart
+BADGE_LIMIT = 99
+
+
+@dataclass(frozen=True)
+class Hour:
+    """What finished in one hour; `share` fields are percent of the best hour, for drawing."""
+
+    starts_at: datetime
+    completed: int
+    failed: int
+    completed_share: float
+    failed_share: float
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of a horizontal bar chart: what it stands for, and its percent of the longest row."""
+
+    of: Any
+    share: float
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The disk that holds the data folder, in bytes and percent."""
+
+    total: int
+    used: int
+    free: int
+    kept_free: int
+
+    @property
+    def percent(self) -> int:
+        return round(100 * self.used / self.total)
+
+    @property
+    def is_nearly_full(self) -> bool:
+        return self.free < 4 * self.kept_free
+
+
+@dataclass(frozen=True)
+class Duration:
+    """The median milliseconds of one operation and how many were measured."""
+
+    name: str
+    median_ms: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Files of one class: how many and how many bytes."""
+
+    label: str
+    count: int
+    byte_size: int
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """Everything that the home page shows."""
+
+    now: datetime
+    completed_today: int
+    failed_today: int
+    waiting: int
+    running: int
+    hours: list[Hour]
+    queues: list[Bar]
+    errors: list[Bar]
+    workers_alive: list[WorkerHeartbeat]
+    workers_silent: int
+    disk: Disk | None
+    stored: list[Bar]
+    durations: list[Bar]
+    jobs: list[Job]
+
+    @property
+    def threads(self) -> int:
+        return sum(worker.threads for worker in self.workers_alive)
+
+    @property
+    def busiest_hour(self) -> int:
+        return max(hour.completed + hour.failed for hour in self.hours)
+
+
+class MedianMs(Aggregate):
+    """percentile_cont(0.5) of an expression."""
+
+    function = "percentile_cont"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+    name = "median"
+
+    def __init__(self, expression: str, **extra: object) -> None:
+        super().__init__(expression, output_field=FloatField(), **extra)
+
+
+def dashboard() -> Dashboard:
+    """Read everything once; a constant number of queries."""
+    now = timezone.now()
+    hours, today = _finished(now)
+    queues = numbers.queue_numbers()
+    alive = list(numbers.live_workers())
+    errors, stored, durations = numbers.failed_by_error(), _stored(), _durations(now)
+    return Dashboard(
+        now=now,
+        completed_today=today[OperationStatus.COMPLETED],
+        failed_today=today[OperationStatus.FAILED],
+        waiting=sum(queue.waiting for queue in queues),
+        running=sum(queue.running for queue in queues),
+        hours=hours,
+        queues=bars(queues, [queue.waiting for queue in queues]),
+        errors=bars(errors, [error["count"] for error in errors]),
+        workers_alive=alive,
+        workers_silent=WorkerHeartbeat.objects.count() - len(alive),
+        disk=_disk(),
+        stored=bars(stored, [files.byte_size for files in stored]),
+        durations=bars(durations, [duration.median_ms for duration in durations]),
+        jobs=list(Job.objects.select_related("image", "requested_by").exclude(kind="ingest")[:8]),
+    )
+
+
+def bars(rows: Sequence[Any], values: Sequence[float]) -> list[Bar]:
+    longest = max(values, default=0) or 1
+    return [Bar(row, 100 * value / longest) for row, value in zip(rows, values, strict=True)]
+
+
+def _finished(now: datetime) -> tuple[list[Hour], dict[str, int]]:
+    """Operations finished in each of the last 24 hours, and today by status."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    statuses = (OperationStatus.COMPLETED, OperationStatus.FAILED)
+    finished = Operation.objects.filter(finished_at__gte=min(first, midnight), status__in=statuses).order_by()
+    rows = finished.values_list(TruncHour("finished_at"), "status").annotate(count=Count("pk"))
+    counts = {(hour, status): count for hour, status, count in rows}
+    starts = [first + timedelta(hours=hour) for hour in range(HOURS)]
+    pairs = [(start, *(counts.get((start, status), 0) for status in statuses)) for start in starts]
+    best = max((completed + failed for _, completed, failed in pairs), default=0) or 1
+    today = {s: sum(n for (hour, status), n in counts.items() if status == s and hour >= midnight) for s in statuses}
+    return [Hour(start, done, bad, 100 * done / best, 100 * bad / best) for start, done, bad in pairs], today
+
+
+def _durations(now: datetime) -> list[Duration]:
+    """The median milliseconds of each operation over the last day, slowest first."""
+    done = Operation.objects.filter(
+        status=OperationStatus.COMPLETED, cached=False, finished_at__gte=now - timedelta(days=1)
+    )
+    rows = done.order_by().values("name").annotate(median=MedianMs("duration_ms"), count=Count("pk"))
+    slowest = rows.filter(median__isnull=False).order_by("-median")[:MOST_NAMES]
+    return [Duration(row["name"], row["median"], row["count"]) for row in slowest]
+
+
+def _stored() -> list[Stored]:
+    kept = Image.objects.exclude(status=Image.Status.PURGED)
+    trashed = Q(status=Image.Status.TRASHED)
+    images = kept.aggregate(
+        count=Count("pk", filter=~trashed),
+        size=Sum("byte_size", filter=~trashed),
+        trash=Count("pk", filter=trashed),
+        trash_size=Sum("byte_size", filter=trashed),
+    )
+    thumbnails = Rendition.objects.aggregate(count=Count("pk"), size=Sum("byte_size"))
+    results = Artifact.objects.aggregate(count=Count("pk"), size=Sum("byte_size"))
+    return [
+        Stored("Images", images["count"], images["size"] or 0),
+        Stored("In the trash", images["trash"], images["trash_size"] or 0),
+        Stored("Results", results["count"], results["size"] or 0),
+        Stored("Thumbnails", thumbnails["count"], thumbnails["size"] or 0),
+    ]
+
+
+def _disk() -> Disk | None:
+    """None when files are kept elsewhere and this machine has no data folder."""
+    folder = Path(settings.DATA_DIR)
+    if not folder.exists():
+        return None
+    usage = shutil.disk_usage(folder)
+    return Disk(usage.total, usage.used, usage.free, settings.MIN_FREE_DISK_BYTES)
+
+
+def failed_badge() -> str:
+    """How many operations are failed, for the sidebar: empty for none, counted no further than it shows."""
+    failed = Operation.objects.filter(status=OperationStatus.FAILED).order_by().values("pk")
+    count = failed[: BADGE_LIMIT + 1].count()
+    return f"{BADGE_LIMIT}+" if count > BADGE_LIMIT else str(count or "")

@@ -1,0 +1,101 @@
+"""How the admin writes durations, sizes and statuses."""
+
+import json
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from processing.links import signed_url
+from processing.models import OperationArtifact
+
+# Formats that browsers show, and the most bytes that a page fetches for one of its many pictures.
+SHOWN_FORMATS = ("jpg", "png", "webp", "avif", "gif", "bmp")
+MAX_PREVIEW_BYTES = 4 * 2**20
+
+register = template.Library()
+
+STATUS_VARIANTS = {
+    "completed": "success",
+    "complete": "success",
+    "ready": "success",
+    "alive": "success",
+    "usable": "success",
+    "open": "success",
+    "running": "info",
+    "analyzing": "info",
+    "completed_with_errors": "warning",
+    "trashed": "warning",
+    "paused": "warning",
+    "expired": "warning",
+    "failed": "danger",
+    "damaged": "danger",
+    "silent": "danger",
+    "revoked": "danger",
+    "urgent": "danger",
+    "high": "warning",
+    "warning": "warning",
+    "error": "danger",
+}
+
+
+@register.filter
+def status_variant(status: object) -> str:
+    """The colour of a status badge; the empty string is neutral."""
+    return STATUS_VARIANTS.get(str(status), "")
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: `84 ms`, `1.2 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
+    for size, name, smaller, smaller_name in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if seconds >= size:
+            rest = int(seconds % size // smaller)
+            return f"{int(seconds // size)} {name}" + (f" {rest} {smaller_name}" if rest else "")
+    raise AssertionError(seconds)
+
+
+@register.filter
+def milliseconds(value: float | None) -> str:
+    return duration(None if value is None else value / 1000)
+
+
+@register.filter
+def spaced(number: int) -> str:
+    """Thousands set apart by a narrow space: 12 345."""
+    return f"{number:,}".replace(",", "\u202f")
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def link_url(link: OperationArtifact) -> str:
+    """A signed address of a result."""
+    return signed_url(link)[0]
+
+
+@register.simple_tag
+def preview(link: OperationArtifact, css: str = "pix-thumb", max_bytes: int = MAX_PREVIEW_BYTES) -> SafeString:
+    """A result as a picture, or the name of its format where that is too large or not for browsers."""
+    artifact = link.artifact
+    if artifact.format not in SHOWN_FORMATS or artifact.byte_size > max_bytes:
+        return format_html('<span class="{} pix-noimage" title="{}">{}</span>', css, link.name, artifact.format)
+    picture = '<img class="{}" src="{}" alt="{}" loading="lazy" decoding="async">'
+    return format_html(picture, css, link_url(link), link.name)
+
+
+@register.simple_tag
+def thumbnail(image_id: object, size: int = 256, css: str = "pix-thumb", alt: str = "") -> SafeString:
+    """A picture of an image; the library makes the thumbnail when it is missing."""
+    url = f"/api/images/{image_id}/thumbnail/?size={size}"
+    return format_html('<img class="{}" src="{}" alt="{}" loading="lazy" decoding="async">', css, url, alt)

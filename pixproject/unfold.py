@@ -1,0 +1,64 @@
+"""How the admin looks and what stands in its sidebar (settings.UNFOLD)."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+
+def _item(title: str, icon: str, link: str, badge: str = "") -> dict[str, Any]:
+    item = {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{link}")}
+    return {**item, "badge": badge, "badge_variant": "danger"} if badge else item
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar of the person who asks."""
+    from pixproject.admin_site import may  # settings are still being read while this module is imported
+    from pixproject.dashboard import failed_badge
+
+    work = [
+        _item("Jobs", "checklist", "processing_job_changelist"),
+        _item("Failed work", "error", "failed_work", failed_badge()),
+        _item("Results", "photo_prints", "processing_operationartifact_changelist"),
+        _item("Queues", "queue", "queues"),
+        _item("Workers", "memory", "processing_workerheartbeat_changelist"),
+    ]
+    library = [
+        _item("Images", "photo_library", "images_image_changelist"),
+        _item("Batches", "stacks", "batches_batch_changelist"),
+    ]
+    access = [
+        _item("API keys", "key", "api_apikey_changelist"),
+        _item("People", "person", "auth_user_changelist"),
+        _item("Roles", "groups", "auth_group_changelist"),
+        _item("Audit", "history", "api_auditevent_changelist"),
+    ]
+    groups = [
+        {"items": [_item("Today", "monitoring", "index")]},
+        {"title": "Work", "items": work},
+        {"title": "Library", "items": library},
+    ]
+    return [*groups, {"title": "Access", "items": access}] if may(request, "admin") else groups
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    from django.conf import settings
+
+    return ["Debug", "warning"] if settings.DEBUG else None
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Pix",
+    "SITE_HEADER": "Pix",
+    "SITE_SUBHEADER": "Operator’s room",
+    "SITE_SYMBOL": "photo_library",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "8px",
+    "STYLES": [lambda request: static("pix_admin/admin.css")],
+    "ENVIRONMENT": "pixproject.unfold.environment",
+    "SIDEBAR": {"navigation": "pixproject.unfold.navigation"},
+}

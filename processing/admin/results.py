@@ -1,0 +1,54 @@
+"""Results in the admin: every file that an operation made, under the name that its request asked for."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from pixproject.admin_site import PixModelAdmin
+from processing.models import OperationArtifact
+
+
+@admin.register(OperationArtifact)
+class ResultAdmin(PixModelAdmin):
+    """Read only: results are made by operations and removed by retention."""
+
+    list_display = ("result", "operation_name", "format", "dimensions", "size", "folder", "made_at")
+    list_filter = ("artifact__format", "role", "artifact__created_at")
+    search_fields = ("name", "folder", "operation__name", "operation__job__reference")
+    search_help_text = "File name, folder, operation, reference, or the id of a result, job, image or file"
+    uuid_search = ("pk", "artifact_id", "operation__job_id", "artifact__image_id")
+    ordering = ("-artifact__created_at", "-pk")
+    fields = ("name",)
+
+    @display(description="Result", ordering="name")
+    def result(self, link: OperationArtifact) -> SafeString:
+        return SafeString(render_to_string("admin/processing/operationartifact/_cell.html", {"link": link}))
+
+    @display(description="Operation", ordering="operation__name")
+    def operation_name(self, link: OperationArtifact) -> str:
+        return link.operation.name
+
+    @display(description="Format", ordering="artifact__format")
+    def format(self, link: OperationArtifact) -> str:
+        return link.artifact.format
+
+    @display(description="Pixels")
+    def dimensions(self, link: OperationArtifact) -> str:
+        return f"{link.artifact.width} × {link.artifact.height}"
+
+    @display(description="Size", ordering="artifact__byte_size")
+    def size(self, link: OperationArtifact) -> str:
+        return filesizeformat(link.artifact.byte_size)
+
+    @display(description="Made", ordering="artifact__created_at")
+    def made_at(self, link: OperationArtifact) -> Any:
+        return link.artifact.created_at
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OperationArtifact]:
+        return super().get_queryset(request).select_related("artifact__image", "operation__job")

@@ -1,0 +1,39 @@
+"""The worker processes in the admin."""
+
+from datetime import timedelta
+
+from django.contrib import admin
+from django.utils import timezone
+from unfold.decorators import display
+
+from pixproject.admin_site import PixModelAdmin
+from pixproject.templatetags.pix_admin import duration
+from processing.models import WorkerHeartbeat
+from processing.numbers import WORKER_ALIVE_SECONDS
+
+
+@admin.register(WorkerHeartbeat)
+class WorkerAdmin(PixModelAdmin):
+    """Read only: workers report themselves."""
+
+    list_display = ("id", "state", "host", "pid", "queue_names", "threads", "running", "up_for", "seen_ago")
+    list_display_links = None
+    search_fields = ("id", "host")
+    ordering = ("-seen_at",)
+
+    @display(description="State", label={"alive": "success", "silent": "danger"})
+    def state(self, worker: WorkerHeartbeat) -> str:
+        is_alive = timezone.now() - worker.seen_at < timedelta(seconds=WORKER_ALIVE_SECONDS)
+        return "alive" if is_alive else "silent"
+
+    @display(description="Queues")
+    def queue_names(self, worker: WorkerHeartbeat) -> str:
+        return ", ".join(worker.queues)
+
+    @display(description="Up for", ordering="-started_at")
+    def up_for(self, worker: WorkerHeartbeat) -> str:
+        return duration((worker.seen_at - worker.started_at).total_seconds())
+
+    @display(description="Seen", ordering="seen_at")
+    def seen_ago(self, worker: WorkerHeartbeat) -> str:
+        return f"{duration((timezone.now() - worker.seen_at).total_seconds())} ago"
