@@ -70,7 +70,7 @@ class Image(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=["ready", "damaged", "trashed", "purged"]), name="image_status_known"
             ),
-            models.CheckConstraint(condition=Q(sha256__length=64), name="image_sha256_length"),
+            models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="image_sha256_is_hex"),
             models.CheckConstraint(
                 condition=Q(byte_size__gt=0, width__gt=0, height__gt=0), name="image_has_size"
             ),

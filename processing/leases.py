@@ -56,7 +56,7 @@ def tally(moved: str, *, completed: str = "0", failed: str = "0", cancelled: str
 _CLAIM = """
 WITH picked AS (
     SELECT id FROM processing_operation
-    WHERE status = 'queued' AND queue = %(queue)s AND available_at <= now()
+    WHERE status = 'queued' AND queue = %(queue)s AND available_at <= statement_timestamp()
         AND (%(name)s::text IS NULL OR (name = %(name)s AND NOT run_alone))
         AND NOT EXISTS (SELECT 1 FROM processing_queuecontrol WHERE name = %(queue)s AND paused)
     ORDER BY priority, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED),

@@ -3,7 +3,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority, Queue
 
@@ -90,7 +90,7 @@ class Operation(models.Model):
     queue = models.CharField(max_length=16, choices=Queue, default=Queue.DEFAULT)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     status = models.CharField(max_length=16, choices=OperationStatus, default=OperationStatus.QUEUED)
-    available_at = models.DateTimeField(default=timezone.now)
+    available_at = models.DateTimeField(db_default=Now())
     attempts = models.PositiveSmallIntegerField(default=0, help_text="Charged failures.")
     max_attempts = models.PositiveSmallIntegerField(default=3)
     losses = models.PositiveSmallIntegerField(default=0, help_text="Workers that were lost while running it.")

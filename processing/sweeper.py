@@ -18,7 +18,7 @@ HOUSEKEEPING_INTERVAL_S = 60
 _CLAIMABLE = """
 SELECT q.name, (SELECT count(*) FROM (
     SELECT 1 FROM processing_operation o
-    WHERE o.queue = q.name AND o.status = 'queued' AND o.available_at <= now() LIMIT 64) waiting)
+    WHERE o.queue = q.name AND o.status = 'queued' AND o.available_at <= statement_timestamp() LIMIT 64) waiting)
 FROM processing_queuecontrol q WHERE NOT q.paused"""
 
 

@@ -8,7 +8,7 @@ import dramatiq
 import redis
 from django.conf import settings
 from dramatiq.brokers.redis import RedisBroker
-from dramatiq.errors import ConnectionError as DramatiqConnectionError
+from dramatiq.errors import BrokerConnectionError
 from dramatiq.message import Message
 
 logger = logging.getLogger("pix.wakeups")
@@ -62,7 +62,7 @@ def send(queue: str, count: int = 1) -> bool:
     try:
         for _ in range(min(count, threads(queue))):
             sender().enqueue(_message(queue))
-    except (redis.RedisError, DramatiqConnectionError, OSError) as error:
+    except (redis.RedisError, BrokerConnectionError, OSError) as error:
         logger.warning("Redis is away; the sweeper will wake the workers: %s", error)
         return False
     return True

@@ -20,7 +20,11 @@ os.environ.update(
 for name in ("DATABASE_URL", "REDIS_URL", "CACHE_URL"):
     os.environ.pop(name, None)
 
-from pixproject.embedded import attached  # noqa: E402  after the environment is set
+from django.conf import settings  # noqa: E402  after the environment is set
+
+from pixproject.embedded import attached  # noqa: E402
+
+assert settings.INSTALLED_APPS  # reads the settings: pytest-django sets Django up only where they were read
 
 SERVERS = contextlib.ExitStack()
 

@@ -2,7 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.expressions
-import django.utils.timezone
+import django.db.models.functions.datetime
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -112,7 +112,7 @@ class Migration(migrations.Migration):
                 ('queue', models.CharField(choices=[('light', 'Light'), ('default', 'Default'), ('ml', 'Ml')], default='default', max_length=16)),
                 ('priority', models.PositiveSmallIntegerField(choices=[(0, 'urgent'), (1, 'high'), (2, 'normal'), (3, 'low')], default=2)),
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=16)),
-                ('available_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 ('attempts', models.PositiveSmallIntegerField(default=0, help_text='Charged failures.')),
                 ('max_attempts', models.PositiveSmallIntegerField(default=3)),
                 ('losses', models.PositiveSmallIntegerField(default=0, help_text='Workers that were lost while running it.')),

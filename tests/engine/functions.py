@@ -1,0 +1,43 @@
+"""What the engine's tests let subprocesses do. No Django here: these run in spawned subprocesses."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+def wait_and_tell(seconds: float, folder: str, name: str) -> str:
+    """Leave a mark at the beginning and at the end, so that a test sees who ran what."""
+    with Path(folder, f"{name}.started").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    time.sleep(seconds)
+    with Path(folder, f"{name}.ended").open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    return name
+
+
+def misbehave(how: str) -> str:
+    """Crash, be killed, hang with the interpreter's lock held, or eat memory."""
+    match how:
+        case "abort":
+            os.abort()
+        case "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "hang":
+            while True:
+                time.sleep(60)
+        case "memory":
+            hoard = []
+            while True:
+                hoard.append(bytearray(64 * 2**20))
+        case "raise":
+            raise RuntimeError("something unexpected")
+    return how
+
+
+def misbehave_together(arguments: list[tuple[str]]) -> list[str]:
+    return [misbehave(how) for (how,) in arguments]
