@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, F, Q
 
+from processing import wakeups
 from processing.models import Job, Operation
 from processing.numbers import live_workers
 from processing.states import OPERATION_OPEN, OperationStatus
@@ -63,9 +63,9 @@ def measured(name: str) -> Duration:
 
 
 def concurrency(queue: str) -> int:
-    """How many operations of `queue` run at once: threads of the workers alive, else what the settings promise."""
-    threads = sum(live_workers().filter(queues__contains=[queue]).values_list("threads", flat=True))
-    return max(1, threads or getattr(settings, f"QUEUE_CONCURRENCY_{queue.upper()}"))
+    """How many operations of `queue` run at once with the workers alive; none alive counts as one to come."""
+    alive = live_workers().filter(queues__contains=[queue]).count()
+    return max(1, alive) * wakeups.threads(queue)
 
 
 def estimate(work: Work) -> Estimate:
