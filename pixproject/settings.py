@@ -206,6 +206,7 @@ CSRF_COOKIE_NAME = f"pix_csrf_{PORT}"
 # Every upload goes to a temporary file: it is hashed there while it arrives and then moved into storage.
 FILE_UPLOAD_HANDLERS = ["pixproject.uploads.HashingUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
+FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)  # Django refuses to run a command without it
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # everything in a request but its files
 DATA_UPLOAD_MAX_NUMBER_FILES = MAX_FILES_PER_REQUEST
 
