@@ -16,7 +16,8 @@ def transparent_key(image: Image.Image) -> Key | None:
     key = image.info.get("transparency")
     if not isinstance(key, int | tuple) or image.mode == "P":
         return None
-    raw_mode = str(image.tile[0][3]) if image.tile else ""
+    tiles = getattr(image, "tile", None)
+    raw_mode = str(tiles[0][3]) if tiles else ""
     if isinstance(key, tuple):
         return tuple(value >> 8 for value in key) if "16" in raw_mode else key
     return key * {"L;2": 85, "L;4": 17}.get(raw_mode, 1)
@@ -38,9 +39,9 @@ def alpha_channel(image: Image.Image, key: Key | None) -> Image.Image | None:
 def to_8_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     """Convert a loaded picture to mode L, RGB, CMYK or LAB without its transparency.
 
-    16-bit values are divided by 257 (65535 becomes 255). 32-bit and float values have no agreed range: 0 to 1,
-    0 to 255 and 0 to 65535 are recognised, everything else is stretched from its minimum to its maximum, and
-    said in a note.
+    16-bit values are divided by 257 (65535 becomes 255). 32-bit and float values have no agreed range: 0 to
+    1 (float), 0 to 255 and 0 to 65535 are recognised, everything else is stretched from its minimum to its
+    maximum, and said in a note.
     """
     mode = image.mode
     if mode in ("L", "RGB", "CMYK", "LAB"):

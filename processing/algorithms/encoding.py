@@ -4,7 +4,6 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from processing.algorithms.errors import ImageTooLarge, InvalidParameter, UnsupportedFormat
 from processing.algorithms.formats import FORMATS, WRITABLE_FORMATS
@@ -61,13 +60,17 @@ def check_encodable(format: str, *, width: int, height: int) -> None:
         raise UnsupportedFormat(f"Pix does not write {format}; it writes: {', '.join(WRITABLE_FORMATS)}.")
     limit = FORMATS[format].max_side_px
     if max(width, height) > limit:
-        raise ImageTooLarge(f"{format} holds sides up to {limit} px; the result would have {width} × {height} px.")
+        raise ImageTooLarge(
+            f"{format} holds sides up to {limit} px; the result would have {width} × {height} px."
+        )
 
 
 def check_modes(format: str, *, lossless: bool, progressive: bool) -> None:
     """Refuse modes that a format does not have."""
     if lossless and not FORMATS[format].can_be_lossless:
-        raise InvalidParameter(f"{format} has no lossless mode; png, webp, tiff and bmp have.", field="lossless")
+        raise InvalidParameter(
+            f"{format} has no lossless mode; png, webp, tiff and bmp have.", field="lossless"
+        )
     if progressive and format != "jpg":
         raise InvalidParameter(f"progressive is for jpg only; the format is {format}.", field="progressive")
 

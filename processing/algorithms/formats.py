@@ -45,7 +45,9 @@ FORMATS: dict[str, Format] = {
         Format(
             "jpg", "JPEG", "image/jpeg", ("jpg", "jpeg", "jpe", "jfif"), is_lossy=True, can_be_lossless=False
         ),
-        Format("png", "PNG", "image/png", ("png", "apng"), has_alpha=True, has_animation=True, has_16_bit=True),
+        Format(
+            "png", "PNG", "image/png", ("png", "apng"), has_alpha=True, has_animation=True, has_16_bit=True
+        ),
         Format(
             "webp",
             "WEBP",
@@ -67,7 +69,9 @@ FORMATS: dict[str, Format] = {
             is_lossy=True,
             can_be_lossless=False,
         ),
-        Format("tiff", "TIFF", "image/tiff", ("tiff", "tif"), has_alpha=True, has_animation=True, has_16_bit=True),
+        Format(
+            "tiff", "TIFF", "image/tiff", ("tiff", "tif"), has_alpha=True, has_animation=True, has_16_bit=True
+        ),
         Format("bmp", "BMP", "image/bmp", ("bmp", "dib")),
         Format("gif", "GIF", "image/gif", ("gif",), can_write=False, has_alpha=True, has_animation=True),
         Format(
@@ -144,7 +148,9 @@ def _iso_media_format(header: bytes) -> str:
         return "avif"
     if brands & _HEIC_BRANDS:
         return "heic"
-    raise UnsupportedFormat(f"The file is a video or another ISO media file; accepted are: {_names(FORMATS)}.")
+    raise UnsupportedFormat(
+        f"The file is a video or another ISO media file; accepted are: {_names(FORMATS)}."
+    )
 
 
 def _refusal(header: bytes) -> NotAnImage | UnsupportedFormat:

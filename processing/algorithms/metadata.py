@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from PIL import ExifTags, Image
 
 from processing.algorithms.json_safe import json_safe
-from processing.algorithms.probing import Limits, open_image
+from processing.algorithms.probing import DEFAULT_LIMITS, Limits, open_image
 
 _MAX_EXIF_BYTES = 1024 * 1024
 _MAX_ENTRIES = 200
@@ -38,7 +38,7 @@ class Metadata:
     """What a file tells about its picture.
 
     Attributes:
-        exif: normalised: camera, lens, exposure_time_s, exposure, f_number, iso, focal_length_mm, captured_at ...
+        exif: normalised: camera, lens, exposure_time_s, f_number, iso, captured_at ...
         raw: every other EXIF field by its name, as JSON, without the place.
         gps: latitude and longitude in degrees, altitude_m, timestamp; or None. For those allowed only.
     """
@@ -48,7 +48,7 @@ class Metadata:
     gps: dict[str, Any] | None = None
 
 
-def read_metadata(stream: BinaryIO, *, limits: Limits | None = None) -> Metadata:
+def read_metadata(stream: BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
     """Read EXIF of a picture file; broken EXIF gives what can be read, never an error.
 
     All values are JSON that PostgreSQL takes: finite numbers, no NUL characters, bounded length and depth.
@@ -56,10 +56,12 @@ def read_metadata(stream: BinaryIO, *, limits: Limits | None = None) -> Metadata
     Raises:
         ProcessingError: only where the file itself is no acceptable picture.
     """
-    image = open_image(stream, limits=limits or Limits())[0]
+    image = open_image(stream, limits=limits)[0]
     block = image.info.get("exif", b"")
     if len(block) > _MAX_EXIF_BYTES:
-        return Metadata(raw={"ignored": f"The EXIF block has {len(block)} bytes; the limit is {_MAX_EXIF_BYTES}."})
+        return Metadata(
+            raw={"ignored": f"The EXIF block has {len(block)} bytes; the limit is {_MAX_EXIF_BYTES}."}
+        )
     exif = _exif_of(image)
     if exif is None:
         return Metadata()
@@ -176,7 +178,7 @@ def _degrees(parts: Any, reference: Any, *, limit: int) -> float | None:
     numbers = _numbers(parts)
     if not 1 <= len(numbers) <= 3:
         return None
-    degrees = sum(number / 60**power for power, number in enumerate(numbers))
+    degrees = sum(number / 60.0**power for power, number in enumerate(numbers))
     if not 0 <= degrees <= limit:
         return None
     return round(-degrees if _text(reference) in ("S", "W") else degrees, 7)
@@ -186,7 +188,9 @@ def _gps_time(place: Mapping[str, Any]) -> str | None:
     clock = _numbers(place.get("GPSTimeStamp"))
     if len(clock) != 3:
         return None
-    text = "{} {:02.0f}:{:02.0f}:{:02.0f}".format(_text(place.get("GPSDateStamp")), *(int(part) for part in clock))
+    text = "{} {:02.0f}:{:02.0f}:{:02.0f}".format(
+        _text(place.get("GPSDateStamp")), *(int(part) for part in clock)
+    )
     try:
         return datetime.strptime(text, "%Y:%m:%d %H:%M:%S").isoformat() + "Z"
     except ValueError:
@@ -201,7 +205,7 @@ def _numbers(values: Any) -> list[float]:
     return [] if None in numbers else [number for number in numbers if number is not None]
 
 
-def _number(value: Any, *, above: float = -math.inf) -> float | int | None:
+def _number(value: Any, *, above: float = -math.inf) -> float | None:
     """A finite int or float; rationals with a zero denominator and other oddities give None."""
     if isinstance(value, tuple | list) and len(value) > 0:
         value = value[0]
@@ -211,7 +215,8 @@ def _number(value: Any, *, above: float = -math.inf) -> float | int | None:
         return None
     if not math.isfinite(number) or number <= above or isinstance(value, str | bytes):
         return None
-    return int(number) if number.is_integer() else round(number, 9)
+    whole: int = int(number)
+    return whole if whole == number and abs(whole) < 2**63 else round(number, 9)
 
 
 def _text(value: Any) -> str | None:

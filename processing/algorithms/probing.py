@@ -29,6 +29,9 @@ class Limits:
     formats: frozenset[str] = frozenset(FORMATS)
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class ImageInfo:
     """What the header says.
@@ -120,8 +123,12 @@ def refusing_damage(limits: Limits) -> Iterator[None]:
     except (ProcessingError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(f"The picture has more than {limits.max_pixels} pixels; that is the limit.") from error
+        raise ImageTooLarge(
+            f"The picture has more than {limits.max_pixels} pixels; that is the limit."
+        ) from error
     except Exception as error:
+        if "out of memory" in str(error):  # Pillow's words where a decoder could not allocate
+            raise MemoryError(str(error)) from error
         raise DamagedImage(f"The picture is damaged or incomplete: {_reason(error)}.") from error
 
 
