@@ -50,6 +50,12 @@ def only_instance(data_dir: Path, url: str) -> Iterator[None]:
             file.truncate(0)
 
 
+def running(data_dir: Path) -> Instance | None:
+    """The instance that runs on this data folder now."""
+    with _open_lock(data_dir) as file:
+        return None if _lock(file) else _read(file)
+
+
 def stop(data_dir: Path) -> str:
     """End the instance of this data folder and wait until it is gone; return what happened as a sentence."""
     with _open_lock(data_dir) as file:

@@ -3,8 +3,10 @@
 Prints for the first admin on standard output, everything else on standard error.
 """
 
+import hashlib
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -14,8 +16,32 @@ def main() -> None:
 
     django.setup()
     call_command("migrate", interactive=False, stdout=sys.stderr)
-    call_command("collectstatic", interactive=False, verbosity=0, stdout=sys.stderr)
+    _collect_static_files()
     call_command("ensure_superuser")
+
+
+def _collect_static_files() -> None:
+    """Hashing and compressing some 500 files takes seconds: only when one of them changed."""
+    from django.conf import settings
+    from django.core.management import call_command
+
+    note = Path(settings.STATIC_ROOT) / ".collected"
+    state = _static_state()
+    if note.exists() and note.read_text() == state:
+        return
+    call_command("collectstatic", interactive=False, verbosity=0, stdout=sys.stderr)
+    note.write_text(state)
+
+
+def _static_state() -> str:
+    from django.contrib.staticfiles import finders
+
+    digest = hashlib.sha256()
+    for finder in finders.get_finders():
+        for path, storage in finder.list([]):
+            found = os.stat(storage.path(path))
+            digest.update(f"{path} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":
