@@ -9,6 +9,7 @@ import numpy as np
 # similarity", IEEE Transactions on Image Processing 13 (2004): Gaussian window of 11 px, sigma 1.5, K1, K2.
 SSIM_WINDOW_PX, SSIM_SIGMA_PX, K1, K2 = 11, 1.5, 0.01, 0.03
 PEAK = 255.0
+STRIP_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
         a, b: uint8 arrays (H, W) or (H, W, 3), RGB, values 0-255.
 
     Raises:
-        ValueError: if the sizes differ or a side is shorter than the SSIM window of 11 px asks for (1 px).
+        ValueError: if the sizes differ.
     """
     if a.shape[:2] != b.shape[:2]:
         raise ValueError(f"Sizes differ: {a.shape[1]} × {a.shape[0]} and {b.shape[1]} × {b.shape[0]} px.")
@@ -46,16 +47,24 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float | None:
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean structural similarity, −1 to 1, averaged over the channels; borders are mirrored.
+    """Mean structural similarity, −1 to 1, over all pixels and channels; borders are mirrored.
 
     Args:
         a, b: uint8 arrays of one shape, (H, W) or (H, W, 3).
     """
-    channels = [(a, b)] if a.ndim == 2 else [(a[:, :, c], b[:, :, c]) for c in range(a.shape[2])]
-    return float(np.mean([_ssim_of_channel(x, y) for x, y in channels]))
+    height, overlap_px = a.shape[0], SSIM_WINDOW_PX // 2
+    total = 0.0
+    for top in range(
+        0, height, STRIP_ROWS
+    ):  # in strips: whole 50-megapixel float arrays would need gigabytes
+        bottom = min(top + STRIP_ROWS, height)
+        first, last = max(0, top - overlap_px), min(height, bottom + overlap_px)
+        similarity = _ssim_map(a[first:last], b[first:last])
+        total += float(similarity[top - first : bottom - first].sum(dtype=np.float64))
+    return total / a.size
 
 
-def _ssim_of_channel(a: np.ndarray, b: np.ndarray) -> float:
+def _ssim_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     x, y = a.astype(np.float32), b.astype(np.float32)
     mean_x, mean_y = _blur(x), _blur(y)
     variance_x = _blur(x * x) - mean_x * mean_x
@@ -64,12 +73,12 @@ def _ssim_of_channel(a: np.ndarray, b: np.ndarray) -> float:
     c1, c2 = (K1 * PEAK) ** 2, (K2 * PEAK) ** 2
     numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     denominator = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
-    return float(np.mean(numerator / denominator, dtype=np.float64))
+    return numerator / denominator
 
 
-def _blur(channel: np.ndarray) -> np.ndarray:
+def _blur(values: np.ndarray) -> np.ndarray:
     window = (SSIM_WINDOW_PX, SSIM_WINDOW_PX)
-    return cv2.GaussianBlur(channel, window, SSIM_SIGMA_PX, borderType=cv2.BORDER_REFLECT_101)
+    return cv2.GaussianBlur(values, window, SSIM_SIGMA_PX, borderType=cv2.BORDER_REFLECT_101)
 
 
 def fit_to(source: np.ndarray, *, width: int, height: int) -> np.ndarray:

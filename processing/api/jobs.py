@@ -1,0 +1,236 @@
+"""Jobs over REST: submit, watch, steer, download."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import audit
+from api.errors import ApiError, ErrorCode
+from api.filters import check_parameters
+from api.idempotency import idempotent
+from api.models import Scope
+from processing import jobs, numbers
+from processing.api import submission
+from processing.api.artifacts import result_response
+from processing.api.bodies import (
+    EstimateSerializer,
+    JobRequestSerializer,
+    PrioritySerializer,
+    RetrySerializer,
+    SummarySerializer,
+    WorkSerializer,
+    read_priority,
+    read_retry,
+)
+from processing.api.waiting import WaitsForJob, accepted
+from processing.archive import archive
+from processing.filters import JobFilter
+from processing.models import Job, JobEvent, Operation, OperationArtifact
+from processing.serializers import (
+    ArtifactSerializer,
+    JobEventSerializer,
+    JobListSerializer,
+    JobSerializer,
+    OperationSerializer,
+    job_json,
+    with_links,
+)
+from processing.states import JobStatus
+
+PREFER = OpenApiParameter(
+    "Prefer",
+    str,
+    OpenApiParameter.HEADER,
+    description="`wait=N`: answer when the job is finished, after N ≤ 30 s.",
+)
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and request do the work once."
+)
+FOLDER = OpenApiParameter("output_folder", str, description="As the field of the same name.")
+PREFIX = OpenApiParameter("filename_prefix", str, description="As the field of the same name.")
+SUBMIT = {
+    "parameters": [PREFER, IDEMPOTENCY_KEY, FOLDER, PREFIX],
+    "responses": {
+        202: JobSerializer,
+        200: OpenApiResponse(EstimateSerializer, "A dry run: what it would cost; nothing is stored."),
+    },
+}
+WAIT = OpenApiParameter("wait", int, description="Seconds to wait for the end, 0 to 30.")
+RETRYABLE = (JobStatus.FAILED, JobStatus.COMPLETED_WITH_ERRORS, JobStatus.CANCELLED)
+
+
+class SubmitsWork(WaitsForJob):
+    """What the doors share through which work comes in."""
+
+    def submit(self, request: Request, **source: Any) -> Response:
+        wanted = submission.read(request, **source)
+        if wanted.is_dry_run:
+            return Response({"dry_run": True, **submission.estimate(wanted)})
+        job = submission.submit(wanted)
+        audit.record("job.submit", job, request=request, detail={"operations": job.operations_total})
+        return accepted(job)
+
+
+class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    queryset = Job.objects.select_related("requested_by").order_by("-created_at", "-id")
+    serializer_class = JobSerializer
+    filterset_class = JobFilter
+    lookup_value_regex = "[0-9a-fA-F-]{36}"
+    http_method_names = ["get", "head", "options", "post", "patch"]
+
+    def scope_for(self, name: str | None) -> str | None:
+        changing = ("create", "cancel", "retry", "partial_update", "estimate")
+        return Scope.PROCESS if name in changing else None
+
+    @extend_schema(responses=JobListSerializer(many=True))
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(JobListSerializer(page, many=True).data)
+
+    @extend_schema(parameters=[PREFER, WAIT], responses=JobSerializer)
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        job = self.get_object()
+        headers = {} if job.is_terminal else {"Retry-After": "2"}
+        return Response(job_json(job), headers=headers)
+
+    @extend_schema(request=JobRequestSerializer, **SUBMIT)
+    @idempotent
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Submit work for images that are known, a batch, or files sent along."""
+        return self.submit(request)
+
+    @extend_schema(request=JobRequestSerializer, responses=EstimateSerializer)
+    @action(detail=False, methods=["post"])
+    def estimate(self, request: Request) -> Response:
+        """What a submission would cost, from measured durations; nothing is stored."""
+        return Response(submission.estimate(submission.read(request)))
+
+    @extend_schema(request=PrioritySerializer, responses=JobSerializer)
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Move a job forwards or backwards in its queues."""
+        priority = read_priority(request.data)
+        job = self.get_object()
+        if not jobs.set_priority(job, priority, actor=request.user):
+            raise _conflict(job, "its priority cannot be changed any more")
+        audit.record("job.priority", job, request=request, detail={"priority": priority.label})
+        return Response(job_json(job))
+
+    @extend_schema(request=None, responses=JobSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Cancel what waits and what runs; what is finished stays."""
+        job = self.get_object()
+        if job.is_terminal or not jobs.cancel_job(job, actor=request.user):
+            job.refresh_from_db()
+            raise _conflict(job, "there is nothing left to cancel")
+        audit.record("job.cancel", job, request=request)
+        return Response(job_json(job))
+
+    @extend_schema(request=RetrySerializer, responses={202: JobSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str | None = None) -> Response:
+        """Queue failed and cancelled operations again: all, the failed ones only, or the named ones."""
+        job = self.get_object()
+        wanted = read_retry(request.data, job)
+        if job.status not in RETRYABLE:
+            raise _conflict(job, "only failed and cancelled operations of a finished job are tried again")
+        count = jobs.retry_job(
+            job, operation_ids=wanted.operation_ids, statuses=wanted.statuses, actor=request.user
+        )
+        if not count:
+            raise _conflict(job, "none of its operations can be tried again")
+        audit.record("job.retry", job, request=request, detail={"operations": count})
+        return accepted(job)
+
+    @extend_schema(responses=OperationSerializer(many=True))
+    @action(detail=True)
+    def operations(self, request: Request, pk: str | None = None) -> Response:
+        return self._page(
+            with_links(self._job_rows(Operation.objects).order_by("position")), OperationSerializer
+        )
+
+    @extend_schema(responses=JobEventSerializer(many=True))
+    @action(detail=True)
+    def events(self, request: Request, pk: str | None = None) -> Response:
+        return self._page(self._job_rows(JobEvent.objects).order_by("id"), JobEventSerializer)
+
+    @extend_schema(responses=ArtifactSerializer(many=True))
+    @action(detail=True)
+    def artifacts(self, request: Request, pk: str | None = None) -> Response:
+        return self._page(results_of(self.get_object()), ArtifactSerializer)
+
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @action(detail=True)
+    def download(self, request: Request, pk: str | None = None) -> HttpResponseBase:
+        """The result's bytes, or a ZIP of several."""
+        job = self.get_object()
+        results = list(results_of(job))
+        if not job.is_terminal:
+            raise _conflict(job, "its results can be downloaded when it is finished", {"Retry-After": "2"})
+        if not results:
+            raise _no_results(job)
+        if len(results) == 1:
+            return result_response(request._request, results[0])
+        return _zip_response(job, results)
+
+    @extend_schema(responses=SummarySerializer, filters=False)
+    @action(detail=False)
+    def summary(self, request: Request) -> Response:
+        """How many jobs and operations there are, by status, queue and error code."""
+        check_parameters(request, set())
+        queues: dict[str, dict[str, int]] = {}
+        for (queue, status), count in numbers.operations_by_status().items():
+            queues.setdefault(queue, {})[status] = count
+        body = {"jobs": numbers.jobs_by_status(), "queues": queues, "errors": numbers.failed_by_error()}
+        return Response(body)
+
+    def _job_rows(self, manager: Any) -> QuerySet[Any]:
+        return manager.filter(job=self.get_object())
+
+    def _page(self, rows: QuerySet[Any], serializer: Any) -> Response:
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(serializer(page, many=True).data)
+
+
+class ImageProcessView(SubmitsWork, APIView):
+    """`POST /api/images/{id}/process/`: the same as a job with that image."""
+
+    required_scopes = {"POST": Scope.PROCESS}
+
+    @extend_schema(request=WorkSerializer, operation_id="images_process", **SUBMIT)
+    @idempotent
+    def post(self, request: Request, pk: Any) -> Response:
+        image_id = submission.existing_image(pk)
+        return self.submit(request, image_id=image_id)
+
+
+def results_of(job: Job) -> QuerySet[OperationArtifact]:
+    rows = OperationArtifact.objects.filter(operation__job=job).select_related("artifact", "operation")
+    return rows.order_by("operation__position", "role")
+
+
+def _zip_response(job: Job, results: list[OperationArtifact]) -> HttpResponseBase:
+    stream = archive(results)
+    response = StreamingHttpResponse(stream, content_type="application/zip")
+    response.headers["Content-Length"] = str(len(stream))
+    response.headers["Content-Disposition"] = content_disposition_header(True, f"pix-{job.pk}.zip") or ""
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _no_results(job: Job) -> ApiError:
+    if job.events.filter(code="artifacts_removed").exists():
+        return ApiError(ErrorCode.GONE, "The results of this job were removed; submit the work again.")
+    return ApiError(ErrorCode.NOT_FOUND, f"This job is {job.status} and has no results.")
+
+
+def _conflict(job: Job, sentence: str, headers: dict[str, str] | None = None) -> ApiError:
+    return ApiError(ErrorCode.CONFLICT, f"The job is {job.status}: {sentence}.", headers=headers or {})

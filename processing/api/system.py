@@ -1,0 +1,199 @@
+"""Operations, queues, workers and clean-up over REST."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import audit
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.idempotency import idempotent
+from api.models import Scope
+from pixproject import request_id
+from processing import jobs, numbers, retention
+from processing.algorithms.operations import OPERATIONS, OperationSpec
+from processing.api.bodies import fields_of
+from processing.api.waiting import WaitsForJob, accepted
+from processing.models import QueueControl, WorkerHeartbeat
+from processing.serializers import JobSerializer
+
+MAX_REASON = 200
+
+
+class OperationSpecSerializer(serializers.Serializer):
+    """What can be done with a picture, with the JSON Schema of its parameters."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    schema = serializers.DictField()
+    output_formats = serializers.ListField(child=serializers.CharField())
+    queue = serializers.CharField()
+    version = serializers.IntegerField()
+    available = serializers.BooleanField()
+    why_not = serializers.CharField(allow_blank=True)
+
+
+def operation_json(spec: OperationSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "title": spec.title,
+        "description": spec.description,
+        "schema": spec.schema,
+        "output_formats": list(spec.output_formats),
+        "queue": spec.queue,
+        "version": spec.version,
+        "available": True,
+        "why_not": "",
+    }
+
+
+class OperationsView(APIView):
+    @extend_schema(responses=OperationSpecSerializer(many=True), operation_id="operations_list")
+    def get(self, request: Request) -> Response:
+        """Every operation; the schemas are the ones that requests are checked against."""
+        return Response([operation_json(spec) for spec in OPERATIONS.values()])
+
+
+class OperationView(APIView):
+    @extend_schema(responses=OperationSpecSerializer, operation_id="operations_retrieve")
+    def get(self, request: Request, name: str) -> Response:
+        if name not in OPERATIONS:
+            known = ", ".join(OPERATIONS)
+            raise ApiError(ErrorCode.NOT_FOUND, f"There is no operation {name!r}; there are {known}.")
+        return Response(operation_json(OPERATIONS[name]))
+
+
+class QueueSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    waiting = serializers.IntegerField()
+    running = serializers.IntegerField()
+    oldest_waiting_seconds = serializers.FloatField(allow_null=True)
+    paused = serializers.BooleanField()
+    reason = serializers.CharField(allow_blank=True)
+    paused_at = serializers.DateTimeField(allow_null=True)
+    paused_by = serializers.CharField(allow_null=True)
+    workers = serializers.IntegerField()
+    threads = serializers.IntegerField()
+
+
+class QueueChangeSerializer(serializers.Serializer):
+    paused = serializers.BooleanField()
+    reason = serializers.CharField(required=False, max_length=MAX_REASON)
+
+
+class QueuesView(APIView):
+    @extend_schema(responses=QueueSerializer(many=True), operation_id="queues_list")
+    def get(self, request: Request) -> Response:
+        """How much waits and runs in each queue, and who serves it."""
+        return Response(QueueSerializer(numbers.queue_numbers(), many=True).data)
+
+
+class QueueView(APIView):
+    required_scopes = {"PATCH": Scope.ADMIN}
+
+    @extend_schema(responses=QueueSerializer, operation_id="queues_retrieve")
+    def get(self, request: Request, name: str) -> Response:
+        return Response(QueueSerializer(_queue(name)).data)
+
+    @extend_schema(request=QueueChangeSerializer, responses=QueueSerializer)
+    def patch(self, request: Request, name: str) -> Response:
+        """Pause or resume a queue: what runs goes on, nothing new begins."""
+        _queue(name)
+        fields = fields_of(request.data, {"paused", "reason"})
+        paused, reason = fields.get("paused"), fields.get("reason", "")
+        if not isinstance(paused, bool):
+            raise invalid_field("paused", f"must be true or false, not {paused!r}.")
+        if not isinstance(reason, str) or len(reason) > MAX_REASON:
+            raise invalid_field("reason", f"must be a text of at most {MAX_REASON} characters.")
+        if paused:
+            jobs.pause_queue(name, by=request.user, reason=reason)
+        else:
+            jobs.resume_queue(name)
+        target = QueueControl.objects.get(pk=name)
+        detail = {"reason": reason} if reason else {}
+        audit.record("queue.pause" if paused else "queue.resume", target, request=request, detail=detail)
+        return Response(QueueSerializer(_queue(name)).data)
+
+
+def _queue(name: str) -> numbers.QueueNumbers:
+    queues = {queue.name: queue for queue in numbers.queue_numbers()}
+    if name not in queues:
+        raise ApiError(ErrorCode.NOT_FOUND, f"There is no queue {name!r}; there are {', '.join(queues)}.")
+    return queues[name]
+
+
+class WorkerSerializer(serializers.ModelSerializer):
+    queues = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = WorkerHeartbeat
+        fields = ["id", "host", "pid", "queues", "threads", "running", "started_at", "seen_at"]
+        read_only_fields = fields
+
+
+class WorkersView(APIView):
+    @extend_schema(responses=WorkerSerializer(many=True), operation_id="workers_list")
+    def get(self, request: Request) -> Response:
+        """The worker processes that reported within the last half minute."""
+        return Response(WorkerSerializer(numbers.live_workers(), many=True).data)
+
+
+class CleanupRequestSerializer(serializers.Serializer):
+    days_old = serializers.IntegerField(min_value=retention.MIN_DAYS, max_value=retention.MAX_DAYS)
+    classes = serializers.ListField(
+        child=serializers.ChoiceField(["raw", "processed", "thumbnails"]),
+        required=False,
+        help_text="Default: all.",
+    )
+    dry_run = serializers.BooleanField(required=False)
+
+
+class ClassPlanSerializer(serializers.Serializer):
+    title = serializers.CharField()
+    cutoff = serializers.DateTimeField()
+    count = serializers.IntegerField()
+    byte_size = serializers.IntegerField()
+    examples = serializers.ListField(child=serializers.CharField())
+    kept = serializers.DictField(child=serializers.IntegerField(), help_text="Reason → how many stay.")
+
+
+class CleanupPlanSerializer(serializers.Serializer):
+    dry_run = serializers.BooleanField()
+    days_old = serializers.IntegerField()
+    count = serializers.IntegerField()
+    byte_size = serializers.IntegerField()
+    classes = serializers.DictField(child=ClassPlanSerializer())
+
+
+class CleanupView(WaitsForJob, APIView):
+    required_scopes = {"POST": Scope.ADMIN}
+
+    @extend_schema(
+        request=CleanupRequestSerializer,
+        responses={
+            202: JobSerializer,
+            200: OpenApiResponse(CleanupPlanSerializer, "A dry run: what would go, and what stays and why."),
+        },
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Remove old files. Inputs of live jobs, pinned images and images in batches stay."""
+        fields = fields_of(request.data, {"days_old", "classes", "dry_run", "idempotency_key"})
+        if "days_old" not in fields:
+            raise invalid_field("days_old", "how many days old files must be to go.", code=ErrorCode.REQUIRED)
+        days_old = retention.check_days(fields["days_old"])
+        classes = retention.check_classes(fields.get("classes"))
+        is_dry_run = fields.get("dry_run", False)
+        if not isinstance(is_dry_run, bool):
+            raise invalid_field("dry_run", f"must be true or false, not {is_dry_run!r}.")
+        moments = retention.cutoffs(classes, days_old=days_old)
+        if is_dry_run:
+            plan = retention.plan_as_json(retention.plan(moments))
+            return Response({"dry_run": True, "days_old": days_old, **plan})
+        job = retention.submit_cleanup(moments, requested_by=request.user, request_id=request_id.current())
+        audit.record("cleanup", job, request=request, detail={"days_old": days_old, "classes": classes})
+        return accepted(job)

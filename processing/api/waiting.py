@@ -1,0 +1,68 @@
+"""`Prefer: wait=N` (RFC 7240): an answer that waits until its job is finished."""
+
+import re
+import time
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import invalid_field
+from processing.models import Job
+from processing.serializers import job_json
+from processing.states import JOB_TERMINAL
+
+MAX_WAIT_S = 30
+RETRY_AFTER_S = 2
+_WAIT = re.compile(r"\bwait\s*=\s*(\d{1,9})\b")
+
+
+def preferred_wait_s(request: Request) -> int | None:
+    """The seconds that the caller would wait (header `Prefer`, or `?wait=` on a GET), at most 30."""
+    if match := _WAIT.search(request.headers.get("Prefer", "")):
+        return min(int(match.group(1)), MAX_WAIT_S)
+    if request.method != "GET" or (text := request.query_params.get("wait")) is None:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text) <= MAX_WAIT_S):
+        raise invalid_field("wait", f"must be a whole number from 0 to {MAX_WAIT_S} seconds, not {text!r}.")
+    return int(text)
+
+
+def wait_for(job_id: Any, seconds: float) -> bool:
+    """Look at a job until it is finished or the time is up; often at first, since most work is short."""
+    ends, pause_s = time.monotonic() + seconds, 0.05
+    while not Job.objects.filter(pk=job_id, status__in=JOB_TERMINAL).exists():
+        left = ends - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(pause_s, left))
+        pause_s = min(0.5, pause_s * 1.3)
+    return True
+
+
+def accepted(job: Job) -> Response:
+    """202 with the job's JSON, where to ask again and when."""
+    headers = {"Location": f"/api/jobs/{job.pk}/", "Retry-After": str(RETRY_AFTER_S)}
+    return Response(job_json(job), status=202, headers=headers)
+
+
+class WaitsForJob:
+    """A view whose answer is a job's JSON and may wait until that job is finished.
+
+    The waiting happens after the view, outside the transaction that an idempotency key needs: inside it the
+    job would not be committed yet and no worker could begin.
+    """
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+        is_job = isinstance(getattr(response, "data", None), dict) and "operations" in response.data
+        if not is_job or response.status_code not in (200, 202) or "Idempotent-Replayed" in response:
+            return response
+        seconds = preferred_wait_s(request)
+        if seconds is not None:
+            wait_for(response.data["id"], seconds)
+            response.data = job_json(Job.objects.get(pk=response.data["id"]))
+            response["Preference-Applied"] = f"wait={seconds}"
+        if response.data["finished_at"] is not None and "Retry-After" in response:
+            del response["Retry-After"]
+        return response

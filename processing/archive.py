@@ -1,0 +1,53 @@
+"""Several results as one ZIP that is made while it is sent: nothing is gathered in memory or on disk."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from django.core.files.storage import default_storage
+from zipstream import ZIP_STORED, ZipStream
+
+from api.errors import ApiError, ErrorCode
+from processing import files
+from processing.models import OperationArtifact
+
+CHUNK = 1 << 18
+
+
+def archive(results: Sequence[OperationArtifact]) -> ZipStream:
+    """A ZIP of results under their folders and names; its `len()` is known before it is made.
+
+    Pictures are stored as they are: compressing them again costs time and saves nothing.
+
+    Raises:
+        ApiError: `file_missing` when any file is, since an answer that has begun cannot say so any more.
+    """
+    missing = [link for link in results if not files.has_size(link.artifact.file, link.artifact.byte_size)]
+    if missing:
+        detail = f"{len(missing)} of {len(results)} result files are missing, first {missing[0].name}."
+        raise ApiError(ErrorCode.FILE_MISSING, detail)
+    stream = ZipStream(compress_type=ZIP_STORED, sized=True)
+    for path, link in zip(unique_paths(results), results, strict=True):
+        stream.add(_chunks(link.artifact.file), path, size=link.artifact.byte_size)
+    return stream
+
+
+def unique_paths(results: Sequence[OperationArtifact]) -> list[str]:
+    """Where each result lies in the archive; names that differ in case only count as the same."""
+    taken: dict[str, int] = {}
+    return [_free_path(PurePosixPath(link.folder) / link.name, taken) for link in results]
+
+
+def _free_path(wanted: PurePosixPath, taken: dict[str, int]) -> str:
+    path, number = wanted, taken.get(str(wanted).casefold(), 0)
+    while str(path).casefold() in taken:
+        number += 1
+        path = wanted.with_name(f"{wanted.stem} ({number + 1}){wanted.suffix}")
+    taken[str(wanted).casefold()] = number
+    taken[str(path).casefold()] = taken.get(str(path).casefold(), 0)
+    return str(path)
+
+
+def _chunks(key: str) -> Iterator[bytes]:
+    with default_storage.open(key, "rb") as source:
+        while chunk := source.read(CHUNK):
+            yield chunk
