@@ -1,0 +1,118 @@
+"""Settings that contradict each other or cannot work: told at every start and by `manage.py check`."""
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from processing.algorithms.formats import FORMATS
+
+MIN_LEASE_SECONDS = 5
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+DATABASE_SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
+REDIS_SCHEMES = {"redis", "rediss", "unix"}
+
+
+@register()
+def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    return [*_storage(), *_engine(), *_limits(), *_servers(), *_safety()]
+
+
+def _storage() -> Iterable[CheckMessage]:
+    if settings.STORAGE_BACKEND not in ("local", "s3"):
+        yield Error(f"STORAGE_BACKEND must be local or s3, not {settings.STORAGE_BACKEND!r}.", id="pix.E001")
+    if settings.STORAGE_BACKEND == "s3" and not settings.AWS_S3_BUCKET:
+        yield Error("STORAGE_BACKEND=s3 needs a bucket.", hint="Set AWS_S3_BUCKET.", id="pix.E002")
+    if settings.STORAGE_BACKEND == "local" and settings.AWS_S3_BUCKET:
+        hint = "Set STORAGE_BACKEND=s3, or remove AWS_S3_BUCKET."
+        yield Warning(
+            "AWS_S3_BUCKET is set, but files are stored in a local folder.", hint=hint, id="pix.W001"
+        )
+    folders = [settings.UPLOAD_DIR, settings.PROCESSED_DIR, settings.THUMBNAIL_DIR]
+    if any(not folder or ".." in folder.split("/") for folder in folders):
+        yield Error("UPLOAD_DIR and PROCESSED_DIR must be folders within the storage.", id="pix.E003")
+    if any(_is_within(a, b) for i, a in enumerate(folders) for j, b in enumerate(folders) if i != j):
+        named = ", ".join(folders)
+        # The integrity check would take the files of one for orphans of the other.
+        yield Error(f"UPLOAD_DIR, PROCESSED_DIR and thumbnails must lie apart, not {named}.", id="pix.E004")
+
+
+def _is_within(a: str, b: str) -> bool:
+    return f"{a}/".startswith(f"{b}/")
+
+
+def _engine() -> Iterable[CheckMessage]:
+    if settings.LEASE_SECONDS < MIN_LEASE_SECONDS:
+        yield Error(
+            f"LEASE_SECONDS is {settings.LEASE_SECONDS}; at least {MIN_LEASE_SECONDS} are needed.",
+            hint="A shorter lease ends while its worker still renews it.",
+            id="pix.E010",
+        )
+    positive = (
+        "JOB_MAX_ATTEMPTS",
+        "OPERATION_TIMEOUT_SECONDS",
+        "DECODE_TIMEOUT_SECONDS",
+        "IDEMPOTENCY_TTL_SECONDS",
+    )
+    concurrency = ("QUEUE_CONCURRENCY_LIGHT", "QUEUE_CONCURRENCY_DEFAULT", "QUEUE_CONCURRENCY_ML")
+    for name in (*positive, *concurrency, "PRESIGNED_URL_EXPIRY_SECONDS"):
+        yield from _at_least(name, 1)
+
+
+def _limits() -> Iterable[CheckMessage]:
+    for name in (
+        "MAX_UPLOAD_BYTES",
+        "MAX_IMAGE_PIXELS",
+        "MAX_IMAGE_SIDE",
+        "MAX_FRAMES",
+        "MAX_FILES_PER_REQUEST",
+    ):
+        yield from _at_least(name, 1)
+    for name in ("RETENTION_RAW_DAYS", "RETENTION_PROCESSED_DAYS", "TRASH_DAYS", "MIN_FREE_DISK_BYTES"):
+        yield from _at_least(name, 0)
+    unknown = sorted(set(settings.ALLOWED_EXTENSIONS) - set(FORMATS))
+    if unknown or not settings.ALLOWED_EXTENSIONS:
+        known = ", ".join(FORMATS)
+        yield Error(
+            f"ALLOWED_EXTENSIONS has {', '.join(unknown) or 'no format'}; Pix knows {known}.", id="pix.E021"
+        )
+    if any(not 1 <= size <= settings.MAX_IMAGE_SIDE for size in settings.DEFAULT_THUMBNAIL_SIZES):
+        yield Error(
+            f"DEFAULT_THUMBNAIL_SIZES must lie within 1 and {settings.MAX_IMAGE_SIDE} px.", id="pix.E022"
+        )
+
+
+def _at_least(name: str, minimum: int) -> Iterable[CheckMessage]:
+    value = getattr(settings, name)
+    if value < minimum:
+        yield Error(f"{name} is {value}; at least {minimum} is needed.", id="pix.E020")
+
+
+def _servers() -> Iterable[CheckMessage]:
+    if settings.RABBITMQ_URL:
+        yield Warning(
+            "RABBITMQ_URL is not used: wake-ups go through Redis.", hint="Set REDIS_URL.", id="pix.W010"
+        )
+    if settings.DATABASE_URL and urlsplit(settings.DATABASE_URL).scheme not in DATABASE_SCHEMES:
+        scheme = urlsplit(settings.DATABASE_URL).scheme
+        yield Error(f"DATABASE_URL must name a PostgreSQL server, not {scheme!r}.", id="pix.E030")
+    if urlsplit(settings.REDIS_URL).scheme not in REDIS_SCHEMES:
+        scheme = urlsplit(settings.REDIS_URL).scheme
+        yield Error(
+            f"REDIS_URL must begin with redis://, rediss:// or unix://, not {scheme!r}.", id="pix.E031"
+        )
+
+
+def _safety() -> Iterable[CheckMessage]:
+    is_public = settings.HOST not in LOOPBACK
+    if settings.DEBUG and is_public:
+        yield Error(
+            f"DEBUG shows everybody who reaches {settings.HOST} the code and settings.", id="pix.E040"
+        )
+    if is_public and set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
+        hint = "Set ALLOWED_HOSTS to the names that Pix is reached by."
+        yield Warning(
+            f"HOST is {settings.HOST}, but only local host names are answered.", hint=hint, id="pix.W040"
+        )
