@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_not_required
@@ -18,6 +19,7 @@ from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
 from api import audit
+from api.errors import ApiError
 from api.models import Scope
 from api.permissions import has_scope, missing
 
@@ -120,15 +122,23 @@ class PixModelAdmin(ModelAdmin):
         exact = Q(*[Q(**{name: identifier}) for name in self.uuid_search], _connector=Q.OR)
         return (queryset.filter(exact) | found if self.uuid_search else found), may_repeat
 
+    def check_add(self, request: HttpRequest) -> None:
+        if not self.has_add_permission(request):
+            raise PermissionDenied(missing(self.add_scope or Scope.ADMIN))
+
+    def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
+        """What a page of this model that is neither list nor detail needs to be drawn."""
+        return {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "media": self.media}
+
     def audit(self, request: HttpRequest, action: str, target: Model, detail: dict[str, Any] | None = None) -> None:
         audit.record(action, target, request=request, detail={"door": "admin", **(detail or {})})
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
-        self.audit(request, f"{self.opts.model_name}.created", obj)
+        self.audit(request, f"{self.opts.model_name}.create", obj)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
         fields = [name for part in message for name in part.get("changed", {}).get("fields", [])]
-        self.audit(request, f"{self.opts.model_name}.changed", obj, {"fields": fields})
+        self.audit(request, f"{self.opts.model_name}.change", obj, {"fields": fields})
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
@@ -144,6 +154,14 @@ class PixModelAdmin(ModelAdmin):
             messages.success(request, f"{changed} of {total} {noun} {done}.")
         if changed < total:
             messages.warning(request, f"{total - changed} of {total} {noun} left as they were: {why_not}")
+
+
+def add_refusal(form: forms.Form, error: ApiError) -> None:
+    """Show a service's refusal at the fields that it names."""
+    for item in error.errors:
+        form.add_error(item.field if item.field in form.fields else None, item.detail)
+    if not error.errors:
+        form.add_error(None, error.detail)
 
 
 def go_back(request: HttpRequest) -> HttpResponse | None:

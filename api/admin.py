@@ -1,0 +1,131 @@
+"""Keys and the audit in the admin."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultiple,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSplitDateTimeWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from api.accounts import key_owner
+from api.errors import ApiError
+from api.keys import create_key, revoke_key
+from api.models import ApiKey, AuditEvent, Scope
+from pixproject.admin_site import PixModelAdmin, add_refusal, go_back
+
+
+class KeyForm(forms.Form):
+    """What a new key is for."""
+
+    name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget, help_text="Which program uses it.")
+    user = forms.ModelChoiceField(
+        queryset=get_user_model().objects.filter(is_active=True).order_by("username"),
+        widget=UnfoldAdminSelectWidget,
+        help_text="Whose key it is; a key can never do more than its user.",
+    )
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices,
+        widget=UnfoldAdminCheckboxSelectMultiple,
+        help_text="What it may do; each scope includes those before it.",
+    )
+    expires_at = forms.SplitDateTimeField(
+        required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text="Empty: never."
+    )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(PixModelAdmin):
+    """Keys are made and revoked, never edited; their text is shown once."""
+
+    view_scope = add_scope = Scope.ADMIN
+    list_display = ("name", "prefix", "user", "scope_names", "state", "last_used_at", "expires_at", "created_at")
+    list_filter = ("user", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "prefix", "user__username")
+    uuid_search = ("pk",)
+    fields = ("name", "prefix", "user", "scope_names", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
+    actions = ("revoke",)
+    change_form_outer_after_template = "admin/api/apikey/_revoke.html"
+
+    @display(description="Scopes")
+    def scope_names(self, key: ApiKey) -> str:
+        return ", ".join(key.scopes)
+
+    @display(description="State", label={"usable": "success", "expired": "warning", "revoked": "danger"})
+    def state(self, key: ApiKey) -> str:
+        if key.revoked_at is not None:
+            return "revoked"
+        return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "usable"
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.check_add(request)
+        form = KeyForm(request.POST or None, initial={"user": request.user.pk, "scopes": [Scope.READ]})
+        if form.is_valid() and (created := self._create(request, form)):
+            key, text = created
+            context = self.page(request, "API key created") | {"key": key, "text": text}
+            return TemplateResponse(request, "admin/api/apikey/created.html", context)
+        context = self.page(request, "New API key") | {"form": form, "media": self.media + form.media}
+        return TemplateResponse(request, "admin/form_page.html", context | {"submit_text": "Create the key"})
+
+    def _create(self, request: HttpRequest, form: KeyForm) -> tuple[ApiKey, str] | None:
+        asked = form.cleaned_data
+        try:
+            owner = key_owner(asked["user"].get_username(), scopes=asked["scopes"])
+            key, text = create_key(
+                asked["name"], user=owner, scopes=asked["scopes"], expires_at=asked["expires_at"]
+            )
+        except ApiError as error:
+            add_refusal(form, error)
+            return None
+        self.audit(request, "api_key.create", key, {"name": key.name, "scopes": key.scopes})
+        return key, text
+
+    @action(description="Revoke", permissions=["admin"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
+        chosen = list(queryset)
+        revoked = [key for key in chosen if revoke_key(key)]
+        for key in revoked:
+            self.audit(request, "api_key.revoke", key, {"name": key.name})
+        self.say(request, len(revoked), len(chosen), "revoked", why_not="they were revoked before.")
+        return go_back(request)
+
+
+@admin.register(AuditEvent)
+class AuditAdmin(PixModelAdmin):
+    """Who did what; the database itself refuses changes."""
+
+    view_scope = Scope.ADMIN
+    list_display = ("at", "who", "action", "target", "said", "ip", "request_id")
+    list_filter = ("action", "target_type", "at")
+    date_hierarchy = "at"
+    search_fields = ("actor_name", "api_key_prefix", "action", "target_id", "request_id")
+    search_help_text = "Person, key prefix, action, the id of what it was done to, or request id"
+    fields = ("at", "who", "action", "target", "ip", "request_id", "detail")
+
+    @display(description="Who", ordering="actor_name")
+    def who(self, event: AuditEvent) -> str:
+        by_key = f"key {event.api_key_prefix}" if event.api_key_prefix else ""
+        return " · ".join(part for part in (event.actor_name, by_key) if part) or "system"
+
+    @display(description="Target", ordering="target_id")
+    def target(self, event: AuditEvent) -> str:
+        return f"{event.target_type} {event.target_id}".strip() or "–"
+
+    @display(description="Detail")
+    def said(self, event: AuditEvent) -> SafeString:
+        parts = ", ".join(f"{name}: {value}" for name, value in event.detail.items())
+        return format_html('<span title="{}">{}</span>', parts, parts if len(parts) < 60 else f"{parts[:57]}…")

@@ -1,0 +1,246 @@
+"""The library in the admin."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.defaultfilters import filesizeformat
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+
+from api.errors import ApiError
+from api.models import Scope
+from api.permissions import missing
+from images import services
+from images.admin.forms import EditForm, UploadForm
+from images.admin.process import process_page
+from images.models import Image, Rendition
+from pixproject.admin_site import PixModelAdmin, add_refusal, go_back, may, plural
+from pixproject.templatetags.pix_admin import STATUS_VARIANTS
+from processing.algorithms.errors import ProcessingError
+from processing.models import Artifact, Job, OperationArtifact
+
+MOST_RESULTS = 24
+MOST_JOBS = 10
+MOST_SENTENCES = 10
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """The library without its trash, unless asked for something else."""
+
+    title = "status"
+    parameter_name = "status"
+    library = ("ready", "damaged")
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("library", "in the library"), *Image.Status.choices, ("all", "all")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
+        chosen = self.value() or "library"
+        if chosen == "library":
+            return queryset.filter(status__in=self.library)
+        return queryset if chosen == "all" else queryset.filter(status=chosen)
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for value, title in self.lookup_choices:
+            yield {
+                "selected": (self.value() or "library") == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": title,
+            }
+
+
+@admin.register(Image)
+class ImageAdmin(PixModelAdmin):
+    """Every change goes through `images.services`, as at every other door."""
+
+    add_scope = Scope.WRITE
+    list_display = ("picture", "format", "dimensions", "size", "kind", "state", "uploaded_by", "source", "created_at")
+    list_filter = (StatusFilter, "format", "kind", "source", "pinned", "created_at")
+    date_hierarchy = "created_at"
+    search_fields = ("original_filename", "title", "reference", "^sha256")
+    search_help_text = "File name, title, reference, SHA-256 or id"
+    uuid_search = ("pk",)
+    fields = ("original_filename",)
+    actions = ("process", "remake_thumbnails", "trash", "restore", "purge")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
+        return services.listed(super().get_queryset(request))
+
+    @display(description="Image", ordering="original_filename")
+    def picture(self, image: Image) -> SafeString:
+        return SafeString(render_to_string("admin/images/image/_cell.html", {"image": image}))
+
+    @display(description="Pixels")
+    def dimensions(self, image: Image) -> str:
+        return f"{image.width} × {image.height}"
+
+    @display(description="Size", ordering="byte_size")
+    def size(self, image: Image) -> str:
+        return filesizeformat(image.byte_size)
+
+    @display(description="Status", ordering="status", label=STATUS_VARIANTS)
+    def state(self, image: Image) -> tuple[str, str]:
+        return image.status, image.get_status_display()
+
+    # --- one image ------------------------------------------------------------------------------------
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        image = self.get_object(request, object_id)
+        if image is None:
+            return super().change_view(request, object_id, form_url, extra_context)
+        form = EditForm(request.POST if request.method == "POST" else None, initial=_said(image))
+        if request.method == "POST":
+            if not may(request, Scope.WRITE):
+                raise PermissionDenied(missing(Scope.WRITE))
+            if form.is_valid() and self._update(request, image, form):
+                return redirect(request.get_full_path())
+            request.method = "GET"  # the refused form is shown again by the same view
+        context = {**_details(request, image), "edit_form": form, **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)
+
+    def _update(self, request: HttpRequest, image: Image, form: EditForm) -> bool:
+        try:
+            services.update(image, actor=request.user, changes=form.cleaned_data)
+        except ApiError as error:
+            add_refusal(form, error)
+            return False
+        messages.success(request, "Saved.")
+        return True
+
+    # --- upload ---------------------------------------------------------------------------------------
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        self.check_add(request)
+        is_sent = request.method == "POST"
+        form = UploadForm(request.POST if is_sent else None, request.FILES if is_sent else None)
+        if is_sent and form.is_valid() and self._ingest(request, form):
+            return redirect("admin:images_image_changelist")
+        limits = (
+            f"Up to {settings.MAX_FILES_PER_REQUEST} files of at most {filesizeformat(settings.MAX_UPLOAD_BYTES)} and "
+            f"{settings.MAX_IMAGE_PIXELS / 1e6:g} megapixels each: {', '.join(settings.ALLOWED_EXTENSIONS)}."
+        )
+        context = self.page(request, "Upload images") | {"form": form, "intro": limits, "submit_text": "Upload"}
+        return TemplateResponse(request, "admin/form_page.html", context)
+
+    def _ingest(self, request: HttpRequest, form: UploadForm) -> int:
+        """Take the files in one by one; a refused one says why and does not hold up the others."""
+        said = {name: form.cleaned_data[name] for name in ("kind", "tags", "reference")}
+        new = known = 0
+        for file in form.cleaned_data["files"]:
+            try:
+                ingested = services.ingest(
+                    file, filename=file.name, uploaded_by=request.user, source=Image.Source.ADMIN, **said
+                )
+            except (ApiError, ProcessingError) as error:
+                form.add_error("files", f"{file.name}: {error.detail}")
+                continue
+            new, known = new + (not ingested.is_duplicate), known + ingested.is_duplicate
+        if new:
+            messages.success(request, f"{plural(new, 'image')} stored.")
+        if known:
+            messages.info(request, f"{plural(known, 'image')} known already.")
+        for sentence in form.errors.get("files", [])[:MOST_SENTENCES] if new or known else []:
+            messages.error(request, sentence)
+        return new + known
+
+    # --- actions --------------------------------------------------------------------------------------
+
+    @action(description="Process…", permissions=["process"])
+    def process(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse:
+        return process_page(request, queryset, self.page(request, "Process images"))
+
+    @action(description="Make thumbnails again", permissions=["process"])
+    def remake_thumbnails(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
+        chosen = list(queryset)
+        whole = [image for image in chosen if image.status in (Image.Status.READY, Image.Status.TRASHED)]
+        if whole:
+            job = services.submit_thumbnails(whole, requested_by=request.user, source=Image.Source.ADMIN)
+            self.audit(request, "image.thumbnails", job, {"images": len(whole)})
+        self.say(request, len(whole), len(chosen), "get new thumbnails", why_not="their files are gone or damaged.")
+        return go_back(request)
+
+    @action(description="Put into the trash", permissions=["write"])
+    def trash(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
+        return self._each(request, queryset, services.trash, "put into the trash", "they are in it or purged.")
+
+    @action(description="Restore from the trash", permissions=["write"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
+        return self._each(request, queryset, services.restore, "restored", "they are not in the trash.")
+
+    @action(description="Purge…", permissions=["admin"])
+    def purge(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
+        if request.POST.get("confirmed") != "yes":
+            context = self.page(request, "Purge images") | _purged(queryset)
+            context["selected"] = request.POST.getlist("_selected_action")
+            return TemplateResponse(request, "admin/images/image/purge.html", context)
+        return self._each(request, queryset, services.purge, "purged", "they were purged before or are in use.")
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Image],
+        change: Callable[..., bool],
+        done: str,
+        why_not: str,
+    ) -> HttpResponse | None:
+        """Change every chosen image; the service audits each. Refusals are shown with their reason."""
+        chosen = list(queryset)
+        changed, refusals = 0, []
+        for image in chosen:
+            try:
+                changed += change(image, actor=request.user)
+            except ApiError as error:
+                refusals.append(f"{image.original_filename}: {error.detail}")
+        self.say(request, changed, len(chosen), done, why_not=why_not)
+        for sentence in refusals[:MOST_SENTENCES]:
+            messages.error(request, sentence)
+        return go_back(request) or redirect(request.get_full_path())
+
+
+def _said(image: Image) -> dict[str, Any]:
+    return {name: getattr(image, name) for name in EditForm.base_fields}
+
+
+def _details(request: HttpRequest, image: Image) -> dict[str, Any]:
+    """What the page of one image shows. Where it was taken is for those who may write."""
+    operations = image.operations.values("job")
+    links = OperationArtifact.objects.filter(operation__image=image).select_related("artifact", "operation")
+    return {
+        "renditions": image.renditions.order_by("size", "format"),
+        "jobs": Job.objects.filter(pk__in=operations).select_related("image", "requested_by")[:MOST_JOBS],
+        "links": links.order_by("-artifact__created_at")[:MOST_RESULTS],
+        "batch_members": image.batch_images.select_related("batch"),
+        "may_write": may(request, Scope.WRITE),
+        "may_process": may(request, Scope.PROCESS),
+        "may_purge": may(request, Scope.ADMIN),
+    }
+
+
+def _purged(queryset: QuerySet[Image]) -> dict[str, Any]:
+    """What a purge of these images takes away."""
+    doomed = queryset.exclude(status=Image.Status.PURGED)
+    sizes = [
+        doomed.aggregate(size=Sum("byte_size"))["size"],
+        Rendition.objects.filter(image__in=doomed.values("pk")).aggregate(size=Sum("byte_size"))["size"],
+        Artifact.objects.filter(image__in=doomed.values("pk")).aggregate(size=Sum("byte_size"))["size"],
+    ]
+    results = Artifact.objects.filter(image__in=doomed.values("pk")).count()
+    return {
+        "count": doomed.count(),
+        "results": results,
+        "byte_size": sum(size or 0 for size in sizes),
+        "pictures": doomed[:12],
+    }

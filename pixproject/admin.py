@@ -1,0 +1,92 @@
+"""People and their roles in the admin."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from api.models import Scope
+from api.permissions import GROUP_SCOPES, scopes_up_to
+from pixproject.admin_site import PixModelAdmin
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+ROLES = {
+    "viewer": "Sees images, jobs and results, without places.",
+    "reviewer": "Also uploads, edits, trashes and restores; sees where pictures were taken.",
+    "operator": "Also starts, cancels, retries and prioritises work, and enters the admin.",
+    "admin": "Also switches queues, cleans up, purges, and manages keys and people.",
+}
+
+
+@admin.register(User)
+class PersonAdmin(PixModelAdmin, UserAdmin):
+    """A person's rights are those of the roles; superusers have all, and only they make others so."""
+
+    view_scope = add_scope = change_scope = Scope.ADMIN
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("username", "full_name", "email", "roles", "is_active", "last_login")
+    list_filter = ("groups", "is_active", "is_superuser")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+        ("Rights", {"fields": ("is_active", "groups", "is_staff", "is_superuser")}),
+        ("Times", {"fields": ("last_login", "date_joined")}),
+    )
+    readonly_fields = ("last_login", "date_joined")
+    filter_horizontal = ()
+
+    @display(description="Name")
+    def full_name(self, user: User) -> str:
+        return user.get_full_name() or "–"
+
+    @display(description="Roles", label=True)
+    def roles(self, user: User) -> list[str]:
+        names = [group.name for group in user.groups.all()]
+        return ["superuser", *names] if user.is_superuser else names or ["viewer"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """Nobody shuts the door behind himself, and only a superuser makes another one."""
+        own = ("is_active", "groups", "is_staff", "is_superuser") if obj == request.user else ()
+        return (*self.readonly_fields, *(own or (() if request.user.is_superuser else ("is_superuser",))))
+
+
+@admin.register(Group)
+class RoleAdmin(PixModelAdmin):
+    """The four roles are fixed; people are given them on their own page."""
+
+    view_scope = Scope.ADMIN
+    list_display = ("name", "meaning", "scopes", "members")
+    list_display_links = None
+    ordering = ("pk",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        return super().get_queryset(request).annotate(member_count=Count("user"))
+
+    @display(description="Meaning")
+    def meaning(self, group: Group) -> str:
+        return ROLES.get(group.name, "Gives no rights.")
+
+    @display(description="Scopes")
+    def scopes(self, group: Group) -> str:
+        held = scopes_up_to([GROUP_SCOPES[group.name]]) if group.name in GROUP_SCOPES else set()
+        return ", ".join(scope for scope in Scope.values if scope in held) or "–"
+
+    @display(description="People", ordering="member_count")
+    def members(self, group: Group) -> int:
+        return group.member_count  # type: ignore[attr-defined]
