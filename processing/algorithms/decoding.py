@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from processing.algorithms.colour_profile import to_srgb
-from processing.algorithms.depth import alpha_channel, to_8_bit, transparent_key
+from processing.algorithms.depth import alpha_channel, pending_raw_mode, to_8_bit, transparent_key
 from processing.algorithms.probing import ImageInfo, Limits, open_image, read_orientation, refusing_damage
 
 # EXIF 2.32, tag 0x0112: what brings a stored picture upright.
@@ -60,12 +60,15 @@ def decode(stream: BinaryIO, *, limits: Limits) -> Decoded:
 def load(image: Image.Image, info: ImageInfo) -> Decoded:
     """Load an opened picture (a JPEG perhaps at reduced scale) and bring it into the form of `Decoded`."""
     key = transparent_key(image)
+    is_grey_in_colour = pending_raw_mode(image) == "LA;16B"  # Pillow has no 16-bit LA and reads it as RGBA
     image.load()
     orientation = read_orientation(image)  # a PNG may carry it behind the pixels
     if info.format == "tiff":
         orientation = 1  # Pillow has turned the pixels already
     else:
         info = replace(info, orientation=orientation)
+    if is_grey_in_colour:
+        image = image.convert("LA")
     alpha = alpha_channel(image, key)
     colour, depth_notes = to_8_bit(image)
     srgb, profile_notes = to_srgb(colour, image.info.get("icc_profile"))

@@ -7,6 +7,12 @@ _HAS_ALPHA = ("LA", "RGBA", "PA", "La", "RGBa")
 Key = int | tuple[int, ...]
 
 
+def pending_raw_mode(image: Image.Image) -> str:
+    """Pillow's name of the layout inside the file; known only until the pixels are loaded."""
+    tiles = getattr(image, "tile", None)
+    return str(tiles[0][3]) if tiles else ""
+
+
 def transparent_key(image: Image.Image) -> Key | None:
     """The colour that a file declares transparent, in the values that the pixels will have once loaded.
 
@@ -16,8 +22,7 @@ def transparent_key(image: Image.Image) -> Key | None:
     key = image.info.get("transparency")
     if not isinstance(key, int | tuple) or image.mode == "P":
         return None
-    tiles = getattr(image, "tile", None)
-    raw_mode = str(tiles[0][3]) if tiles else ""
+    raw_mode = pending_raw_mode(image)
     if isinstance(key, tuple):
         return tuple(value >> 8 for value in key) if "16" in raw_mode else key
     return key * {"L;2": 85, "L;4": 17}.get(raw_mode, 1)

@@ -22,14 +22,15 @@ def json_safe(value: Any, *, depth: int = 0) -> Any:
         return _clean(value)
     if isinstance(value, bytes):
         return _from_bytes(value)
+    is_container = isinstance(value, Mapping | list | tuple | set | frozenset)
+    if not is_container:
+        return _from_number(value)
     if depth >= _MAX_DEPTH:
         return None
     if isinstance(value, Mapping):
         items = list(value.items())[:_MAX_ITEMS]
         return {_clean(str(key)): json_safe(item, depth=depth + 1) for key, item in items}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [json_safe(item, depth=depth + 1) for item in list(value)[:_MAX_ITEMS]]
-    return _from_number(value)
+    return [json_safe(item, depth=depth + 1) for item in list(value)[:_MAX_ITEMS]]
 
 
 def _from_number(value: Any) -> int | float | str | None:

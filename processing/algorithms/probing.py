@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from processing.algorithms.frames import count_frames
 
 # Pillow only warns between one and two times its own limit; here a bomb is always an error.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# Its remarks on broken EXIF help nobody: what can be read is read, the rest is left out.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,9 @@ def refusing_damage(limits: Limits) -> Iterator[None]:
     except (ProcessingError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageTooLarge(
-            f"The picture has more than {limits.max_pixels} pixels; that is the limit."
-        ) from error
+        found = re.search(r"\((\d+) pixels\)", str(error))  # "Image size (179 pixels) exceeds limit of ..."
+        pixels = found[1] if found else "too many"
+        raise ImageTooLarge(f"The picture has {pixels} pixels; the limit is {limits.max_pixels}.") from error
     except Exception as error:
         if "out of memory" in str(error):  # Pillow's words where a decoder could not allocate
             raise MemoryError(str(error)) from error

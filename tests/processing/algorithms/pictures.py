@@ -1,0 +1,53 @@
+"""Pictures made in code, as arrays and as files, and the way to the real ones."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from processing.algorithms.codecs import Limits
+
+LIMITS = Limits()
+SRGB_WHITE = 255
+
+
+def noise(height: int, width: int, *channels: int, seed: int = 7) -> np.ndarray:
+    """Random uint8 values: the hardest case for every filter."""
+    return np.random.default_rng(seed).integers(0, 256, (height, width, *channels), dtype=np.uint8)
+
+
+def scene(height: int = 48, width: int = 64) -> np.ndarray:
+    """A smooth RGB picture whose four corners all differ, so that every turn and mirror shows."""
+    down = np.linspace(0, 1, height)[:, None] * np.ones((1, width))
+    right = np.linspace(0, 1, width)[None, :] * np.ones((height, 1))
+    return (
+        np.stack([255 * right, 255 * down, 255 * (1 - right) * (1 - down)], axis=-1).round().astype(np.uint8)
+    )
+
+
+def file_of(image: Image.Image | np.ndarray, format: str = "PNG", **options: Any) -> io.BytesIO:
+    """A picture as a file in memory."""
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    stream = io.BytesIO()
+    image.save(stream, format, **options)
+    stream.seek(0)
+    return stream
+
+
+def pixels_of(data: bytes, mode: str | None = None) -> np.ndarray:
+    """What Pillow makes of an encoded file."""
+    image = Image.open(io.BytesIO(data))
+    return np.array(image if mode is None else image.convert(mode))
+
+
+def real_folder(name: str) -> Path:
+    """A folder of real test files; skips the test where they are not there."""
+    root = os.environ.get("PIX_TEST_DATA")
+    if not root or not (Path(root) / name).is_dir():
+        pytest.skip(f"real test files are absent: PIX_TEST_DATA has no {name}")
+    return Path(root) / name
