@@ -53,6 +53,10 @@ class WaitsForJob:
     job would not be committed yet and no worker could begin.
     """
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)  # type: ignore[misc]
+        preferred_wait_s(request)  # a wrong value is refused before anything is done
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
         is_job = isinstance(getattr(response, "data", None), dict) and "operations" in response.data

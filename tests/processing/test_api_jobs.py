@@ -1,0 +1,524 @@
+"""Submitting, watching and steering work over REST."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from PIL import Image as Pillow
+from rest_framework.test import APIClient
+
+from images import services as image_services
+from images.models import Image
+from processing.models import Job, Operation
+from processing.worker import run_until_idle
+from tests.processing.support import client_of, finished, make_image, picture, submit, upload
+
+pytestmark = pytest.mark.django_db
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def client() -> APIClient:
+    return client_of("operator")
+
+
+@pytest.fixture
+def image() -> Image:
+    return make_image(1)
+
+
+def errors(response) -> list[tuple[str, str]]:
+    return [(error["field"], error["code"]) for error in response.json()["errors"]]
+
+
+def stored_files() -> set[str]:
+    root = Path(settings.MEDIA_ROOT)
+    return {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+# --- submitting ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/", "/api/jobs", "/api/process", "/api/process/"])
+def test_submission_answers_202_with_the_job_and_where_to_look(client, image, path):
+    response = client.post(path, {"image": str(image.pk), "operations": ["webp"], "reference": "order 7"})
+
+    job = response.json()
+    assert response.status_code == 202
+    assert response["Location"] == f"/api/jobs/{job['id']}/"
+    assert response["Retry-After"] == "2"
+    assert (job["status"], job["priority"], job["reference"]) == ("queued", "normal", "order 7")
+    assert job["progress"] == {"total": 1, "done": 0, "failed": 0, "cancelled": 0, "percent": 0}
+    assert [(one["name"], one["status"]) for one in job["operations"]] == [("webp", "queued")]
+    assert job["artifacts"] == []
+
+
+def test_finished_job_lists_its_results_with_links_that_need_no_sign_in(client, image):
+    job = finished(client, image, "webp", {"name": "resize", "parameters": {"width": 32}})
+
+    assert (job["status"], job["progress"]["percent"]) == ("completed", 100)
+    found = [(a["operation"], a["role"], a["format"], a["width"], a["height"]) for a in job["artifacts"]]
+    assert found == [("webp", "result", "webp", 64, 48), ("resize", "result", "png", 32, 24)]
+    contract = {
+        "id",
+        "operation",
+        "role",
+        "format",
+        "byte_size",
+        "width",
+        "height",
+        "sha256",
+        "name",
+        "folder",
+    }
+    assert {*contract, "url", "expires_at"} <= set(job["artifacts"][0])
+    assert job["operations"][0]["artifact"] == job["artifacts"][0]["id"]
+    answer = APIClient().get(job["artifacts"][0]["url"])
+    content = b"".join(answer.streaming_content)
+    assert answer.status_code == 200
+    assert len(content) == job["artifacts"][0]["byte_size"]
+    assert Pillow.open(io.BytesIO(content)).format == "WEBP"
+
+
+def test_file_operations_and_names_come_from_a_form(client):
+    response = client.post(
+        "/api/jobs/?output_folder=from_query",
+        {
+            "file": [upload(2, name="a.png"), upload(3, name="b.png")],
+            "operations": json.dumps(["webp", {"name": "blur", "parameters": {"sigma_px": 2}}]),
+            "filename_prefix": "x_",
+            "priority": "high",
+        },
+        format="multipart",
+    )
+
+    job = response.json()
+    assert response.status_code == 202, job
+    assert (job["output_folder"], job["filename_prefix"], job["priority"]) == ("from_query", "x_", "high")
+    assert [one["name"] for one in job["operations"]] == ["webp", "blur", "webp", "blur"]
+    assert Image.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    "operations", [["webp", "blur"], "webp", '["webp"]', '{"name": "webp"}', ['{"name": "webp"}', "blur"]]
+)
+def test_operations_of_a_form_are_names_or_json(client, image, operations):
+    form = {"image": str(image.pk), "operations": operations}
+
+    response = client.post("/api/jobs/", form, format="multipart")
+
+    assert response.status_code == 202, response.json()
+
+
+def test_pipeline_gives_one_result(client, image):
+    body = {
+        "image": str(image.pk),
+        "pipeline": [{"name": "resize", "parameters": {"width": 16}}, "grayscale", "jpg"],
+    }
+    job = client.post("/api/jobs/", body).json()
+
+    run_until_idle()
+
+    job = client.get(f"/api/jobs/{job['id']}/").json()
+    assert [(a["operation"], a["format"], a["width"]) for a in job["artifacts"]] == [("pipeline", "jpg", 16)]
+
+
+def test_same_work_again_is_linked_from_the_cache(client, image):
+    first = finished(client, image, "webp")
+
+    again = submit(client, image, "webp", filename_prefix="again_")
+
+    assert (again["status"], again["operations"][0]["cached"]) == ("completed", True)
+    assert again["artifacts"][0]["sha256"] == first["artifacts"][0]["sha256"]
+    assert again["artifacts"][0]["name"].startswith("again_")
+
+
+def test_image_address_submits_for_that_image(client, image):
+    response = client.post(f"/api/images/{image.pk}/process/", {"operations": ["webp"]})
+
+    assert response.status_code == 202
+    assert response.json()["image"] == str(image.pk)
+    assert client.post(f"/api/images/{NOBODY}/process/", {"operations": ["webp"]}).status_code == 404
+    refused = client.post(f"/api/images/{image.pk}/process/", {"operations": ["webp"], "image": NOBODY})
+    assert (refused.status_code, errors(refused)) == (400, [("image", "unknown_field")])
+
+
+def test_batch_submits_for_all_its_images(client):
+    from batches.models import Batch
+
+    batch = Batch.objects.create(batch_name="two")
+    for seed in (4, 5):
+        batch.batch_images.create(image=make_image(seed))
+
+    response = client.post("/api/jobs/", {"batch": str(batch.pk), "operations": ["webp"]})
+
+    assert response.status_code == 202
+    assert (response.json()["progress"]["total"], response.json()["batch"]) == (2, str(batch.pk))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"operations": ["nope"]}, ("operations[0]", "unknown_operation")),
+        ({"operations": []}, ("operations", "required")),
+        ({}, ("operations", "required")),
+        ({"operations": ["png"]}, ("operations[0]", "same_format")),
+        (
+            {"operations": [{"name": "blur", "parameters": {"sigma_px": -1}}]},
+            ("operations[0].parameters.sigma_px", None),
+        ),
+        (
+            {"operations": [{"name": "blur", "parameters": {"sgma": 1}}]},
+            ("operations[0].parameters.sgma", None),
+        ),
+        (
+            {"operations": [{"name": "resize", "parameters": {"width": 10**9}}]},
+            ("operations[0].parameters.width", None),
+        ),
+        ({"operations": ["webp"], "priority": "asap"}, ("priority", "invalid")),
+        ({"operations": ["webp"], "priority": 1}, ("priority", "invalid")),
+        ({"operations": ["webp"], "colour": "red"}, ("colour", "unknown_field")),
+        ({"operations": ["webp"], "output_folder": "x" * 201}, ("output_folder", "max_length")),
+        ({"operations": ["webp"], "reference": "a\x00b"}, ("reference", "invalid")),
+        ({"operations": ["webp"], "reference": 7}, ("reference", "invalid")),
+        ({"operations": ["webp"], "dry_run": "maybe"}, ("dry_run", "invalid")),
+        ({"operations": ["webp"], "image": "seven"}, ("image", "invalid")),
+        ({"operations": ["webp"], "image": NOBODY}, ("image", "does_not_exist")),
+        ({"operations": ["webp"], "images": [NOBODY, NOBODY[:-1] + "1"]}, ("images", "does_not_exist")),
+        ({"operations": ["webp"], "images": {"a": 1}}, ("images", "invalid")),
+        ({"operations": ["webp"], "batch": NOBODY}, ("batch", "does_not_exist")),
+        ({"operations": ["webp"], "image": None}, ("file", "required")),
+    ],
+)
+def test_mistakes_are_named_and_nothing_is_stored(client, image, body, expected):
+    response = client.post("/api/jobs/", {"image": str(image.pk), **body})
+
+    field, code = expected
+    assert response.status_code == 400, response.json()
+    assert response.json()["errors"][0]["field"] == field
+    assert code is None or response.json()["errors"][0]["code"] == code
+    assert not Job.objects.exclude(kind="ingest").exists()
+
+
+@pytest.mark.parametrize("body", ["[]", '"webp"', "{", "null"])
+def test_body_that_is_no_object_is_refused(client, body):
+    response = client.post("/api/jobs/", body, content_type="application/json")
+
+    assert (response.status_code, response.json()["code"]) == (400, "malformed")
+
+
+@pytest.mark.parametrize(
+    ("content", "operations", "status"),
+    [
+        (picture(6), ["nope"], 400),
+        (picture(6), ["png"], 400),
+        (picture(6), [{"name": "crop", "parameters": {"x": 0, "y": 0, "width": 999, "height": 9}}], 400),
+        (b"this is no picture", ["webp"], 415),
+        (picture(6)[:-300], ["webp"], 400),
+    ],
+)
+def test_refused_upload_leaves_no_row_and_no_file(client, content, operations, status):
+    before = stored_files()
+    good, bad = upload(7, name="good.png"), upload(6, name="bad.png")
+    bad.file = io.BytesIO(content)
+    bad.size = len(content)
+
+    form = {"file": [good, bad], "operations": json.dumps(operations)}
+    response = client.post("/api/jobs/", form, format="multipart")
+
+    assert response.status_code == status, response.json()
+    assert (Image.objects.count(), Job.objects.count()) == (0, 0)
+    assert stored_files() == before
+
+
+def test_refused_file_among_several_is_named(client):
+    form = {"file": [upload(8), upload(9, name="bad.png")], "operations": "webp"}
+    form["file"][1].file = io.BytesIO(b"plain text")
+
+    response = client.post("/api/jobs/", form, format="multipart")
+
+    assert response.json()["errors"][0]["field"] == "file[1]"
+    assert "bad.png" in response.json()["detail"]
+
+
+def test_trashed_image_cannot_be_worked_on(client, image):
+    image_services.trash(image, actor=None)
+
+    response = client.post("/api/jobs/", {"image": str(image.pk), "operations": ["webp"]})
+
+    assert (response.status_code, response.json()["code"]) == (409, "conflict")
+
+
+def test_dry_run_and_estimate_store_nothing(client):
+    before = stored_files()
+
+    for path, more in (("/api/jobs/", {"dry_run": "true"}), ("/api/jobs/estimate/", {})):
+        form = {"file": upload(10), "operations": '["webp", "blur"]', **more}
+        response = client.post(path, form, format="multipart")
+        assert response.status_code == 200, response.json()
+        assert (response.json()["items"], response.json()["cached"]) == (2, 0)
+        assert set(response.json()) >= {"seconds", "bytes", "based_on"}
+
+    assert (Image.objects.count(), Job.objects.count()) == (0, 0)
+    assert stored_files() == before
+
+
+def test_estimate_is_based_on_what_was_measured(client, image):
+    finished(client, image, "webp")
+    body = {"image": str(image.pk), "operations": ["webp", "avif"]}
+
+    estimate = client.post("/api/jobs/estimate/", body).json()
+
+    assert (estimate["items"], estimate["cached"]) == (2, 1)
+    assert estimate["seconds"]["p90"] >= estimate["seconds"]["p50"] > 0
+
+
+def test_idempotency_key_gives_the_stored_answer(client, image):
+    body = {"image": str(image.pk), "operations": ["webp"], "idempotency_key": "order-1"}
+
+    first = client.post("/api/jobs/", body)
+    second = client.post("/api/jobs/", body)
+    other = client.post("/api/jobs/", {**body, "operations": ["avif"]})
+
+    assert first.json() == second.json()
+    assert second["Idempotent-Replayed"] == "true"
+    assert first.json()["idempotency_key"] == "order-1"
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert Job.objects.exclude(kind="ingest").count() == 1
+
+
+def test_waiting_ends_with_the_time_or_with_the_job(client, image):
+    job = submit(client, image, "webp")
+
+    waited = client.get(f"/api/jobs/{job['id']}/", headers={"Prefer": "wait=1"})
+    run_until_idle()
+    done = client.get(f"/api/jobs/{job['id']}/?wait=30")
+    cached = client.post(
+        "/api/jobs/", {"image": str(image.pk), "operations": ["webp"]}, headers={"Prefer": "wait=30"}
+    )
+
+    assert (waited.json()["status"], waited["Preference-Applied"], waited["Retry-After"]) == (
+        "queued",
+        "wait=1",
+        "2",
+    )
+    assert (done.json()["status"], "Retry-After" in done) == ("completed", False)
+    assert (cached.status_code, cached.json()["status"]) == (202, "completed")
+    assert client.get(f"/api/jobs/{job['id']}/?wait=31").status_code == 400
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+def test_list_filters_and_hides_internal_work(client, image):
+    first = finished(client, image, "webp", reference="a")
+    second = submit(client, image, "avif", reference="b", priority="urgent")
+
+    def ids(query: str) -> list[str]:
+        response = client.get(f"/api/jobs/{query}")
+        assert response.status_code == 200, response.json()
+        return [job["id"] for job in response.json()["results"]]
+
+    one, two = first["id"], second["id"]
+    assert ids("") == [two, one]
+    assert ids("?status=completed") == [one]
+    assert ids("?status=completed&status=queued") == [two, one]
+    assert ids("?priority=urgent") == [two]
+    assert ids("?reference=a") == [one]
+    assert ids(f"?image={image.pk}") == [two, one]
+    assert ids("?queue=default&operation=avif") == [two]
+    assert ids("?requested_by=me") == [two, one]
+    assert ids(f"?search={one}") == [one]
+    assert ids("?ordering=created_at") == [one, two]
+    assert ids("?created_after=2100-01-01T00:00:00Z") == []
+    assert ids("?error_code=time_limit") == []
+    assert len(ids("?kind=all")) == 3
+    assert len(ids("?kind=ingest")) == 1
+    for bad in ("?status=nope", "?image=7", "?created_after=soon", "?colour=red", "?ordering=secret"):
+        assert client.get(f"/api/jobs/{bad}").status_code == 400, bad
+
+
+def test_list_costs_the_same_number_of_queries_for_any_length(client, image, django_assert_max_num_queries):
+    for name in ("webp", "avif", "blur", "sepia"):
+        submit(client, image, name)
+
+    with django_assert_max_num_queries(8):
+        assert client.get("/api/jobs/").json()["count"] == 4
+
+
+def test_job_costs_the_same_number_of_queries_for_any_length(client, image, django_assert_max_num_queries):
+    job = finished(client, image, "webp", "avif", "blur", "sepia", "jpg", "flip")
+
+    with django_assert_max_num_queries(10):
+        assert len(client.get(f"/api/jobs/{job['id']}/").json()["artifacts"]) == 6
+
+
+def test_parts_of_a_job_are_pages(client, image):
+    job = finished(client, image, "webp", "blur")
+
+    operations = client.get(job["links"]["operations"]).json()
+    events = client.get(job["links"]["events"]).json()
+    artifacts = client.get(job["links"]["artifacts"]).json()
+
+    assert [one["name"] for one in operations["results"]] == ["webp", "blur"]
+    assert [event["code"] for event in events["results"]] == ["submitted", "finished"]
+    assert artifacts["count"] == 2
+
+
+def test_summary_counts(client, image):
+    submit(client, image, "webp")
+
+    summary = client.get("/api/jobs/summary/").json()
+
+    assert summary["queues"]["default"] == {"queued": 1}
+    assert summary["jobs"] == {"completed": 1, "queued": 1}
+    assert summary["errors"] == []
+
+
+@pytest.mark.parametrize("path", ["", "operations/", "events/", "artifacts/", "download/"])
+def test_unknown_job_is_404(client, path):
+    response = client.get(f"/api/jobs/{NOBODY}/{path}")
+
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+
+
+# --- download -----------------------------------------------------------------------------------------
+
+
+def test_download_of_one_result_is_its_bytes(client, image):
+    job = finished(client, image, "webp")
+
+    response = client.get(job["links"]["download"])
+
+    content = b"".join(response.streaming_content)
+    assert response["Content-Type"] == "image/webp"
+    assert response["Content-Disposition"].startswith("attachment")
+    assert len(content) == job["artifacts"][0]["byte_size"]
+
+
+def test_download_of_several_is_a_zip_with_unique_names(client, image):
+    other = make_image(11, name="photo.png")
+    body = {"images": [str(image.pk), str(other.pk)], "operations": ["webp"], "output_folder": "out/deep"}
+    job = client.post("/api/jobs/", body).json()
+    run_until_idle()
+
+    response = client.get(f"/api/jobs/{job['id']}/download/")
+
+    content = b"".join(response.streaming_content)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.namelist() == ["out/deep/photo_webp.webp", "out/deep/photo_webp (2).webp"]
+        assert archive.testzip() is None
+    assert int(response["Content-Length"]) == len(content)
+
+
+def test_download_before_the_end_and_without_results_is_refused(client, image):
+    job = submit(client, image, "webp")
+
+    assert client.get(f"/api/jobs/{job['id']}/download/").status_code == 409
+    client.post(f"/api/jobs/{job['id']}/cancel/")
+    assert client.get(f"/api/jobs/{job['id']}/download/").status_code == 404
+
+
+def test_download_with_a_missing_file_says_so(client, image):
+    job = finished(client, image, "webp", "blur")
+    Path(settings.MEDIA_ROOT, Operation.objects.get(name="blur").links.get().artifact.file).unlink()
+
+    response = client.get(job["links"]["download"])
+
+    assert (response.status_code, response.json()["code"]) == (404, "file_missing")
+
+
+# --- steering -----------------------------------------------------------------------------------------
+
+
+def test_cancel_once(client, image):
+    job = submit(client, image, "webp")
+
+    assert client.post(f"/api/jobs/{job['id']}/cancel/").json()["status"] == "cancelled"
+    again = client.post(f"/api/jobs/{job['id']}/cancel/")
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+
+def failed_job(client: APIClient, image: Image) -> dict:
+    """A job of which one operation failed because the source's file was away, and one was done before."""
+    finished(client, image, "webp")
+    path = Path(settings.MEDIA_ROOT, image.file)
+    content = path.read_bytes()
+    path.unlink()
+    job = finished(client, image, "webp", "blur")
+    path.write_bytes(content)
+    return job
+
+
+def test_retry_of_what_failed(client, image):
+    job = failed_job(client, image)
+    assert job["status"] == "completed_with_errors"
+    assert job["operations"][1]["error"]["code"] == "file_missing"
+
+    response = client.post(f"/api/jobs/{job['id']}/retry/", {"only": "failed"})
+    run_until_idle()
+
+    assert response.status_code == 202
+    assert client.get(f"/api/jobs/{job['id']}/").json()["status"] == "completed"
+    again = client.post(f"/api/jobs/{job['id']}/retry/")
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+
+def test_retry_of_named_operations_checks_them(client, image):
+    job = failed_job(client, image)
+    done, failed = (one["id"] for one in job["operations"])
+
+    def retry(body: dict) -> int:
+        return client.post(f"/api/jobs/{job['id']}/retry/", body).status_code
+
+    assert retry({"operations": [done]}) == 400
+    assert retry({"operations": [2**70]}) == 400
+    assert retry({"operations": "all"}) == 400
+    assert retry({"only": "completed"}) == 400
+    assert retry({"what": 1}) == 400
+    assert retry({"operations": [failed]}) == 202
+    assert retry({}) == 409
+
+
+def test_priority_changes_until_the_end(client, image):
+    job = submit(client, image, "webp")
+
+    changed = client.patch(f"/api/jobs/{job['id']}/", {"priority": "urgent"})
+
+    assert (changed.status_code, changed.json()["priority"]) == (200, "urgent")
+    assert client.patch(f"/api/jobs/{job['id']}/", {"priority": "soon"}).status_code == 400
+    assert client.patch(f"/api/jobs/{job['id']}/", {}).status_code == 400
+    assert client.patch(f"/api/jobs/{job['id']}/", {"status": "completed"}).status_code == 400
+    run_until_idle()
+    assert client.patch(f"/api/jobs/{job['id']}/", {"priority": "low"}).status_code == 409
+
+
+# --- who may ------------------------------------------------------------------------------------------
+
+
+def test_scopes(image):
+    reviewer, operator = client_of("reviewer"), client_of("operator")
+    job = submit(operator, image, "webp")
+    path = f"/api/jobs/{job['id']}/"
+
+    refused = [
+        reviewer.post("/api/jobs/", {"image": str(image.pk), "operations": ["webp"]}),
+        reviewer.post(f"/api/images/{image.pk}/process/", {"operations": ["webp"]}),
+        reviewer.post("/api/jobs/estimate/", {"image": str(image.pk), "operations": ["webp"]}),
+        reviewer.post(f"{path}cancel/"),
+        reviewer.post(f"{path}retry/"),
+        reviewer.patch(path, {"priority": "low"}),
+    ]
+
+    assert [response.status_code for response in refused] == [403] * 6
+    assert "process" in refused[0].json()["detail"]
+    assert reviewer.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/jobs/", "/api/process", f"/api/images/{NOBODY}/process/"])
+def test_nobody_submits_without_signing_in(path):
+    assert APIClient().post(path, {"operations": ["webp"]}).status_code in (401, 403)
+    assert APIClient().get("/api/jobs/").status_code in (401, 403)
