@@ -1,0 +1,105 @@
+"""python -m benchmarks [names] [--quick] [--json FILE]: run benchmarks one after the other and print a table.
+
+Each runs in a process of its own, on a Pix of its own in a throw-away folder.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from benchmarks.results import Result, table
+
+NAMES = ("pipeline", "thumbnails", "empty_operations", "latency", "lists")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main() -> int:
+    arguments = parse()
+    results: list[Result] = []
+    failed: list[str] = []
+    for name in arguments.names or NAMES:
+        started = time.monotonic()
+        found = run(name, is_quick=arguments.quick)
+        if found is None:
+            failed.append(name)
+        results += found or []
+        say(f"{name}: {time.monotonic() - started:.0f} s")
+    print(table(results))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report(results, is_quick=arguments.quick), indent=2) + "\n")
+    if failed:
+        say(f"Did not end: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help=f"of {', '.join(NAMES)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="small numbers, to see that it runs")
+    parser.add_argument("--json", type=Path, help="also write the results to this file")
+    return parser.parse_args()
+
+
+def run(name: str, *, is_quick: bool) -> list[Result] | None:
+    """The results of one benchmark, or None when its process failed."""
+    with tempfile.TemporaryDirectory(prefix="pix-bench-", ignore_cleanup_errors=True) as folder:
+        data_dir, answer = Path(folder) / "data", Path(folder) / "results.json"
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.run_one",
+            name,
+            str(answer),
+            *(["--quick"] if is_quick else []),
+        ]
+        ended = subprocess.run(command, cwd=ROOT, env=environment(data_dir), check=False)
+        if ended.returncode != 0:
+            return None
+        return [Result(**found) for found in json.loads(answer.read_text())]
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """Settings of a fresh Pix: neither the user's servers, nor their data, nor their .env."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "REDIS_URL", "CACHE_URL"}
+    }
+    return kept | {
+        "DJANGO_SETTINGS_MODULE": "pixproject.settings",
+        "PIX_DATA_DIR": str(data_dir),
+        "PIX_IGNORE_ENV_FILE": "1",
+        "LOG_LEVEL": "WARNING",
+        "LOG_FORMAT": "text",
+        "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
+    }
+
+
+def report(results: list[Result], *, is_quick: bool) -> dict[str, object]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "quick": is_quick,
+        "machine": {
+            "cpus": os.cpu_count(),
+            "machine": platform.machine(),
+            "python": platform.python_version(),
+        },
+        "packages": {name: version(name) for name in ("django", "dramatiq", "celery", "pillow", "psycopg")},
+        "results": [result.as_dict() for result in results],
+    }
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
