@@ -31,5 +31,7 @@ def _service_user(scopes: Iterable[str]) -> User:
         user.set_unusable_password()
         user.save(update_fields=["password"])
     allowed = scopes_up_to(scopes)
-    user.groups.add(*Group.objects.filter(name__in=[name for name, scope in GROUP_SCOPES.items() if scope in allowed]))
+    user.groups.add(
+        *Group.objects.filter(name__in=[name for name, scope in GROUP_SCOPES.items() if scope in allowed])
+    )
     return user

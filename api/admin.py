@@ -29,7 +29,9 @@ from pixproject.admin_site import PixModelAdmin, add_refusal, go_back
 class KeyForm(forms.Form):
     """What a new key is for."""
 
-    name = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget, help_text="Which program uses it.")
+    name = forms.CharField(
+        max_length=100, widget=UnfoldAdminTextInputWidget, help_text="Which program uses it."
+    )
     user = forms.ModelChoiceField(
         queryset=get_user_model().objects.filter(is_active=True).order_by("username"),
         widget=UnfoldAdminSelectWidget,
@@ -50,12 +52,31 @@ class ApiKeyAdmin(PixModelAdmin):
     """Keys are made and revoked, never edited; their text is shown once."""
 
     view_scope = add_scope = Scope.ADMIN
-    list_display = ("name", "prefix", "user", "scope_names", "state", "last_used_at", "expires_at", "created_at")
+    list_display = (
+        "name",
+        "prefix",
+        "user",
+        "scope_names",
+        "state",
+        "last_used_at",
+        "expires_at",
+        "created_at",
+    )
     list_filter = ("user", "created_at")
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username")
     uuid_search = ("pk",)
-    fields = ("name", "prefix", "user", "scope_names", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
+    fields = (
+        "name",
+        "prefix",
+        "user",
+        "scope_names",
+        "state",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
     actions = ("revoke",)
     change_form_outer_after_template = "admin/api/apikey/_revoke.html"
 
@@ -128,4 +149,6 @@ class AuditAdmin(PixModelAdmin):
     @display(description="Detail")
     def said(self, event: AuditEvent) -> SafeString:
         parts = ", ".join(f"{name}: {value}" for name, value in event.detail.items())
-        return format_html('<span title="{}">{}</span>', parts, parts if len(parts) < 60 else f"{parts[:57]}…")
+        return format_html(
+            '<span title="{}">{}</span>', parts, parts if len(parts) < 60 else f"{parts[:57]}…"
+        )

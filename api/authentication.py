@@ -25,12 +25,15 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             raise AuthenticationFailed("There is no such API key.")
         self.check(key)
         note_use(key)
+        request._request.api_key = key  # type: ignore[attr-defined]  for the audit, which sees Django's request
         return key.user, key
 
     @staticmethod
     def check(key: ApiKey) -> None:
         if key.revoked_at is not None:
-            raise AuthenticationFailed(f"The API key {key.prefix} was revoked at {key.revoked_at.isoformat()}.")
+            raise AuthenticationFailed(
+                f"The API key {key.prefix} was revoked at {key.revoked_at.isoformat()}."
+            )
         if not key.is_usable and key.expires_at is not None:
             raise AuthenticationFailed(f"The API key {key.prefix} expired at {key.expires_at.isoformat()}.")
         if not key.user.is_active:

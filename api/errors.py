@@ -51,7 +51,10 @@ class ErrorCode(models.TextChoices):
     NOT_ACCEPTABLE = "not_acceptable", "No representation suits the Accept header."
     CONFLICT = "conflict", "The object's state does not allow this."
     IMAGE_IN_USE = "image_in_use", "The image is the input of a live job or sits in a batch."
-    IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress", "The first request with this key is not answered yet."
+    IDEMPOTENCY_IN_PROGRESS = (
+        "idempotency_in_progress",
+        "The first request with this key is not answered yet.",
+    )
     GONE = "gone", "It was here, and its files are removed."
     PRECONDITION_FAILED = "precondition_failed", "The object was changed by somebody else."
     # 413, 415, 416, 422

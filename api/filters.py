@@ -29,7 +29,9 @@ def check_parameters(request: Request, known: set[str]) -> None:
     if unknown := sorted(set(request.query_params) - known):
         names = ", ".join(sorted(known))
         errors = [FieldError(name, ErrorCode.UNKNOWN_FIELD, "Not known here.") for name in unknown]
-        raise ApiError(ErrorCode.UNKNOWN_FIELD, f"Unknown filter {unknown[0]!r}; there are {names}.", errors=errors)
+        raise ApiError(
+            ErrorCode.UNKNOWN_FIELD, f"Unknown filter {unknown[0]!r}; there are {names}.", errors=errors
+        )
     for name, values in request.query_params.lists():
         if any(has_unstorable_characters(value) for value in values):
             raise invalid_field(name, "NUL and half surrogate characters are not allowed.")

@@ -13,8 +13,10 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from rest_framework import exceptions as drf_errors
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from api.errors import ApiError, ErrorCode, FieldError, error_body
+from api.models import Scope
 from processing.algorithms.errors import ProcessingError
 
 logger = logging.getLogger("pix.api")
@@ -110,14 +112,18 @@ def from_django(exc: BaseException) -> ApiError | None:
         return ApiError(ErrorCode.PERMISSION_DENIED, str(exc) or "You may not do this.")
     if isinstance(exc, django_errors.TooManyFilesSent):
         limit = settings.MAX_FILES_PER_REQUEST
-        return ApiError(ErrorCode.TOO_MANY_FILES, f"The request has more than {limit} files; the limit is {limit}.")
+        return ApiError(
+            ErrorCode.TOO_MANY_FILES, f"The request has more than {limit} files; the limit is {limit}."
+        )
     if isinstance(exc, django_errors.RequestDataTooBig):
         return ApiError(ErrorCode.REQUEST_TOO_LARGE, _request_too_large(exc))
     if isinstance(exc, django_errors.SuspiciousOperation | MultiPartParserError | UnreadablePostError):
         return ApiError(ErrorCode.MALFORMED, f"The request cannot be read: {exc}")
     if isinstance(exc, UnicodeEncodeError | DataError):
         # A value that the database refuses: half a surrogate pair, a number out of range, a NUL character.
-        return ApiError(ErrorCode.INVALID, "A value cannot be stored: it has a character or size that is not allowed.")
+        return ApiError(
+            ErrorCode.INVALID, "A value cannot be stored: it has a character or size that is not allowed."
+        )
     return None
 
 
@@ -140,8 +146,21 @@ def json_error(request: HttpRequest, status: int, exception: BaseException | Non
         404: f"There is nothing at {request.path}.",
     }
     fallback = ApiError(
-        codes.get(status, ErrorCode.INTERNAL_ERROR), details.get(status, "Something failed on our side."), status=status
+        codes.get(status, ErrorCode.INTERNAL_ERROR),
+        details.get(status, "Something failed on our side."),
+        status=status,
     )
     return JsonResponse(error_body(fallback), status=status)
 
 
+class UnknownAddress(APIView):
+    """Whatever no other address under /api/ answers."""
+
+    schema = None
+
+    def scope_for(self, _action: str | None) -> str:
+        return Scope.READ
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        raise ApiError(ErrorCode.NOT_FOUND, f"There is nothing at {request.path}.")

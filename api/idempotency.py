@@ -86,7 +86,9 @@ def key_of(request: Request) -> str | None:
         return None
     if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
         length = len(key) if isinstance(key, str) else 0
-        raise invalid_field(FIELD, f"1 to {MAX_KEY_LENGTH} printable characters are allowed, these are {length}.")
+        raise invalid_field(
+            FIELD, f"1 to {MAX_KEY_LENGTH} printable characters are allowed, these are {length}."
+        )
     return key
 
 

@@ -64,7 +64,9 @@ def checked_scopes(scopes: Iterable[str]) -> list[str]:
     if unknown := sorted(wanted - set(Scope.values)):
         raise invalid_field("scopes", f"unknown {unknown[0]!r}; there are {', '.join(Scope.values)}.")
     if not wanted:
-        raise invalid_field("scopes", f"name at least one of {', '.join(Scope.values)}.", code=ErrorCode.REQUIRED)
+        raise invalid_field(
+            "scopes", f"name at least one of {', '.join(Scope.values)}.", code=ErrorCode.REQUIRED
+        )
     return [scope for scope in Scope.values if scope in wanted]
 
 

@@ -64,7 +64,9 @@ class AuditEvent(models.Model):
     """Who did what, when; a database trigger refuses changes."""
 
     at = models.DateTimeField(auto_now_add=True)
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, db_constraint=False, related_name="+"
+    )
     actor_name = models.CharField(max_length=150, blank=True)
     api_key_prefix = models.CharField(max_length=8, blank=True)
     request_id = models.CharField(max_length=64, blank=True)

@@ -9,7 +9,12 @@ from rest_framework.exceptions import PermissionDenied
 
 from api.models import ApiKey, Scope
 
-GROUP_SCOPES = {"viewer": Scope.READ, "reviewer": Scope.WRITE, "operator": Scope.PROCESS, "admin": Scope.ADMIN}
+GROUP_SCOPES = {
+    "viewer": Scope.READ,
+    "reviewer": Scope.WRITE,
+    "operator": Scope.PROCESS,
+    "admin": Scope.ADMIN,
+}
 DEFAULT_SCOPES = {"GET": Scope.READ, "HEAD": Scope.READ, "OPTIONS": Scope.READ}
 
 
@@ -36,7 +41,9 @@ def _scopes_of_user(user: AbstractBaseUser | AnonymousUser) -> set[str]:
     if not hasattr(user, "_scopes"):  # asked several times in one request
         names = user.groups.values_list("name", flat=True)  # type: ignore[union-attr]
         # Every signed-in user sees the whole library, also one in no group.
-        user._scopes = scopes_up_to({Scope.READ, *(GROUP_SCOPES[name] for name in names if name in GROUP_SCOPES)})
+        user._scopes = scopes_up_to(
+            {Scope.READ, *(GROUP_SCOPES[name] for name in names if name in GROUP_SCOPES)}
+        )
     return set(user._scopes)
 
 

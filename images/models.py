@@ -66,7 +66,9 @@ class Image(models.Model):
     class Meta:
         ordering = ["-created_at", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["sha256"], condition=~Q(status="purged"), name="image_bytes_once"),
+            models.UniqueConstraint(
+                fields=["sha256"], condition=~Q(status="purged"), name="image_bytes_once"
+            ),
             models.CheckConstraint(
                 condition=Q(status__in=["ready", "damaged", "trashed", "purged"]), name="image_status_known"
             ),

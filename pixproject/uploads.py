@@ -29,7 +29,9 @@ class HashingUploadHandler(TemporaryFileUploadHandler):
         encoding: str | None = None,
     ) -> None:
         """Refuse at once a request that cannot be acceptable, however many files it holds."""
-        limit = settings.MAX_FILES_PER_REQUEST * settings.MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = (
+            settings.MAX_FILES_PER_REQUEST * settings.MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        )
         if content_length > limit:
             raise RequestDataTooBig(f"The request has {content_length} bytes; the limit is {limit}.")
         ensure_free_space(content_length)  # also makes the folder for what arrives

@@ -1,0 +1,152 @@
+"""The API's own resources: keys, the caller, the audit, the table of error codes."""
+
+from typing import Any
+
+from django.conf import settings
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api import audit
+from api.accounts import key_owner
+from api.errors import ApiError, ErrorCode, status_of
+from api.keys import create_key, revoke_key
+from api.models import ApiKey, AuditEvent, Scope
+from api.pagination import PagePagination
+from api.permissions import require_scope, scopes_of, scopes_up_to
+from api.serializers import (
+    ApiKeySerializer,
+    AuditEventSerializer,
+    CreatedApiKeySerializer,
+    ErrorCodeSerializer,
+    MeSerializer,
+    NewApiKeySerializer,
+)
+
+ADMIN_ONLY = {
+    "GET": Scope.ADMIN,
+    "HEAD": Scope.ADMIN,
+    "OPTIONS": Scope.ADMIN,
+    "POST": Scope.ADMIN,
+    "DELETE": Scope.ADMIN,
+}
+
+
+def limits() -> dict[str, Any]:
+    """Every limit on what may be sent."""
+    return {
+        "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
+        "max_image_pixels": settings.MAX_IMAGE_PIXELS,
+        "max_image_side": settings.MAX_IMAGE_SIDE,
+        "max_frames": settings.MAX_FRAMES,
+        "max_files_per_request": settings.MAX_FILES_PER_REQUEST,
+        "max_fields_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        "decode_timeout_seconds": settings.DECODE_TIMEOUT_SECONDS,
+        "formats": settings.ALLOWED_EXTENSIONS,
+        "thumbnail_sizes": settings.DEFAULT_THUMBNAIL_SIZES,
+        "max_page_size": PagePagination.max_page_size,
+        "requests": settings.API_RATE_KEY,
+    }
+
+
+class MeView(APIView):
+    """Who you are here, what you may do, and every limit on what you may send."""
+
+    required_scopes = {"GET": Scope.READ}
+
+    @extend_schema(responses=MeSerializer, tags=["me"])
+    def get(self, request: Request) -> Response:
+        held = scopes_of(request)
+        body = {
+            "user": request.user,
+            "scopes": [scope for scope in Scope.values if scope in held],
+            "api_key": request.auth if isinstance(request.auth, ApiKey) else None,
+            "limits": limits(),
+        }
+        return Response(MeSerializer(body).data)
+
+
+class ErrorCodesView(APIView):
+    """Every code that an error body or a failed operation may carry."""
+
+    @extend_schema(responses=ErrorCodeSerializer(many=True), tags=["errors"])
+    def get(self, request: Request) -> Response:
+        rows = [
+            {"code": code, "status": status_of(code), "description": text} for code, text in ErrorCode.choices
+        ]
+        return Response(rows)
+
+
+@extend_schema(tags=["api-keys"])
+class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """API keys. A key's text is in the answer to its creation and nowhere else."""
+
+    queryset = ApiKey.objects.select_related("user")
+    serializer_class = ApiKeySerializer
+    required_scopes = ADMIN_ONLY
+
+    @extend_schema(request=NewApiKeySerializer, responses={201: CreatedApiKeySerializer})
+    def create(self, request: Request) -> Response:
+        """Not idempotent on purpose: a stored answer would keep the key's text."""
+        serializer = NewApiKeySerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        if lacking := sorted(scopes_up_to(asked["scopes"]) - scopes_of(request)):
+            require_scope(request, lacking[0])
+        owner = key_owner(asked.get("user") or request.user.username, scopes=asked["scopes"])
+        key, text = create_key(
+            asked["name"], user=owner, scopes=asked["scopes"], expires_at=asked.get("expires_at")
+        )
+        audit.record("api_key.create", key, request=request, detail={"name": key.name, "scopes": key.scopes})
+        key.key = text  # type: ignore[attr-defined]
+        location = {"Location": f"/api/api-keys/{key.pk}/"}
+        return Response(CreatedApiKeySerializer(key).data, status=201, headers=location)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Revoke the key; its row stays for the audit."""
+        self._revoke(request)
+        return Response(status=204)
+
+    @extend_schema(request=None, responses=ApiKeySerializer)
+    @action(detail=True, methods=["POST"])
+    def revoke(self, request: Request, pk: str) -> Response:
+        """Revoke the key at once and for good."""
+        self._revoke(request)
+        return Response(ApiKeySerializer(self.get_object()).data)
+
+    def _revoke(self, request: Request) -> None:
+        key = self.get_object()
+        if not revoke_key(key):
+            raise ApiError(
+                ErrorCode.CONFLICT, f"The key {key.prefix} was revoked at {key.revoked_at.isoformat()}."
+            )
+        audit.record("api_key.revoke", key, request=request, detail={"name": key.name})
+
+
+class AuditFilter(filters.FilterSet):
+    actor = filters.CharFilter("actor_name", max_length=150)
+    action = filters.CharFilter("action", max_length=64)
+    target_type = filters.CharFilter("target_type", max_length=64)
+    target_id = filters.CharFilter("target_id", max_length=64)
+    request_id = filters.CharFilter("request_id", max_length=64)
+    after = filters.IsoDateTimeFilter("at", "gte")
+    before = filters.IsoDateTimeFilter("at", "lt")
+
+    class Meta:
+        model = AuditEvent
+        fields: list[str] = []
+
+
+@extend_schema(tags=["audit"])
+class AuditViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Who did what, newest first."""
+
+    queryset = AuditEvent.objects.all()
+    serializer_class = AuditEventSerializer
+    filterset_class = AuditFilter
+    required_scopes = ADMIN_ONLY

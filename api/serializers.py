@@ -1,0 +1,155 @@
+"""Keys, the caller and the audit as JSON."""
+
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api.errors import ErrorCode
+from api.models import ApiKey, AuditEvent, Scope
+from api.text import has_unstorable_characters
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses fields that it does not know, and text that no row can hold."""
+
+    extra_fields: tuple[str, ...] = ()
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        writable = {name for name, field in self.fields.items() if not field.read_only}
+        errors = {}
+        for name in data:
+            if name not in writable and name not in self.extra_fields:
+                message = f"Not known here; there are {', '.join(sorted(writable))}."
+                errors[name] = [serializers.ErrorDetail(message, code=ErrorCode.UNKNOWN_FIELD)]
+        for name, item in value.items():
+            if has_unstorable_characters(item):
+                errors[name] = [
+                    serializers.ErrorDetail("NUL and half surrogate characters are not allowed.", "invalid")
+                ]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return value
+
+
+class ErrorItemSerializer(serializers.Serializer):
+    field = serializers.CharField()
+    row = serializers.IntegerField(allow_null=True)
+    code = serializers.ChoiceField(choices=ErrorCode.choices)
+    detail = serializers.CharField()
+
+
+class ErrorSerializer(serializers.Serializer):
+    """The one body of every error."""
+
+    type = serializers.CharField()
+    code = serializers.ChoiceField(choices=ErrorCode.choices)
+    detail = serializers.CharField()
+    errors = ErrorItemSerializer(many=True)
+    request_id = serializers.CharField()
+
+
+class ErrorCodeSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    status = serializers.IntegerField()
+    description = serializers.CharField()
+
+
+class ApiKeySerializer(serializers.ModelSerializer):
+    user = serializers.CharField(source="user.username")
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
+
+    class Meta:
+        model = ApiKey
+        fields = [
+            "id",
+            "name",
+            "prefix",
+            "user",
+            "scopes",
+            "is_usable",
+            "created_at",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+        ]
+        read_only_fields = fields
+
+
+class CreatedApiKeySerializer(ApiKeySerializer):
+    key = serializers.CharField(read_only=True, help_text="Shown this once: `Authorization: Api-Key <key>`.")
+
+    class Meta(ApiKeySerializer.Meta):
+        fields = [*ApiKeySerializer.Meta.fields, "key"]
+        read_only_fields = fields
+
+
+class NewApiKeySerializer(StrictSerializer):
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), allow_empty=False)
+    user = serializers.CharField(
+        max_length=150, required=False, help_text="Whose key it is; yours by default."
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_expires_at(self, value: Any) -> Any:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError(f"{value.isoformat()} is in the past.")
+        return value
+
+
+class LimitsSerializer(serializers.Serializer):
+    """Every limit on what may be sent."""
+
+    max_upload_bytes = serializers.IntegerField()
+    max_image_pixels = serializers.IntegerField()
+    max_image_side = serializers.IntegerField()
+    max_frames = serializers.IntegerField()
+    max_files_per_request = serializers.IntegerField()
+    max_fields_bytes = serializers.IntegerField(help_text="Everything in a request but its files.")
+    decode_timeout_seconds = serializers.IntegerField()
+    formats = serializers.ListField(child=serializers.CharField())
+    thumbnail_sizes = serializers.ListField(child=serializers.IntegerField())
+    max_page_size = serializers.IntegerField()
+    requests = serializers.CharField(help_text="Requests per time, for example 6000/min.")
+
+
+class CallerSerializer(serializers.Serializer):
+    id = serializers.IntegerField(source="pk")
+    username = serializers.CharField()
+    is_superuser = serializers.BooleanField()
+    groups = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_groups(self, user: Any) -> list[str]:
+        return list(user.groups.values_list("name", flat=True))
+
+
+class MeSerializer(serializers.Serializer):
+    user = CallerSerializer()
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices))
+    api_key = ApiKeySerializer(allow_null=True)
+    limits = LimitsSerializer()
+
+
+class AuditEventSerializer(serializers.ModelSerializer):
+    actor = serializers.IntegerField(source="actor_id", allow_null=True)
+
+    class Meta:
+        model = AuditEvent
+        fields = [
+            "id",
+            "at",
+            "actor",
+            "actor_name",
+            "api_key_prefix",
+            "request_id",
+            "ip",
+            "action",
+            "target_type",
+            "target_id",
+            "detail",
+        ]
+        read_only_fields = fields

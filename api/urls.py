@@ -1,0 +1,30 @@
+"""Every address under /api/, with or without a slash at its end."""
+
+from django.urls import path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import DefaultRouter
+
+from api.api import ApiKeyViewSet, AuditViewSet, ErrorCodesView, MeView
+from api.handling import UnknownAddress
+from batches.api import BatchViewSet
+from images.api import ImageViewSet
+from processing import api as processing_api
+
+router = DefaultRouter()
+router.trailing_slash = "/?"  # the constructor knows only with or without
+router.include_format_suffixes = False
+router.register("images", ImageViewSet, basename="image")
+router.register("batches", BatchViewSet, basename="batch")
+router.register("api-keys", ApiKeyViewSet, basename="api-key")
+router.register("audit", AuditViewSet, basename="audit")
+processing_api.register(router)
+
+urlpatterns = [
+    re_path(r"^me/?$", MeView.as_view(), name="me"),
+    re_path(r"^errors/?$", ErrorCodesView.as_view(), name="error-codes"),
+    re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    *processing_api.urlpatterns,
+    *router.urls,
+    path("<path:address>", UnknownAddress.as_view()),
+]

@@ -1,0 +1,182 @@
+"""Images over REST."""
+
+from typing import Any
+
+from django.http import HttpResponseBase
+from django_filters.utils import translate_validation
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import mixins, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import ApiError, ErrorCode, FieldError
+from api.idempotency import idempotent
+from api.models import Scope
+from api.permissions import require_scope
+from images import bulk, services
+from images.file_api import ImageParts, flag, original, wants_bytes
+from images.filters import ImageFilter
+from images.models import Image
+from images.serializers import (
+    BulkResultSerializer,
+    BulkSerializer,
+    ImageChangesSerializer,
+    ImageSerializer,
+    UploadedImageSerializer,
+    UploadResultsSerializer,
+    UploadSerializer,
+)
+from images.upload_api import upload
+from pixproject import request_id
+from processing.filters import priority_of
+from processing.serializers import JobSerializer, job_json
+from processing.services import Delivery, parse_work, submit_work
+
+UUID_PATTERN = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
+
+
+@extend_schema(tags=["images"])
+class ImageViewSet(ImageParts, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """Original pictures: upload, find, describe, download, trash, restore."""
+
+    queryset = services.listed(Image.objects.all())
+    serializer_class = ImageSerializer
+    filterset_class = ImageFilter
+    lookup_value_regex = UUID_PATTERN
+
+    @extend_schema(
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            201: OpenApiResponse(UploadedImageSerializer, "New. With several files: `{results: […]}`."),
+            200: OpenApiResponse(UploadResultsSerializer, "Known already. With one file: its image's JSON."),
+        },
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Upload one picture or several, as multipart parts named `file`."""
+        return upload(request)
+
+    @extend_schema(responses=ImageSerializer)
+    def retrieve(self, request: Request, pk: str) -> HttpResponseBase:
+        """The image's JSON; its bytes for `Accept: image/*`."""
+        image = self.get_object()
+        if wants_bytes(request):
+            return original(request._request, image)
+        return Response(self.get_serializer(image).data)
+
+    @extend_schema(request=ImageChangesSerializer, responses=ImageSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change what people say about the image."""
+        serializer = ImageChangesSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        image = services.update(self.get_object(), actor=request.user, changes=serializer.validated_data)
+        return Response(self.get_serializer(image).data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("purge", bool, description="Remove the files for good; needs the scope admin.")
+        ],
+        responses={204: None},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Put the image into the trash."""
+        is_purge = flag(request, "purge")
+        if is_purge:
+            require_scope(request, Scope.ADMIN)
+        image = self.get_object()
+        done = (services.purge if is_purge else services.trash)(image, actor=request.user)
+        if not done and image.status == Image.Status.PURGED:
+            raise ApiError(ErrorCode.GONE, "The image was purged before.")
+        return Response(status=204)  # a second DELETE finds it deleted, which is what was asked for
+
+    @extend_schema(request=None, responses=ImageSerializer)
+    @action(detail=True, methods=["POST"])
+    def restore(self, request: Request, pk: str) -> Response:
+        """Take the image out of the trash."""
+        image = self.get_object()
+        if not services.restore(image, actor=request.user):
+            raise ApiError(ErrorCode.CONFLICT, f"The image is not in the trash: it is {image.status}.")
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(
+        request=BulkSerializer,
+        responses={200: BulkResultSerializer, 202: OpenApiResponse(JobSerializer, "For the action process.")},
+    )
+    @action(detail=False, methods=["POST"])
+    @idempotent
+    def actions(self, request: Request) -> Response:
+        """One action on many images, named by `ids` or by the `filter` of the list; `dry_run` only counts."""
+        serializer = BulkSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        asked = serializer.validated_data
+        if asked["action"] == "process":
+            require_scope(request, Scope.PROCESS)
+        images = self._selected(asked)
+        if asked["action"] == "process":
+            return self._process(images, asked, request)
+        wanted = bulk.Action(asked["action"], asked.get("tags", ()), asked.get("remove_tags", ()))
+        if asked["dry_run"]:
+            changed = bulk.would_change(images, wanted)
+        else:
+            changed = bulk.apply(images, wanted, actor=request.user)
+        return Response(_bulk_result(asked, images, changed))
+
+    def _selected(self, asked: dict[str, Any]) -> list[Image]:
+        if "filter" in asked:
+            return self._filtered(asked["filter"])
+        rows = {image.pk: image for image in self.get_queryset().filter(pk__in=asked["ids"])}
+        if missing := [str(key) for key in asked["ids"] if key not in rows]:
+            errors = [
+                FieldError("ids", ErrorCode.DOES_NOT_EXIST, f"There is no image {key}.")
+                for key in missing[:100]
+            ]
+            raise ApiError(ErrorCode.DOES_NOT_EXIST, f"ids: there is no image {missing[0]}.", errors=errors)
+        return list(rows.values())
+
+    def _filtered(self, wanted: dict[str, str]) -> list[Image]:
+        if unknown := sorted(set(wanted) - set(ImageFilter.base_filters)):
+            detail = (
+                f"Unknown filter {unknown[0]!r}; there are {', '.join(sorted(ImageFilter.base_filters))}."
+            )
+            raise ApiError(
+                ErrorCode.UNKNOWN_FIELD,
+                detail,
+                errors=[FieldError("filter", ErrorCode.UNKNOWN_FIELD, detail)],
+            )
+        filterset = ImageFilter(wanted, queryset=self.get_queryset(), request=self.request)
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        bulk.checked_size(filterset.qs.count())
+        return list(filterset.qs)
+
+    def _process(self, images: list[Image], asked: dict[str, Any], request: Request) -> Response:
+        work = parse_work(operations=request.data.get("operations"), pipeline=request.data.get("pipeline"))
+        if asked["dry_run"]:
+            usable = [image.pk for image in images if image.status in services.PRESENT]
+            return Response(_bulk_result(asked, images, usable))
+        if gone := [image for image in images if image.status not in services.PRESENT]:
+            raise ApiError(ErrorCode.CONFLICT, f"The image {gone[0].pk} is {gone[0].status}.")
+        delivery = Delivery(
+            priority=priority_of(asked["priority"]),
+            output_folder=asked["output_folder"],
+            filename_prefix=asked["filename_prefix"],
+            reference=asked["reference"],
+            requested_by=request.user,
+            request_id=request_id.current(),
+        )
+        job = submit_work(work, images, delivery)
+        headers = {"Location": f"/api/jobs/{job.pk}/", "Retry-After": "2"}
+        return Response(job_json(job), status=202, headers=headers)
+
+
+def _bulk_result(asked: dict[str, Any], images: list[Image], changed: list[Any]) -> dict[str, Any]:
+    body = {
+        "action": asked["action"],
+        "dry_run": asked["dry_run"],
+        "matched": len(images),
+        "changed": len(changed),
+        "unchanged": len(images) - len(changed),
+        "ids": changed,
+    }
+    return dict(BulkResultSerializer(body).data)

@@ -1,0 +1,162 @@
+"""What belongs to one image over REST: its bytes, thumbnails, metadata, results, jobs, history."""
+
+from typing import Any
+
+from django.core.files.storage import default_storage
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.models import AuditEvent
+from images import renditions
+from images.models import Image
+from images.serializers import HistorySerializer, MetadataSerializer
+from processing import files
+from processing.algorithms.formats import FORMATS
+from processing.models import Job, OperationArtifact
+from processing.serializers import ArtifactSerializer, JobListSerializer
+from processing.serving import serve_file
+
+BYTES = {(200, "image/*"): OpenApiTypes.BINARY}
+THUMBNAIL_SECONDS = 86_400
+
+
+def original(request: HttpRequest, image: Image) -> HttpResponseBase:
+    """The original's bytes, only ever as attachment: they are foreign."""
+    if image.status == Image.Status.PURGED:
+        raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
+    return serve_file(
+        request,
+        image.file,
+        content_type=FORMATS[image.format].mime_type,
+        filename=image.original_filename,
+        etag=image.sha256,
+        is_attachment=True,
+    )
+
+
+def wants_bytes(request: Request) -> bool:
+    """Whether the Accept header names a picture first."""
+    return request.headers.get("Accept", "").lstrip().lower().startswith("image/")
+
+
+def _presigned(image: Image) -> HttpResponseBase:
+    name = image.original_filename.encode("ascii", "replace").decode().replace('"', "_")
+    parameters = {
+        "ResponseContentDisposition": f'attachment; filename="{name}"',
+        "ResponseContentType": FORMATS[image.format].mime_type,
+    }
+    return HttpResponseRedirect(default_storage.url(image.file, parameters=parameters))  # type: ignore[call-arg]
+
+
+def flag(request: Request, name: str) -> bool:
+    """A parameter that is on or off."""
+    text = request.query_params.get(name, "0").lower()
+    if text not in ("0", "1", "true", "false"):
+        raise invalid_field(name, f"true or false is wanted, not {text[:50]!r}.")
+    return text in ("1", "true")
+
+
+def _size(request: Request) -> int:
+    text = request.query_params.get("size", "256")
+    allowed = renditions.sizes()
+    if not (text.isascii() and text.isdigit() and int(text[:9]) in allowed):
+        detail = f"{text[:50]!r} is none of {', '.join(map(str, allowed))}."
+        raise invalid_field("size", detail, code=ErrorCode.INVALID_CHOICE)
+    return int(text)
+
+
+def _format(request: Request) -> str:
+    """WebP for whoever says that it is understood, else JPEG."""
+    name = request.query_params.get("format", "auto")
+    if name == "auto":
+        return "webp" if "image/webp" in request.headers.get("Accept", "") else "jpg"
+    return name
+
+
+class ImageParts:
+    """The parts of the image resource; the view set in `images.api` brings the rest."""
+
+    @extend_schema(
+        responses=BYTES,
+        parameters=[
+            OpenApiParameter(
+                "redirect", bool, description="Where storage is remote: 302 to a signed address."
+            )
+        ],
+    )
+    @action(detail=True)
+    def file(self, request: Request, pk: str | None = None) -> HttpResponseBase:
+        """The original, byte for byte, as attachment."""
+        image = self.get_object()  # type: ignore[attr-defined]
+        if flag(request, "redirect") and not files.is_local() and image.file:
+            return _presigned(image)
+        return original(request._request, image)
+
+    @extend_schema(
+        responses=BYTES,
+        parameters=[
+            OpenApiParameter(
+                "size", int, enum=renditions.sizes(), description="Longest side in pixels; default 256."
+            ),
+            OpenApiParameter(
+                "format", str, enum=["auto", *renditions.FORMATS], description="auto follows Accept."
+            ),
+        ],
+    )
+    @action(detail=True)
+    def thumbnail(self, request: Request, pk: str | None = None) -> HttpResponseBase:
+        """A small picture, upright and without metadata; made now where it is missing."""
+        image = self.get_object()  # type: ignore[attr-defined]
+        rendition = renditions.thumbnail(image, size=_size(request), format=_format(request))
+        return serve_file(
+            request._request,
+            rendition.file,
+            content_type=FORMATS[rendition.format].mime_type,
+            filename=f"{image.pk}-{rendition.size}.{rendition.format}",
+            etag=f"{image.sha256[:32]}-{rendition.size}-{rendition.format}",
+            is_attachment=False,
+            max_age_s=THUMBNAIL_SECONDS,
+            vary=("Accept",),
+        )
+
+    @extend_schema(responses=MetadataSerializer)
+    @action(detail=True)
+    def metadata(self, request: Request, pk: str | None = None) -> Response:
+        """What the file says of itself: EXIF in readable names and raw; the place only for the scope write."""
+        image = self.get_object()  # type: ignore[attr-defined]
+        return Response(MetadataSerializer(image, context={"request": request}).data)
+
+    @extend_schema(responses=ArtifactSerializer(many=True))
+    @action(detail=True)
+    def artifacts(self, request: Request, pk: str | None = None) -> Response:
+        """Results that were made from this image, newest first."""
+        made = OperationArtifact.objects.filter(operation__image=self.get_object())  # type: ignore[attr-defined]
+        return self._page(
+            made.select_related("artifact", "operation").order_by("-operation_id", "role"), ArtifactSerializer
+        )
+
+    @extend_schema(responses=JobListSerializer(many=True))
+    @action(detail=True)
+    def jobs(self, request: Request, pk: str | None = None) -> Response:
+        """Jobs that work on this image, newest first."""
+        image = self.get_object()  # type: ignore[attr-defined]
+        jobs = Job.objects.filter(pk__in=image.operations.values("job")).select_related("requested_by")
+        return self._page(jobs.order_by("-created_at", "-id"), JobListSerializer)
+
+    @extend_schema(responses=HistorySerializer(many=True))
+    @action(detail=True)
+    def history(self, request: Request, pk: str | None = None) -> Response:
+        """Who did what to this image, newest first."""
+        image = self.get_object()  # type: ignore[attr-defined]
+        return self._page(
+            AuditEvent.objects.filter(target_type="image", target_id=str(image.pk)), HistorySerializer
+        )
+
+    def _page(self, rows: QuerySet[Any], serializer: type) -> Response:
+        page = self.paginate_queryset(rows)  # type: ignore[attr-defined]
+        return self.get_paginated_response(serializer(page, many=True).data)  # type: ignore[attr-defined]

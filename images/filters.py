@@ -1,0 +1,89 @@
+"""Filters, search and order of the image list."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from django_filters import rest_framework as filters
+
+from api.errors import ErrorCode, invalid_field
+from batches.models import Batch
+from images.models import Image
+from images.services import PRESENT
+from processing.algorithms.formats import FORMATS
+
+MAX_INTEGER = 2**31 - 1
+ORDERINGS = ("created_at", "captured_at", "byte_size", "width", "height", "original_filename", "title")
+
+
+def _number(field: str, lookup: str) -> filters.NumberFilter:
+    return filters.NumberFilter(field, lookup, min_value=0, max_value=MAX_INTEGER, decimal_places=0)
+
+
+class ImageFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(choices=Image.Status.choices)
+    kind = filters.ChoiceFilter(choices=Image.Kind.choices)
+    source = filters.ChoiceFilter(choices=Image.Source.choices)
+    format = filters.ChoiceFilter(choices=[(name, name) for name in FORMATS])
+    batch = filters.ModelChoiceFilter(field_name="batch_images__batch", queryset=Batch.objects.all())
+    tag = filters.CharFilter(method="having_tag", max_length=64)
+    uploaded_by = filters.CharFilter(method="sent_by", max_length=150, help_text="A user name, or me.")
+    reference = filters.CharFilter("reference", max_length=200)
+    sha256 = filters.CharFilter(method="with_hash", max_length=64)
+    pinned = filters.BooleanFilter("pinned")
+    captured_after = filters.IsoDateTimeFilter("captured_at", "gte")
+    captured_before = filters.IsoDateTimeFilter("captured_at", "lt")
+    created_after = filters.IsoDateTimeFilter("created_at", "gte")
+    created_before = filters.IsoDateTimeFilter("created_at", "lt")
+    width_min = _number("width", "gte")
+    width_max = _number("width", "lte")
+    height_min = _number("height", "gte")
+    height_max = _number("height", "lte")
+    deleted = filters.BooleanFilter(method="in_trash", help_text="true: only the trash.")
+    search = filters.CharFilter(
+        method="found", max_length=200, help_text="In the file name, title, reference and tags."
+    )
+    ordering = filters.OrderingFilter(fields=[(name, name) for name in ORDERINGS])
+
+    class Meta:
+        model = Image
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        """The trash is shown to whoever asks for it."""
+        asked = self.form.cleaned_data
+        if not asked.get("status") and asked.get("deleted") is None:
+            queryset = queryset.filter(status__in=PRESENT)
+        queryset = super().filter_queryset(queryset)
+        # The id makes the order of equal rows steady, or pages would repeat and miss some.
+        return queryset.order_by(*queryset.query.order_by, "-id") if asked.get("ordering") else queryset
+
+    def having_tag(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
+        return queryset.filter(tags__contains=[value])
+
+    def sent_by(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        if value == "me":
+            return queryset.filter(uploaded_by=self.request.user)
+        user = get_user_model().objects.filter(username=value).first()
+        if user is None:
+            raise invalid_field(name, f"there is no user {value!r}.", code=ErrorCode.DOES_NOT_EXIST)
+        return queryset.filter(uploaded_by=user)
+
+    def with_hash(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        if len(value) != 64 or not set(value.lower()) <= set("0123456789abcdef"):
+            raise invalid_field(name, "64 hexadecimal digits are wanted.")
+        return queryset.filter(sha256=value.lower())
+
+    def in_trash(self, queryset: QuerySet, _name: str, value: bool) -> QuerySet:
+        return queryset.filter(status__in=(Image.Status.TRASHED,) if value else PRESENT)
+
+    def found(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
+        words: Any = Q()
+        for word in value.split()[:10]:
+            words &= (
+                Q(original_filename__icontains=word)
+                | Q(title__icontains=word)
+                | Q(reference__icontains=word)
+                | Q(tags__contains=[word])
+            )
+        return queryset.filter(words)

@@ -1,0 +1,88 @@
+"""The engine's work on images themselves: thumbnails, and reading a file's facts again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from images import ingest, renditions
+from images.models import Image
+from images.renditions import Spec
+from processing import compute, files
+from processing.algorithms.errors import ProcessingError
+from processing.handlers import input_limits
+from processing.registry import Claim, Handler
+from processing.states import Queue
+
+MEASURED_ELSEWHERE = {"byte_size"}
+
+
+@dataclass(frozen=True)
+class StoredThumbnail:
+    spec: Spec
+    output: compute.Output
+    key: str
+
+
+def _source(claim: Claim, scratch: Path) -> str:
+    image = Image.objects.filter(pk=claim.image_id).exclude(status=Image.Status.PURGED).first()
+    if image is None:
+        raise ProcessingError("The image was deleted.", code="gone")
+    if not files.has_size(image.file, image.byte_size):
+        raise ProcessingError("The image's file is missing or damaged; upload it again.", code="file_missing")
+    return files.download(image.file, scratch)
+
+
+def _specs(claim: Claim) -> list[Spec]:
+    return [(int(size), str(format)) for size, format in claim.parameters["specs"]]
+
+
+def _load_thumbnails(claim: Claim, scratch: Path) -> tuple:
+    return _source(claim, scratch), _specs(claim), str(scratch), input_limits()
+
+
+def _store_thumbnails(claim: Claim, outputs: list[compute.Output]) -> list[StoredThumbnail]:
+    return [
+        StoredThumbnail(spec, output, renditions.store(output.path, format=output.format))
+        for spec, output in renditions.specs_of(outputs, _specs(claim))
+    ]
+
+
+def _save_thumbnails(claim: Claim, thumbnails: list[StoredThumbnail]) -> dict[str, Any]:
+    """A purge takes the row's lock first: whichever comes second sees what the other has done."""
+    image = Image.objects.select_for_update().only("status").get(pk=claim.image_id)
+    if image.status == Image.Status.PURGED:
+        files.delete_after_commit([thumbnail.key for thumbnail in thumbnails])
+        return {"notes": ["The image was purged meanwhile."]}
+    for thumbnail in thumbnails:
+        renditions.save(image, thumbnail.spec, thumbnail.output, key=thumbnail.key)
+    return {"thumbnails": len(thumbnails)}
+
+
+def _discard_thumbnails(_claim: Claim, thumbnails: list[StoredThumbnail]) -> None:
+    files.delete(thumbnail.key for thumbnail in thumbnails)
+
+
+def _load_facts(claim: Claim, scratch: Path) -> tuple:
+    return _source(claim, scratch), input_limits(), (), str(scratch)
+
+
+def _save_facts(claim: Claim, inspection: compute.Inspection) -> dict[str, Any]:
+    facts = {
+        name: value for name, value in ingest.measured(inspection).items() if name not in MEASURED_ELSEWHERE
+    }
+    Image.objects.filter(pk=claim.image_id).exclude(status=Image.Status.PURGED).update(**facts)
+    return {"format": inspection.info.format, "exif_fields": len(inspection.metadata.exif)}
+
+
+HANDLERS = (
+    Handler(
+        "thumbnails",
+        Queue.LIGHT,
+        compute.make_thumbnails,
+        load=_load_thumbnails,
+        store=_store_thumbnails,
+        save=_save_thumbnails,
+        discard=_discard_thumbnails,
+    ),
+    Handler("metadata", Queue.LIGHT, compute.inspect, load=_load_facts, save=_save_facts),
+)

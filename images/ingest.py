@@ -1,0 +1,237 @@
+"""An image comes in: received, hashed, proven whole, stored once."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from api import audit
+from api.errors import ApiError, ErrorCode
+from api.written_files import note_written, removed_on_error
+from images import renditions
+from images.models import Image
+from images.names import safe_filename
+from images.receiving import Facts, Upload, check_facts, check_size, cleaned_tags, receive
+from pixproject import request_id
+from processing import compute, files, jobs
+from processing.handlers import input_limits
+from processing.jobs import NewOperation
+from processing.subprocesses import run_isolated
+
+JOB_KIND = "ingest"
+BYTES_ONCE = "image_bytes_once"
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """The image of a received file; `is_duplicate` when its bytes were known already."""
+
+    image: Image
+    is_duplicate: bool
+
+
+def ingest(
+    file: File | Path | str,
+    *,
+    filename: str,
+    uploaded_by: Any,
+    source: str,
+    reference: str = "",
+    metadata: Mapping[str, Any] | None = None,
+    kind: str = Image.Kind.PHOTO,
+    tags: Iterable[str] = (),
+    title: str = "",
+    batch: Any = None,
+) -> Ingested:
+    """Take a file in. Bytes that are known give the known image, whose own data stay as they are.
+
+    The picture is decoded once, in a subprocess, before this returns: what cannot be decoded leaves nothing behind.
+
+    Raises:
+        ApiError, ProcessingError: the file or a field is refused; 507 when the disk is nearly full.
+    """
+    facts = Facts(
+        filename, source, uploaded_by, reference, metadata or {}, kind, cleaned_tags(tags), title, batch
+    )
+    check_facts(facts)
+    with receive(file) as upload:
+        check_size(upload, name=filename)
+        return _use_known(upload, facts) or _add(upload, facts)
+
+
+def _add(upload: Upload, facts: Facts) -> Ingested:
+    with tempfile.TemporaryDirectory(dir=files.scratch_root(), prefix="inspect-") as folder:
+        inspection = _inspect(upload, folder)
+        try:
+            with removed_on_error(), transaction.atomic():
+                return Ingested(_create(upload, inspection, facts), is_duplicate=False)
+        except IntegrityError as error:
+            if not _is_same_bytes(error):
+                raise
+    known = _use_known(upload, facts)  # another request with the same bytes was faster
+    if known is None:
+        raise ApiError(ErrorCode.CONFLICT, "The same file was uploaded and purged meanwhile; send it again.")
+    return known
+
+
+def _inspect(upload: Upload, folder: str) -> compute.Inspection:
+    inspection: compute.Inspection = run_isolated(
+        compute.inspect,
+        str(upload.path),
+        input_limits(),
+        tuple(settings.DEFAULT_THUMBNAIL_SIZES[:1]),
+        folder,
+        timeout_s=settings.DECODE_TIMEOUT_SECONDS,
+        memory_bytes=settings.DECODE_MEMORY_BYTES,
+    )
+    return inspection
+
+
+def _is_same_bytes(error: IntegrityError) -> bool:
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", "") == BYTES_ONCE
+
+
+def _create(upload: Upload, inspection: compute.Inspection, facts: Facts) -> Image:
+    """The row first: of several equal uploads one gets past the constraint, and only that one moves its file."""
+    image = Image.objects.create(sha256=upload.sha256, **_said(facts, inspection), **measured(inspection))
+    image.file = _store(upload, image)
+    image.save(update_fields=["file"])
+    _first_thumbnails(image, inspection)
+    _enter_batch(image, facts)
+    audit.record("image.upload", image, actor=facts.uploaded_by, detail={"filename": image.original_filename})
+    submit_thumbnails([image], requested_by=facts.uploaded_by, source=facts.source)
+    return image
+
+
+def _said(facts: Facts, inspection: compute.Inspection) -> dict[str, Any]:
+    return {
+        "original_filename": safe_filename(facts.filename, format=inspection.info.format),
+        "reference": facts.reference,
+        "metadata": dict(facts.metadata),
+        "kind": facts.kind,
+        "tags": list(facts.tags),
+        "title": facts.title,
+        "source": facts.source,
+        "uploaded_by": facts.uploaded_by,
+    }
+
+
+def measured(inspection: compute.Inspection) -> dict[str, Any]:
+    """The fields of an image that come from its file."""
+    info, metadata = inspection.info, inspection.metadata
+    width, height = info.upright_size
+    dpi_x, dpi_y = info.dpi or (None, None)
+    return {
+        "format": info.format,
+        "byte_size": info.byte_size,
+        "width": width,
+        "height": height,
+        "mode": info.mode,
+        "frame_count": info.frame_count,
+        "orientation": info.orientation,
+        "dpi_x": dpi_x,
+        "dpi_y": dpi_y,
+        "phash": inspection.phash,
+        "captured_at": _moment(metadata.exif.get("captured_at")),
+        "exif": metadata.exif,
+        "exif_raw": metadata.raw,
+        "gps": metadata.gps,
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A camera's time; one without an offset counts as UTC."""
+    try:
+        moment = parse_datetime(text) if text else None
+        return timezone.make_aware(moment) if moment and timezone.is_naive(moment) else moment
+    except (ValueError, OverflowError):
+        return None
+
+
+def _store(upload: Upload, image: Image) -> str:
+    key = files.store(upload.path, prefix=settings.UPLOAD_DIR, extension=image.format, stem=image.sha256)
+    return note_written(key)
+
+
+def _first_thumbnails(image: Image, inspection: compute.Inspection) -> None:
+    for size, output in zip(settings.DEFAULT_THUMBNAIL_SIZES, inspection.thumbnails, strict=False):
+        key = note_written(renditions.store(output.path, format=output.format))
+        renditions.save(image, (size, output.format), output, key=key)
+
+
+def _enter_batch(image: Image, facts: Facts) -> None:
+    if facts.batch is not None:
+        facts.batch.batch_images.get_or_create(image=image, defaults={"added_by": facts.uploaded_by})
+
+
+def submit_thumbnails(images: Iterable[Image], *, requested_by: Any = None, source: str = "api") -> Any:
+    """Have the usual thumbnails made in the background."""
+    rows = list(images)
+    parameters = {"specs": [list(spec) for spec in renditions.background_specs()]}
+    return jobs.submit_job(
+        kind=JOB_KIND,
+        operations=[NewOperation("thumbnails", parameters, image_id=image.pk) for image in rows],
+        image_id=rows[0].pk if len(rows) == 1 else None,
+        requested_by=requested_by,
+        source=source,
+        request_id=request_id.current(),
+    )
+
+
+# --- bytes that are known -----------------------------------------------------------------------------
+
+
+def _use_known(upload: Upload, facts: Facts) -> Ingested | None:
+    """The image with these bytes, out of the trash and with its file mended where needed."""
+    with removed_on_error(), transaction.atomic():
+        images = Image.objects.select_for_update().filter(sha256=upload.sha256)
+        image = images.exclude(status=Image.Status.PURGED).first()
+        if image is None:
+            return None
+        changed = _mend(image, upload) + _bring_back(image, facts)
+        if changed:
+            image.save(update_fields=[*changed, "updated_at"])
+        _enter_batch(image, facts)
+        return Ingested(image, is_duplicate=True)
+
+
+def _mend(image: Image, upload: Upload) -> list[str]:
+    """Store the file again when ours is missing or damaged: the bytes sent are the right ones."""
+    if is_intact(image):
+        return []
+    files.delete_after_commit([image.file])
+    image.file = _store(upload, image)
+    return ["file"]
+
+
+def _bring_back(image: Image, facts: Facts) -> list[str]:
+    if image.status == Image.Status.READY:
+        return []
+    audit.record(
+        "image.restore", image, actor=facts.uploaded_by, detail={"from": image.status, "by": "upload"}
+    )
+    image.status, image.deleted_at = Image.Status.READY, None
+    return ["status", "deleted_at"]
+
+
+def is_intact(image: Image) -> bool:
+    """Whether the original's file is as it was stored. Of remote storage only the size is asked."""
+    if not files.has_size(image.file, image.byte_size):
+        return False
+    return not files.is_local() or _sha256(image.file) == image.sha256
+
+
+def _sha256(key: str) -> str:
+    with default_storage.open(key, "rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -1,0 +1,25 @@
+"""The name an original is shown and downloaded under: harmless, and with the extension of its content."""
+
+import re
+from pathlib import PurePosixPath
+
+from processing.algorithms.formats import FORMATS
+
+MAX_LENGTH = 255
+_EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,5}")
+
+
+def safe_filename(name: str, *, format: str) -> str:
+    """The sent name without path parts and control characters, ending as its content demands.
+
+    `../holiday.JPG` stays `holiday.JPG` when it is a JPEG and becomes `holiday.png` when it is a PNG.
+    """
+    name = re.split(r"[/\\]", name)[-1]
+    name = "".join(character for character in name if character.isprintable()).strip(" .")
+    suffix = PurePosixPath(name).suffix
+    if suffix.lower().lstrip(".") in FORMATS[format].extensions:
+        stem, extension = name.removesuffix(suffix), suffix
+    else:
+        stem = name.removesuffix(suffix) if _EXTENSION.fullmatch(suffix) else name
+        extension = f".{format}"
+    return (stem.strip(" .") or "image")[: MAX_LENGTH - len(extension)] + extension

@@ -1,0 +1,120 @@
+"""Thumbnails: made in the background for every image, and on the first request where one is missing."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.written_files import note_written, removed_on_error
+from images.models import Image, Rendition
+from processing import compute, files
+from processing.handlers import input_limits
+from processing.subprocesses import run_isolated
+
+FORMATS = ("webp", "jpg", "png")
+BACKGROUND_FORMATS = ("webp", "jpg")
+SIZES = (64, 128, 256, 512, 1024)
+
+Spec = tuple[int, str]
+
+
+def sizes() -> list[int]:
+    """The sizes that may be asked for."""
+    return sorted({*SIZES, *settings.DEFAULT_THUMBNAIL_SIZES})
+
+
+def background_specs() -> list[Spec]:
+    """What is made of every image without being asked for."""
+    return [(size, form) for size in settings.DEFAULT_THUMBNAIL_SIZES for form in BACKGROUND_FORMATS]
+
+
+def thumbnail(image: Image, *, size: int, format: str = "webp") -> Rendition:
+    """The thumbnail of this size; made now, once, where it or its file is missing.
+
+    Raises:
+        ApiError: 400 for another size or format, 404 `file_missing`, 410 after a purge.
+    """
+    _check(image, size, format)
+    found = _intact(image, size, format)
+    return found or _make_alone(image, size, format)
+
+
+def _check(image: Image, size: int, format: str) -> None:
+    if size not in sizes():
+        allowed = ", ".join(map(str, sizes()))
+        raise invalid_field("size", f"{size} is none of {allowed}.", code=ErrorCode.INVALID_CHOICE)
+    if format not in FORMATS:
+        allowed = ", ".join(("auto", *FORMATS))
+        raise invalid_field("format", f"{format!r} is none of {allowed}.", code=ErrorCode.INVALID_CHOICE)
+    if image.status == Image.Status.PURGED:
+        raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
+
+
+def _intact(image: Image, size: int, format: str) -> Rendition | None:
+    found = image.renditions.filter(size=size, format=format).first()
+    return found if found and files.has_size(found.file, found.byte_size) else None
+
+
+def _make_alone(image: Image, size: int, format: str) -> Rendition:
+    """Of many requests for one missing thumbnail the first makes it, the others wait and find it."""
+    number = hashlib.sha256(f"thumbnail {image.pk} {size} {format}".encode()).digest()[:8]
+    with removed_on_error(), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(number, "big", signed=True)])
+        if found := _intact(image, size, format):
+            return found
+        return _make(image, size, format)
+
+
+def _make(image: Image, size: int, format: str) -> Rendition:
+    if not files.has_size(image.file, image.byte_size):
+        raise ApiError(ErrorCode.FILE_MISSING, "The original's file is missing or damaged; upload it again.")
+    with (
+        files.local_copy(image.file) as path,
+        tempfile.TemporaryDirectory(dir=files.scratch_root()) as folder,
+    ):
+        outputs = run_isolated(
+            compute.make_thumbnails,
+            path,
+            [(size, format)],
+            folder,
+            input_limits(),
+            timeout_s=settings.DECODE_TIMEOUT_SECONDS,
+            memory_bytes=settings.DECODE_MEMORY_BYTES,
+        )
+        (spec,) = specs_of(outputs, [(size, format)])
+        return save(image, *spec, key=note_written(store(outputs[0].path, format=format)))
+
+
+def store(path: str | Path, *, format: str) -> str:
+    """Move a thumbnail into storage; answers its key."""
+    return files.store(path, prefix=settings.THUMBNAIL_DIR, extension=format)
+
+
+def specs_of(outputs: Iterable[compute.Output], specs: Iterable[Spec]) -> list[tuple[Spec, compute.Output]]:
+    """Each output with the size and format that it was asked for."""
+    return list(zip(specs, outputs, strict=True))
+
+
+def save(image: Image, spec: Spec, output: compute.Output, *, key: str) -> Rendition:
+    """The row of a stored thumbnail; a file that it replaces goes after commit."""
+    size, format = spec
+    old = Rendition.objects.select_for_update().filter(image=image, size=size, format=format).first()
+    if old is not None:
+        files.delete_after_commit([old.file])
+    rendition, _ = Rendition.objects.update_or_create(
+        image=image,
+        size=size,
+        format=format,
+        defaults={
+            "file": key,
+            "width": output.width,
+            "height": output.height,
+            "byte_size": output.byte_size,
+        },
+    )
+    return rendition

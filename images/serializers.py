@@ -1,0 +1,226 @@
+"""Images as JSON."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api.models import AuditEvent, Scope
+from api.permissions import has_scope
+from api.serializers import ErrorItemSerializer, StrictSerializer
+from images.models import Image
+from images.receiving import MAX_REFERENCE, MAX_TAG, MAX_TAGS
+from images.services import MAX_NOTE
+from processing.algorithms.formats import FORMATS
+
+PARTS = ("file", "thumbnail", "metadata", "artifacts", "jobs", "history", "process", "restore")
+
+
+class ImageSerializer(serializers.ModelSerializer):
+    """An image. `filename`, `file_path` and `image_hash` are older names of three of its fields."""
+
+    filename = serializers.CharField(source="original_filename")
+    file_path = serializers.CharField(source="file", help_text="Storage key of the original.")
+    image_hash = serializers.CharField(source="sha256")
+    mime_type = serializers.SerializerMethodField()
+    uploaded_by = serializers.SerializerMethodField()
+    phash = serializers.SerializerMethodField(help_text="64-bit perceptual hash, hexadecimal.")
+    gps = serializers.SerializerMethodField(help_text="Only for the scope write.")
+    thumbnail = serializers.SerializerMethodField()
+    links = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Image
+        fields = [
+            "id",
+            "status",
+            "filename",
+            "original_filename",
+            "file_path",
+            "image_hash",
+            "sha256",
+            "format",
+            "mime_type",
+            "byte_size",
+            "width",
+            "height",
+            "mode",
+            "frame_count",
+            "orientation",
+            "dpi_x",
+            "dpi_y",
+            "phash",
+            "captured_at",
+            "exif",
+            "gps",
+            "kind",
+            "title",
+            "note",
+            "tags",
+            "pinned",
+            "reference",
+            "metadata",
+            "source",
+            "uploaded_by",
+            "created_at",
+            "updated_at",
+            "deleted_at",
+            "thumbnail",
+            "links",
+        ]
+        read_only_fields = fields
+
+    def get_mime_type(self, image: Image) -> str:
+        return FORMATS[image.format].mime_type
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_uploaded_by(self, image: Image) -> str | None:
+        return image.uploaded_by.get_username() if image.uploaded_by else None
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_phash(self, image: Image) -> str | None:
+        return None if image.phash is None else f"{image.phash & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_gps(self, image: Image) -> dict[str, Any] | None:
+        return image.gps if sees_gps(self.context) else None
+
+    def get_thumbnail(self, image: Image) -> str:
+        return f"/api/images/{image.pk}/thumbnail/?size=256"
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_links(self, image: Image) -> dict[str, str]:
+        path = f"/api/images/{image.pk}/"
+        return {"self": path, **{part: f"{path}{part}/" for part in PARTS}}
+
+
+def sees_gps(context: dict[str, Any]) -> bool:
+    """Asked once per answer, not once per image."""
+    if "sees_gps" not in context:
+        context["sees_gps"] = has_scope(context["request"], Scope.WRITE)
+    return bool(context["sees_gps"])
+
+
+class UploadedImageSerializer(ImageSerializer):
+    duplicate = serializers.BooleanField(read_only=True, help_text="The same bytes were here already.")
+
+    class Meta(ImageSerializer.Meta):
+        fields = [*ImageSerializer.Meta.fields, "duplicate"]
+        read_only_fields = fields
+
+
+class UploadResultSerializer(serializers.Serializer):
+    """What became of one of several files; a rejected one has the fields of an error body."""
+
+    status = serializers.ChoiceField(choices=["created", "duplicate", "rejected"])
+    filename = serializers.CharField()
+    image = UploadedImageSerializer(required=False)
+    type = serializers.CharField(required=False)
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = ErrorItemSerializer(many=True, required=False)
+    request_id = serializers.CharField(required=False)
+
+
+class UploadResultsSerializer(serializers.Serializer):
+    results = UploadResultSerializer(many=True)
+
+
+class UploadSerializer(serializers.Serializer):
+    """For the documentation: a multipart form."""
+
+    file = serializers.ListField(child=serializers.FileField(), help_text="Once for each file.")
+    batch = serializers.UUIDField(required=False)
+    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
+    title = serializers.CharField(required=False, max_length=200)
+    tags = serializers.CharField(required=False, help_text="Repeated, separated by commas, or a JSON list.")
+    reference = serializers.CharField(required=False, max_length=MAX_REFERENCE)
+    metadata = serializers.JSONField(required=False, help_text="A JSON object.")
+    idempotency_key = serializers.CharField(required=False, max_length=255)
+
+
+class ImageChangesSerializer(StrictSerializer):
+    """What may be changed of an image."""
+
+    title = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    note = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NOTE)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=MAX_TAG), required=False, max_length=MAX_TAGS
+    )
+    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
+    pinned = serializers.BooleanField(required=False)
+    reference = serializers.CharField(required=False, allow_blank=True, max_length=MAX_REFERENCE)
+    metadata = serializers.DictField(required=False)
+
+
+class MetadataSerializer(serializers.ModelSerializer):
+    """What the file says of itself."""
+
+    raw = serializers.JSONField(source="exif_raw")
+    gps = serializers.SerializerMethodField(help_text="Only for the scope write.")
+
+    class Meta:
+        model = Image
+        fields = [
+            "id",
+            "format",
+            "width",
+            "height",
+            "mode",
+            "frame_count",
+            "orientation",
+            "dpi_x",
+            "dpi_y",
+            "captured_at",
+            "exif",
+            "raw",
+            "gps",
+            "metadata",
+        ]
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.DictField(allow_null=True))
+    def get_gps(self, image: Image) -> dict[str, Any] | None:
+        return image.gps if sees_gps(self.context) else None
+
+
+class HistorySerializer(serializers.ModelSerializer):
+    class Meta:
+        model = AuditEvent
+        fields = ["at", "action", "actor_name", "api_key_prefix", "request_id", "detail"]
+        read_only_fields = fields
+
+
+class BulkSerializer(StrictSerializer):
+    """One action on many images, named by their ids or by the filters of the list."""
+
+    extra_fields = ("operations", "pipeline", "idempotency_key")
+
+    action = serializers.ChoiceField(choices=["delete", "restore", "tag", "process"])
+    ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_empty=False, max_length=10_000
+    )
+    filter = serializers.DictField(child=serializers.CharField(), required=False)
+    tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
+    remove_tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
+    dry_run = serializers.BooleanField(default=False)
+    priority = serializers.ChoiceField(choices=["urgent", "high", "normal", "low"], default="normal")
+    output_folder = serializers.CharField(required=False, default="", max_length=200)
+    filename_prefix = serializers.CharField(required=False, default="", max_length=100)
+    reference = serializers.CharField(required=False, default="", max_length=MAX_REFERENCE)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in attrs) == ("filter" in attrs):
+            raise serializers.ValidationError({"ids": "Name the images either by ids or by a filter."})
+        if attrs["action"] == "tag" and not (attrs.get("tags") or attrs.get("remove_tags")):
+            raise serializers.ValidationError({"tags": "The action tag needs tags or remove_tags."})
+        return attrs
+
+
+class BulkResultSerializer(serializers.Serializer):
+    action = serializers.CharField()
+    dry_run = serializers.BooleanField()
+    matched = serializers.IntegerField(help_text="Images that were named.")
+    changed = serializers.IntegerField(help_text="Images that were (or would be) changed.")
+    unchanged = serializers.IntegerField(help_text="Images that are so already, or cannot be changed so.")
+    ids = serializers.ListField(child=serializers.UUIDField(), help_text="Those of the changed images.")

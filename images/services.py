@@ -1,0 +1,167 @@
+"""What every door calls to change images: take in, edit, trash, restore, purge, look up."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from api import audit
+from api.errors import ApiError, ErrorCode
+from images.ingest import Ingested, ingest, submit_thumbnails
+from images.models import Image
+from images.receiving import Facts, check_facts, cleaned_tags
+from images.renditions import thumbnail
+from processing import files, results
+from processing.models import Artifact, Operation
+from processing.states import OPERATION_OPEN
+
+__all__ = [
+    "Ingested",
+    "in_use",
+    "ingest",
+    "library",
+    "purge",
+    "restore",
+    "restore_many",
+    "submit_thumbnails",
+    "thumbnail",
+    "trash",
+    "trash_many",
+    "update",
+]
+EDITABLE = ("title", "note", "tags", "kind", "pinned", "reference", "metadata")
+MAX_NOTE = 10_000
+PRESENT = (Image.Status.READY, Image.Status.DAMAGED)
+
+
+def library(*, is_trash: bool = False) -> QuerySet[Image]:
+    """The images of the library (or of its trash), newest first, ready to be listed."""
+    statuses = (Image.Status.TRASHED,) if is_trash else PRESENT
+    return listed(Image.objects.filter(status__in=statuses))
+
+
+def listed(images: QuerySet[Image]) -> QuerySet[Image]:
+    """Without what no list shows, and with what each line needs."""
+    return images.select_related("uploaded_by").defer("exif_raw")
+
+
+def update(image: Image, *, actor: Any, changes: Mapping[str, Any]) -> Image:
+    """Change what people say about an image.
+
+    Raises:
+        ApiError: 400 naming the field, 410 after a purge.
+    """
+    changes = {name: changes[name] for name in EDITABLE if name in changes}
+    if "tags" in changes:
+        changes["tags"] = list(cleaned_tags(changes["tags"]))
+    _check_changes(image, changes)
+    before = {name: getattr(image, name) for name in changes}
+    for name, value in changes.items():
+        setattr(image, name, value)
+    with transaction.atomic():
+        image.save(update_fields=[*changes, "updated_at"])
+        audit.record("image.update", image, actor=actor, detail={"before": before, "after": changes})
+    return image
+
+
+def _check_changes(image: Image, changes: Mapping[str, Any]) -> None:
+    if image.status == Image.Status.PURGED:
+        raise ApiError(ErrorCode.GONE, "The image was purged; nothing of it can be changed.")
+    if len(changes.get("note", "")) > MAX_NOTE:
+        length = len(changes["note"])
+        raise ApiError(ErrorCode.TOO_LONG, f"note: {length} characters; the limit is {MAX_NOTE}.")
+    said = {name: changes[name] for name in ("reference", "metadata", "kind", "title") if name in changes}
+    check_facts(Facts("", "", tags=tuple(changes.get("tags", ())), **said))
+
+
+def trash(image: Image, *, actor: Any) -> bool:
+    """Put an image into the trash; False when it is there already (or purged)."""
+    return bool(trash_many([image.pk], actor=actor))
+
+
+def trash_many(keys: Sequence[UUID], *, actor: Any) -> list[UUID]:
+    """Put images into the trash; answers those that were not there yet."""
+    with transaction.atomic():
+        images = _locked(keys, PRESENT)
+        now = timezone.now()
+        Image.objects.filter(pk__in=[image.pk for image in images]).update(
+            status=Image.Status.TRASHED, deleted_at=now, updated_at=now
+        )
+        audit.record_many("image.trash", images, actor=actor)
+    return [image.pk for image in images]
+
+
+def restore(image: Image, *, actor: Any) -> bool:
+    """Take an image out of the trash; False when it is not in there."""
+    return bool(restore_many([image.pk], actor=actor))
+
+
+def restore_many(keys: Sequence[UUID], *, actor: Any) -> list[UUID]:
+    """Take images out of the trash; answers those that were in there."""
+    with transaction.atomic():
+        images = _locked(keys, (Image.Status.TRASHED,))
+        for image in images:
+            is_there = files.has_size(image.file, image.byte_size)
+            image.status = Image.Status.READY if is_there else Image.Status.DAMAGED
+            image.deleted_at, image.updated_at = None, timezone.now()
+        Image.objects.bulk_update(images, ["status", "deleted_at", "updated_at"], batch_size=500)
+        audit.record_many("image.restore", images, actor=actor)
+    return [image.pk for image in images]
+
+
+def _locked(keys: Sequence[UUID], statuses: Sequence[str]) -> list[Image]:
+    """Always in one order, so that two such actions never wait for each other in a circle."""
+    images = Image.objects.select_for_update().defer("exif", "exif_raw")
+    return list(images.filter(pk__in=keys, status__in=statuses).order_by("pk"))
+
+
+def in_use(image: Image) -> str:
+    """Why an image must not be purged now; empty when it may be."""
+    open_operations = Operation.objects.filter(image=image, status__in=OPERATION_OPEN).exclude(
+        job__kind="ingest"
+    )
+    if operation := open_operations.select_related("job").first():
+        return f"It is the input of the job {operation.job_id}, which is {operation.job.status}."
+    if member := image.batch_images.select_related("batch").first():
+        return f"It is in the batch {member.batch.batch_name!r} ({member.batch_id})."
+    return ""
+
+
+def purge(image: Image, *, actor: Any, why: str = "purged on request") -> bool:
+    """Remove an image's files for good: the original, thumbnails, results. Its row stays as a tombstone.
+
+    Returns:
+        False when it was purged already.
+
+    Raises:
+        ApiError: 409 `image_in_use` with the reason.
+    """
+    with transaction.atomic():
+        # A job that is being submitted holds the row through its foreign key: whoever comes second sees the other.
+        locked = Image.objects.select_for_update().get(pk=image.pk)
+        if locked.status == Image.Status.PURGED:
+            return False
+        if reason := in_use(locked):
+            raise ApiError(ErrorCode.IMAGE_IN_USE, f"The image cannot be purged. {reason}")
+        _remove_files(locked, why=why)
+        _make_tombstone(locked)
+        audit.record("image.purge", locked, actor=actor, detail={"sha256": locked.sha256, "why": why})
+    return True
+
+
+def _remove_files(image: Image, *, why: str) -> None:
+    thumbnails = image.renditions.all()
+    files.delete_after_commit([image.file, *thumbnails.values_list("file", flat=True)])
+    thumbnails.delete()
+    results.remove(list(Artifact.objects.select_for_update().filter(image=image)), why=why)
+
+
+def _make_tombstone(image: Image) -> None:
+    """What was here, who sent it and when; nothing that the picture or people said."""
+    image.status, image.deleted_at = Image.Status.PURGED, image.deleted_at or timezone.now()
+    image.file, image.title, image.note, image.tags = "", "", "", []
+    image.exif, image.exif_raw, image.gps, image.metadata, image.phash = {}, {}, None, {}, None
+    image.save()
