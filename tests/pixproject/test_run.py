@@ -1,0 +1,178 @@
+"""One real `make run` for the whole file (its Python entry: .venv is there already)."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from pixproject.embedded.postgres import Postgres
+from pixproject.embedded.valkey import Valkey
+from pixproject.runner.instance import CannotRun, open_listener
+
+from .waiting import process_is_alive, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(data_dir, **more):
+    return {**os.environ, "PIX_DATA_DIR": str(data_dir), "PORT": "0", "HOST": "127.0.0.1", **more}
+
+
+def runner(command, data_dir, **more):
+    return subprocess.run(
+        [sys.executable, "-m", "pixproject.runner", command],
+        cwd=ROOT,
+        env=environment(data_dir, **more),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+class Running:
+    def __init__(self, data_dir):
+        self.data_dir = data_dir
+        self.console = data_dir.parent / "console.txt"
+        with open(self.console, "w") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "pixproject.runner", "run"],
+                cwd=ROOT,
+                env=environment(data_dir, PIX_ADMIN_PASSWORD=""),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until(lambda: "Pix runs at" in self.text() or self.process.poll() is not None, timeout_s=60)
+        found = re.search(r"Pix runs at (\S+)", self.text())
+        if found is None:
+            self.end()
+        assert found, self.text()
+        self.url = found[1]
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(60)
+
+    def text(self):
+        return self.console.read_text()
+
+    def pids(self):
+        """Every process of this instance: they all carry its data folder in their environment or command."""
+        wanted = str(self.data_dir).encode()
+        return {
+            int(path.parent.name)
+            for path in Path("/proc").glob("[0-9]*/environ")
+            if wanted in everything(path)
+        }
+
+    def pid_of(self, words):
+        for pid in self.pids() - {self.process.pid}:
+            if (
+                words
+                in everything(Path(f"/proc/{pid}/environ")).split(b"\0\0")[0].replace(b"\0", b" ").decode()
+            ):
+                return pid
+        return None
+
+
+def everything(path):
+    """Command and environment of a process, or nothing when it has just ended."""
+    try:
+        return path.with_name("cmdline").read_bytes() + b"\0" + path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.fixture(scope="module")
+def pix(tmp_path_factory):
+    running = Running(tmp_path_factory.mktemp("run") / "data")
+    yield running
+    running.end()
+
+
+def is_live(pix):
+    with urllib.request.urlopen(pix.url + "api/health/live/", timeout=30) as answer:
+        return answer.status == 200
+
+
+def test_first_start_prints_address_and_admin_once(pix):
+    assert is_live(pix)
+    assert re.search(r"User: admin\n  Password: \S{16}  \(shown this once\)", pix.text())
+    assert "./manage.py changepassword admin" in pix.text()
+
+
+def test_secret_key_is_closed_to_others(pix):
+    assert (pix.data_dir / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_second_start_names_the_running_one(pix):
+    second = runner("run", pix.data_dir)
+    assert second.returncode == 1
+    assert f"Pix already runs on {pix.data_dir} at {pix.url}" in second.stderr
+
+
+def test_taken_port_names_the_setting(pix, tmp_path):
+    port = pix.url.rstrip("/").rpartition(":")[2]
+    other = runner("run", tmp_path / "data", PORT=port)
+    assert other.returncode == 1
+    assert f"Port {port} on 127.0.0.1 cannot be used" in other.stderr
+    assert "PORT=8010 make run" in other.stderr
+
+
+def test_command_uses_the_running_servers(pix, tmp_path):
+    keeper = (pix.data_dir / "run" / "postgres.keeper").read_text()
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "shell", "-v", "0", "-c", "print(repr(settings.DATA_DIR))"],
+        cwd=tmp_path,
+        env=environment(pix.data_dir),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == f"{pix.data_dir!r}\n"
+    assert (pix.data_dir / "run" / "postgres.keeper").read_text() == keeper
+    assert Postgres(pix.data_dir).is_ready()
+
+
+@pytest.mark.parametrize("words", ["runworkers --queues light,default", "sweep --loop", "gunicorn"])
+def test_killed_program_comes_back(pix, words):
+    first = pix.pid_of(words)
+    os.kill(first, signal.SIGKILL)
+    assert wait_until(lambda: pix.pid_of(words) not in {None, first}), pix.text()
+    assert is_live(pix)
+
+
+def test_killed_keeper_comes_back(pix):
+    first = int((pix.data_dir / "run" / "redis.keeper").read_text())
+    os.kill(first, signal.SIGKILL)
+    assert wait_until(lambda: Valkey(pix.data_dir).is_kept() and Valkey(pix.data_dir).is_ready())
+
+
+def test_stop_leaves_nothing_behind(pix):
+    pids = pix.pids()
+    assert len(pids) >= 8  # supervisor, web and its two, two workers, sweeper, two keepers, two servers
+    stopped = runner("stop", pix.data_dir)
+    assert (stopped.returncode, stopped.stdout) == (0, f"Stopped Pix at {pix.url}.\n")
+    assert pix.process.wait(30) == 0
+    assert [pid for pid in pids if process_is_alive(pid)] == []
+    assert runner("stop", pix.data_dir).stdout == f"No Pix runs on {pix.data_dir}.\n"
+
+
+def test_listener_refuses_strange_hosts():
+    with pytest.raises(CannotRun, match="HOST=no.such.host.invalid"):
+        open_listener("no.such.host.invalid", 8000)
+
+
+def test_listener_is_taken_at_once():
+    with open_listener("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(CannotRun, match=f"Port {port} on 127.0.0.1 cannot be used"):
+            open_listener("127.0.0.1", port)
+        with socket.create_connection(("127.0.0.1", port), timeout=5):
+            pass  # connects before the web server accepts

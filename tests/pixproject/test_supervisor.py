@@ -1,0 +1,122 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .waiting import process_is_alive, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+# A supervisor over the program given as its second argument; the first names a folder.
+SUPERVISE = """
+import os, sys
+from pathlib import Path
+from pixproject.runner.supervisor import Program, Supervisor
+folder = Path(sys.argv[1])
+program = Program("sample", (sys.executable, "-u", "-c", sys.argv[2]))
+supervisor = Supervisor(
+    [program], folder=folder, log_folder=folder / "logs", environment=os.environ, on_tick=lambda: None
+)
+supervisor.run()
+"""
+LIVES = (
+    "import os, pathlib, time; pathlib.Path('pid').write_text(str(os.getpid())); print('up'); time.sleep(600)"
+)
+DIES = "print('up'); raise SystemExit(3)"
+IGNORES_TERM = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + LIVES
+HAS_CHILD = (
+    "import subprocess; child = subprocess.Popen(['sleep', '600']);"
+    "open('child', 'w').write(str(child.pid));" + LIVES
+)
+
+
+@pytest.fixture
+def supervise(tmp_path):
+    started = []
+
+    def start(program, **options):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SUPERVISE, str(tmp_path), program], cwd=ROOT, text=True, **options
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def pid_in(path):
+    return int(path.read_text() or 0) if path.exists() else 0
+
+
+def log(tmp_path):
+    path = tmp_path / "logs" / "sample.log"
+    return path.read_text() if path.exists() else ""
+
+
+def test_killed_program_is_started_again(supervise, tmp_path):
+    supervise(LIVES)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    first = pid_in(tmp_path / "pid")
+    os.kill(first, signal.SIGKILL)
+    assert wait_until(lambda: pid_in(tmp_path / "pid") not in {0, first})
+    assert process_is_alive(pid_in(tmp_path / "pid"))
+    assert "ended with code -9; starts again in 1 s" in log(tmp_path)
+
+
+def test_pauses_grow_while_a_program_dies_at_once(supervise, tmp_path):
+    supervise(DIES)
+    assert wait_until(lambda: "starts again in 2 s" in log(tmp_path))
+    assert log(tmp_path).splitlines() == [
+        "up",
+        "ended with code 3; starts again in 1 s",
+        "up",
+        "ended with code 3; starts again in 2 s",
+    ]
+
+
+def test_dead_program_takes_what_it_started_along(supervise, tmp_path):
+    supervise(HAS_CHILD)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    child = pid_in(tmp_path / "child")
+    os.kill(pid_in(tmp_path / "pid"), signal.SIGKILL)
+    assert wait_until(lambda: not process_is_alive(child))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signal_ends_everything_cleanly(supervise, tmp_path, number):
+    process = supervise(LIVES)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    process.send_signal(number)
+    assert process.wait(30) == 0
+    assert not process_is_alive(pid_in(tmp_path / "pid"))
+
+
+def test_second_signal_ends_the_waiting(supervise, tmp_path):
+    process = supervise(IGNORES_TERM)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)  # two signals of one kind may arrive as one
+    assert process.wait(20) == 0  # less than the 30 s that a program gets
+    assert not process_is_alive(pid_in(tmp_path / "pid"))
+
+
+def test_killed_supervisor_leaves_nobody(supervise, tmp_path):
+    process = supervise(LIVES)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    process.kill()
+    assert wait_until(lambda: not process_is_alive(pid_in(tmp_path / "pid")))
+
+
+def test_closed_console_does_not_end_it(supervise, tmp_path):
+    process = supervise(LIVES, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "sample       | up\n"
+    process.stdout.close()
+    first = pid_in(tmp_path / "pid")
+    os.kill(first, signal.SIGKILL)
+    assert wait_until(lambda: pid_in(tmp_path / "pid") not in {0, first})
+    assert process.poll() is None
