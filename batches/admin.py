@@ -28,7 +28,9 @@ class BatchAdmin(PixModelAdmin):
     fields = ("batch_name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
-        return super().get_queryset(request).select_related("owner").annotate(images_total=Count("batch_images"))
+        return (
+            super().get_queryset(request).select_related("owner").annotate(images_total=Count("batch_images"))
+        )
 
     @display(description="Status", ordering="status", label=STATUS_VARIANTS)
     def state(self, batch: Batch) -> tuple[str, str]:
@@ -39,7 +41,11 @@ class BatchAdmin(PixModelAdmin):
         return batch.images_total  # type: ignore[attr-defined]
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         batch = self.get_object(request, object_id)
         context = dict(extra_context or {})

@@ -1,10 +1,12 @@
 """The operator's room: who may enter it, and what every list and form in it shares."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
@@ -37,6 +39,7 @@ class PixAdminSite(UnfoldAdminSite):
     """Open to operators and administrators; staff with a lesser role may look, and nothing else."""
 
     index_template = "admin/home.html"
+    index_title = "Today"
     enable_nav_sidebar = True
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -47,7 +50,9 @@ class PixAdminSite(UnfoldAdminSite):
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         target = request.GET.get(REDIRECT_FIELD_NAME, "")
-        if not url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure()):
+        if not url_has_allowed_host_and_scheme(
+            target, {request.get_host()}, require_https=request.is_secure()
+        ):
             target = reverse("admin:index")
         if not request.user.is_authenticated:
             return redirect_to_login(target)
@@ -72,6 +77,36 @@ class PixAdminSite(UnfoldAdminSite):
         if request.headers.get("HX-Request"):
             response.template_name = "admin/_dashboard.html"
         return response
+
+
+class DefaultFilter(admin.SimpleListFilter):
+    """A filter that shows `default` until something else is asked for; `all` shows everything."""
+
+    default: str
+    default_title: str
+
+    def values(self) -> list[tuple[str, str]]:
+        raise NotImplementedError
+
+    def default_rows(self, queryset: QuerySet) -> QuerySet:
+        raise NotImplementedError
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(self.default, self.default_title), *self.values(), ("all", "all")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
+        chosen = self.value() or self.default
+        if chosen == self.default:
+            return self.default_rows(queryset)
+        return queryset if chosen == "all" else queryset.filter(**{self.parameter_name: chosen})
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for value, title in self.lookup_choices:
+            yield {
+                "selected": (self.value() or self.default) == value,
+                "query_string": changelist.get_query_string({self.parameter_name: value}),
+                "display": title,
+            }
 
 
 class PixModelAdmin(ModelAdmin):
@@ -128,9 +163,16 @@ class PixModelAdmin(ModelAdmin):
 
     def page(self, request: HttpRequest, title: str) -> dict[str, Any]:
         """What a page of this model that is neither list nor detail needs to be drawn."""
-        return {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "media": self.media}
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "media": self.media,
+        }
 
-    def audit(self, request: HttpRequest, action: str, target: Model, detail: dict[str, Any] | None = None) -> None:
+    def audit(
+        self, request: HttpRequest, action: str, target: Model, detail: dict[str, Any] | None = None
+    ) -> None:
         audit.record(action, target, request=request, detail={"door": "admin", **(detail or {})})
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:

@@ -158,7 +158,10 @@ def _finished(now: datetime) -> tuple[list[Hour], dict[str, int]]:
     starts = [first + timedelta(hours=hour) for hour in range(HOURS)]
     pairs = [(start, *(counts.get((start, status), 0) for status in statuses)) for start in starts]
     best = max((completed + failed for _, completed, failed in pairs), default=0) or 1
-    today = {s: sum(n for (hour, status), n in counts.items() if status == s and hour >= midnight) for s in statuses}
+    today = {
+        s: sum(n for (hour, status), n in counts.items() if status == s and hour >= midnight)
+        for s in statuses
+    }
     return [Hour(start, done, bad, 100 * done / best, 100 * bad / best) for start, done, bad in pairs], today
 
 

@@ -60,8 +60,8 @@ class ContentSecurityPolicyMiddleware:
         return next((policy for prefix, policy in self.policies if path.startswith(prefix)), self.strict)
 
 
-# The admin theme's Alpine evaluates expressions in attributes and both it and htmx set styles inline; Swagger UI
-# sets styles inline. Neither runs an inline script.
+# The admin theme's Alpine evaluates expressions in attributes, and it and htmx set styles inline, as does
+# Swagger UI. None of them runs an inline script.
 _LOOSER: tuple[tuple[str, dict[str, str]], ...] = (
     ("/admin/", {"script-src": "'unsafe-eval'", "style-src": "'unsafe-inline'"}),
     ("/api/docs", {"style-src": "'unsafe-inline'"}),

@@ -48,6 +48,21 @@ def environment(request: HttpRequest) -> list[str] | None:
     return ["Debug", "warning"] if settings.DEBUG else None
 
 
+# The pages' accent, in the shades that the theme asks for.
+_INDIGO = {
+    "50": "oklch(96.2% .018 272.3)",
+    "100": "oklch(93% .034 272.8)",
+    "200": "oklch(87% .065 274)",
+    "300": "oklch(78.5% .115 274.7)",
+    "400": "oklch(67.3% .182 276.9)",
+    "500": "oklch(58.5% .215 277.1)",
+    "600": "oklch(50.1% .22 277)",
+    "700": "oklch(44.7% .21 277)",
+    "800": "oklch(39.8% .175 277.4)",
+    "900": "oklch(35.9% .144 278.7)",
+    "950": "oklch(25.7% .09 281.3)",
+}
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Pix",
     "SITE_HEADER": "Pix",
@@ -58,6 +73,10 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",
+    "COLORS": {"primary": _INDIGO},
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("img/favicon.svg")}
+    ],
     "STYLES": [lambda request: static("pix_admin/admin.css")],
     "ENVIRONMENT": "pixproject.unfold.environment",
     "SIDEBAR": {"navigation": "pixproject.unfold.navigation"},

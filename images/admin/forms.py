@@ -47,7 +47,9 @@ class UploadForm(forms.Form):
     kind = forms.ChoiceField(choices=Image.Kind.choices, widget=UnfoldAdminSelectWidget)
     tags = TagsField(required=False, widget=UnfoldAdminTextInputWidget, help_text="With commas between them.")
     reference = forms.CharField(
-        required=False, widget=UnfoldAdminTextInputWidget, help_text="The identifier of these in your own system."
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The identifier of these in your own system.",
     )
 
 
@@ -59,4 +61,6 @@ class EditForm(forms.Form):
     tags = TagsField(required=False, widget=UnfoldAdminTextInputWidget, help_text="With commas between them.")
     reference = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget)
     note = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget({"rows": 3}))
-    pinned = forms.BooleanField(required=False, widget=UnfoldBooleanWidget, help_text="Every clean-up keeps it.")
+    pinned = forms.BooleanField(
+        required=False, widget=UnfoldBooleanWidget, help_text="Every clean-up keeps it."
+    )

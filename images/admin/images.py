@@ -1,11 +1,10 @@
 """The library in the admin."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
@@ -23,8 +22,8 @@ from images import services
 from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
 from images.models import Image, Rendition
-from pixproject.admin_site import PixModelAdmin, add_refusal, go_back, may, plural
-from pixproject.templatetags.pix_admin import STATUS_VARIANTS
+from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
+from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, when
 from processing.algorithms.errors import ProcessingError
 from processing.models import Artifact, Job, OperationArtifact
 
@@ -33,29 +32,17 @@ MOST_JOBS = 10
 MOST_SENTENCES = 10
 
 
-class StatusFilter(admin.SimpleListFilter):
+class StatusFilter(DefaultFilter):
     """The library without its trash, unless asked for something else."""
 
-    title = "status"
-    parameter_name = "status"
-    library = ("ready", "damaged")
+    title = parameter_name = "status"
+    default, default_title = "library", "in the library"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("library", "in the library"), *Image.Status.choices, ("all", "all")]
+    def values(self) -> list[tuple[str, str]]:
+        return list(Image.Status.choices)
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
-        chosen = self.value() or "library"
-        if chosen == "library":
-            return queryset.filter(status__in=self.library)
-        return queryset if chosen == "all" else queryset.filter(status=chosen)
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for value, title in self.lookup_choices:
-            yield {
-                "selected": (self.value() or "library") == value,
-                "query_string": changelist.get_query_string({self.parameter_name: value}),
-                "display": title,
-            }
+    def default_rows(self, queryset: QuerySet) -> QuerySet:
+        return queryset.filter(status__in=(Image.Status.READY, Image.Status.DAMAGED))
 
 
 @admin.register(Image)
@@ -63,7 +50,17 @@ class ImageAdmin(PixModelAdmin):
     """Every change goes through `images.services`, as at every other door."""
 
     add_scope = Scope.WRITE
-    list_display = ("picture", "format", "dimensions", "size", "kind", "state", "uploaded_by", "source", "created_at")
+    list_display = (
+        "picture",
+        "format",
+        "dimensions",
+        "size",
+        "kind",
+        "state",
+        "uploaded_by",
+        "source",
+        "created_at",
+    )
     list_filter = (StatusFilter, "format", "kind", "source", "pinned", "created_at")
     date_hierarchy = "created_at"
     search_fields = ("original_filename", "title", "reference", "^sha256")
@@ -91,10 +88,22 @@ class ImageAdmin(PixModelAdmin):
     def state(self, image: Image) -> tuple[str, str]:
         return image.status, image.get_status_display()
 
+    @display(description="Uploaded by", ordering="uploaded_by__username")
+    def uploaded(self, image: Image) -> SafeString:
+        return by_and_door(image.uploaded_by, image.source)
+
+    @display(description="Added", ordering="created_at")
+    def added(self, image: Image) -> SafeString:
+        return when(image.created_at)
+
     # --- one image ------------------------------------------------------------------------------------
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         image = self.get_object(request, object_id)
         if image is None:
@@ -129,10 +138,15 @@ class ImageAdmin(PixModelAdmin):
         if is_sent and form.is_valid() and self._ingest(request, form):
             return redirect("admin:images_image_changelist")
         limits = (
-            f"Up to {settings.MAX_FILES_PER_REQUEST} files of at most {filesizeformat(settings.MAX_UPLOAD_BYTES)} and "
-            f"{settings.MAX_IMAGE_PIXELS / 1e6:g} megapixels each: {', '.join(settings.ALLOWED_EXTENSIONS)}."
+            f"Up to {settings.MAX_FILES_PER_REQUEST} files of at most "
+            f"{filesizeformat(settings.MAX_UPLOAD_BYTES)} and {settings.MAX_IMAGE_PIXELS / 1e6:g} megapixels "
+            f"each: {', '.join(settings.ALLOWED_EXTENSIONS)}."
         )
-        context = self.page(request, "Upload images") | {"form": form, "intro": limits, "submit_text": "Upload"}
+        context = self.page(request, "Upload images") | {
+            "form": form,
+            "intro": limits,
+            "submit_text": "Upload",
+        }
         return TemplateResponse(request, "admin/form_page.html", context)
 
     def _ingest(self, request: HttpRequest, form: UploadForm) -> int:
@@ -169,12 +183,16 @@ class ImageAdmin(PixModelAdmin):
         if whole:
             job = services.submit_thumbnails(whole, requested_by=request.user, source=Image.Source.ADMIN)
             self.audit(request, "image.thumbnails", job, {"images": len(whole)})
-        self.say(request, len(whole), len(chosen), "get new thumbnails", why_not="their files are gone or damaged.")
+        self.say(
+            request, len(whole), len(chosen), "get new thumbnails", why_not="their files are gone or damaged."
+        )
         return go_back(request)
 
     @action(description="Put into the trash", permissions=["write"])
     def trash(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
-        return self._each(request, queryset, services.trash, "put into the trash", "they are in it or purged.")
+        return self._each(
+            request, queryset, services.trash, "put into the trash", "they are in it or purged."
+        )
 
     @action(description="Restore from the trash", permissions=["write"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
@@ -186,7 +204,9 @@ class ImageAdmin(PixModelAdmin):
             context = self.page(request, "Purge images") | _purged(queryset)
             context["selected"] = request.POST.getlist("_selected_action")
             return TemplateResponse(request, "admin/images/image/purge.html", context)
-        return self._each(request, queryset, services.purge, "purged", "they were purged before or are in use.")
+        return self._each(
+            request, queryset, services.purge, "purged", "they were purged before or are in use."
+        )
 
     def _each(
         self,

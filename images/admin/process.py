@@ -1,4 +1,4 @@
-"""The page between choosing images and processing them: operations, their parameters, what it costs, yes or no."""
+"""The page between choosing images and processing them: operations, parameters, what it costs, yes or no."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -91,7 +91,10 @@ def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[
         context["refusals"] = [item.detail for item in error.errors] or [error.detail]
         return TemplateResponse(request, "admin/images/image/process.html", context)
     context |= {"work": work, "asked": _as_json(work), "suited": suited, "estimate": estimate}
-    context |= {"units": [name for name, _ in work.units()], "texts": [(name, posted.get(name, "")) for name in TEXTS]}
+    context |= {
+        "units": [name for name, _ in work.units()],
+        "texts": [(name, posted.get(name, "")) for name in TEXTS],
+    }
     return TemplateResponse(request, "admin/images/image/process_confirm.html", context)
 
 
@@ -102,7 +105,9 @@ def _start(request: HttpRequest, work: Work, suited: Suited) -> HttpResponse:
         work,
         suited.images,
         Delivery(
-            priority=int(priority) if priority in {str(value) for value in Priority.values} else Priority.NORMAL,
+            priority=int(priority)
+            if priority in {str(value) for value in Priority.values}
+            else Priority.NORMAL,
             requested_by=request.user,
             source="admin",
             request_id=request_id.current(),
@@ -148,7 +153,7 @@ def _step(choice: Choice) -> dict[str, Any]:
 
 
 def _typed(kind: str, text: str) -> Any:
-    """A form's text as the type that the schema names; what is none stays text, and the service says why not."""
+    """A form's text as the type that the schema names; other text stays, and the service says why not."""
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)
     if kind not in ("integer", "number"):

@@ -1,11 +1,16 @@
 """How the admin writes durations, sizes and statuses."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 from django import template
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 
 from processing.links import signed_url
 from processing.models import OperationArtifact
@@ -55,7 +60,11 @@ def duration(seconds: float | None) -> str:
         return f"{1000 * seconds:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f}".removesuffix(".0") + " s"
-    for size, name, smaller, smaller_name in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, name, smaller, smaller_name in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
         if seconds >= size:
             rest = int(seconds % size // smaller)
             return f"{int(seconds // size)} {name}" + (f" {rest} {smaller_name}" if rest else "")
@@ -73,6 +82,24 @@ def spaced(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def unbroken(text: str) -> SafeString:
+    """A short text that stays on one line of a list."""
+    return format_html('<span class="pix-line">{}</span>', text)
+
+
+def when(moment: datetime) -> SafeString:
+    """How long ago; the full time on hovering."""
+    full = date_format(localtime(moment), "Y-m-d H:i:s e")
+    return format_html('<span class="pix-line" title="{}">{}</span>', full, naturaltime(moment))
+
+
+def by_and_door(user: AbstractBaseUser | None, door: str) -> SafeString:
+    """Who asked, and through which door."""
+    return format_html(
+        '<span class="pix-line">{} <small>{}</small></span>', user.get_username() if user else "–", door
+    )
+
+
 @register.filter
 def as_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
@@ -85,11 +112,15 @@ def link_url(link: OperationArtifact) -> str:
 
 
 @register.simple_tag
-def preview(link: OperationArtifact, css: str = "pix-thumb", max_bytes: int = MAX_PREVIEW_BYTES) -> SafeString:
+def preview(
+    link: OperationArtifact, css: str = "pix-thumb", max_bytes: int = MAX_PREVIEW_BYTES
+) -> SafeString:
     """A result as a picture, or the name of its format where that is too large or not for browsers."""
     artifact = link.artifact
     if artifact.format not in SHOWN_FORMATS or artifact.byte_size > max_bytes:
-        return format_html('<span class="{} pix-noimage" title="{}">{}</span>', css, link.name, artifact.format)
+        return format_html(
+            '<span class="{} pix-noimage" title="{}">{}</span>', css, link.name, artifact.format
+        )
     picture = '<img class="{}" src="{}" alt="{}" loading="lazy" decoding="async">'
     return format_html(picture, css, link_url(link), link.name)
 

@@ -11,14 +11,15 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from pixproject.admin_site import PixModelAdmin, go_back, may, plural
-from pixproject.templatetags.pix_admin import STATUS_VARIANTS, duration
+from pixproject.admin_site import DefaultFilter, PixModelAdmin, go_back, may, plural
+from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, duration, unbroken, when
 from processing import durations, jobs
 from processing.models import Job, Operation, OperationArtifact
 from processing.states import JOB_TERMINAL, OperationStatus, Priority
 
 OPERATIONS_PER_PAGE = 25
 MOST_EVENTS = 100
+INTERNAL_KIND = "ingest"
 
 
 class ErrorCodeFilter(admin.SimpleListFilter):
@@ -40,12 +41,26 @@ class ErrorCodeFilter(admin.SimpleListFilter):
         return queryset.filter(Exists(failed))
 
 
+class KindFilter(DefaultFilter):
+    """What people asked for; the thumbnails that follow each upload are jobs, too."""
+
+    title = parameter_name = "kind"
+    default, default_title = "asked", "asked for"
+
+    def values(self) -> list[tuple[str, str]]:
+        kinds = Job.objects.order_by("kind").values_list("kind", flat=True).distinct()
+        return [(kind, kind) for kind in kinds]
+
+    def default_rows(self, queryset: QuerySet) -> QuerySet:
+        return queryset.exclude(kind=INTERNAL_KIND)
+
+
 @admin.register(Job)
 class JobAdmin(PixModelAdmin):
     """Statuses move through `processing.jobs` alone; nothing here is edited by hand."""
 
-    list_display = ("job", "state", "progress", "urgency", "requested_by", "source", "created_at", "took")
-    list_filter = ("status", ErrorCodeFilter, "priority", "kind", "source", "created_at")
+    list_display = ("job", "state", "progress", "urgency", "requested", "submitted", "took")
+    list_filter = ("status", ErrorCodeFilter, "priority", KindFilter, "source", "created_at")
     date_hierarchy = "created_at"
     search_fields = ("reference", "request_id", "idempotency_key", "image__original_filename")
     search_help_text = "Job or image id, reference, request id, idempotency key or file name"
@@ -70,16 +85,27 @@ class JobAdmin(PixModelAdmin):
         return job.get_priority_display()
 
     @display(description="Took")
-    def took(self, job: Job) -> str:
-        if job.started_at is None or job.finished_at is None:
-            return "–"
-        return duration((job.finished_at - job.started_at).total_seconds())
+    def took(self, job: Job) -> SafeString:
+        is_over = job.started_at is not None and job.finished_at is not None
+        return unbroken(duration((job.finished_at - job.started_at).total_seconds() if is_over else None))
+
+    @display(description="Requested by", ordering="requested_by__username")
+    def requested(self, job: Job) -> SafeString:
+        return by_and_door(job.requested_by, job.source)
+
+    @display(description="Submitted", ordering="created_at")
+    def submitted(self, job: Job) -> SafeString:
+        return when(job.created_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         return super().get_queryset(request).select_related("image", "batch", "requested_by")
 
     def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         job = self.get_object(request, object_id)
         context = _details(request, job) if job is not None else {}
@@ -143,7 +169,9 @@ class JobAdmin(PixModelAdmin):
         for job in chosen:
             if count := move(job):
                 moved += 1
-                self.audit(request, name, job, {"operations": int(count), "priority": job.get_priority_display()})
+                self.audit(
+                    request, name, job, {"operations": int(count), "priority": job.get_priority_display()}
+                )
         self.say(request, moved, len(chosen), done, why_not=why_not)
         return go_back(request)
 

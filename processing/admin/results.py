@@ -1,7 +1,5 @@
 """Results in the admin: every file that an operation made, under the name that its request asked for."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -11,6 +9,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from pixproject.admin_site import PixModelAdmin
+from pixproject.templatetags.pix_admin import when
 from processing.models import OperationArtifact
 
 
@@ -47,8 +46,8 @@ class ResultAdmin(PixModelAdmin):
         return filesizeformat(link.artifact.byte_size)
 
     @display(description="Made", ordering="artifact__created_at")
-    def made_at(self, link: OperationArtifact) -> Any:
-        return link.artifact.created_at
+    def made_at(self, link: OperationArtifact) -> SafeString:
+        return when(link.artifact.created_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OperationArtifact]:
         return super().get_queryset(request).select_related("artifact__image", "operation__job")
