@@ -1,0 +1,151 @@
+"""Health, readiness and metrics: the truth, quickly, whatever hangs."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from pixproject import health
+from processing.models import WorkerHeartbeat
+from tests.processing.support import client_of, finished, make_image, submit
+
+pytestmark = pytest.mark.django_db
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def _forget_readiness():
+    health._ready = (0.0, False)
+    yield
+    health._ready = (0.0, False)
+
+
+def test_deep_check_tells_each_part_with_its_time():
+    response = client_of("viewer").get("/api/health/")
+
+    body = response.json()
+    assert response.status_code == 200, body
+    assert set(body["checks"]) == {"database", "redis", "storage", "queues", "workers", "disk"}
+    assert all(
+        check["ms"] >= 0 and check["status"] in ("ok", "degraded") for check in body["checks"].values()
+    )
+    assert {name for name, check in body["checks"].items() if check["status"] == "ok"} >= {
+        "database",
+        "redis",
+        "storage",
+        "queues",
+        "disk",
+    }
+    assert body["uptime_seconds"] > 0
+    assert body["version"]
+
+
+def test_no_worker_is_said_and_is_no_reason_for_503():
+    body = client_of("viewer").get("/api/health").json()
+
+    assert body["checks"]["workers"]["status"] == "degraded"
+    assert "No worker serves: light, default, ml" in body["checks"]["workers"]["detail"]
+    assert body["status"] == "degraded"
+
+
+def test_redis_away_is_503_and_says_that_submissions_still_work(settings):
+    settings.REDIS_URL = NOWHERE
+
+    response = client_of("viewer").get("/api/health/")
+
+    assert (response.status_code, response.json()["status"]) == (503, "degraded")
+    assert "still accepted" in response.json()["checks"]["redis"]["detail"]
+
+
+def test_storage_that_cannot_write_is_503(settings, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    storages = {**settings.STORAGES}
+    storages["default"] = {
+        **storages["default"],
+        "OPTIONS": {"location": tmp_path / "file", "base_url": None},
+    }
+    settings.STORAGES = storages
+
+    deep, ready = client_of("viewer").get("/api/health/"), APIClient().get("/api/health/ready/")
+
+    assert (deep.status_code, deep.json()["checks"]["storage"]["status"]) == (503, "failed")
+    assert (ready.status_code, ready.json()) == (503, {"status": "failed"})
+
+
+def test_full_disk_is_503(settings):
+    settings.MIN_FREE_DISK_BYTES = 2**62
+
+    response = client_of("viewer").get("/api/health/")
+
+    assert (response.status_code, response.json()["checks"]["disk"]["status"]) == (503, "failed")
+
+
+def test_a_check_that_hangs_delays_nothing_and_has_one_thread(monkeypatch):
+    released, calls = threading.Event(), []
+
+    def hangs():
+        calls.append(1)
+        released.wait(30)
+        return health.OK, "", {}
+
+    monkeypatch.setitem(health.CHECKS, "storage", hangs)
+    started = time.monotonic()
+    try:
+        found = [health.examine(deadline_s=0.2) for _ in range(3)]
+    finally:
+        released.set()
+
+    print(f"three answers after {time.monotonic() - started:.2f} s")
+    assert [one.checks["storage"].status for one in found] == ["failed"] * 3
+    assert "No answer within 0.2 s" in found[0].checks["storage"].detail
+    assert found[0].checks["database"].status == "ok"
+    assert len(calls) == 1
+
+
+def test_live_and_ready_are_open_and_tell_one_word():
+    nobody = APIClient()
+
+    for path in ("/api/health/live/", "/api/health/live", "/api/health/ready/", "/api/health/ready"):
+        assert (nobody.get(path).status_code, nobody.get(path).json()) == (200, {"status": "ok"})
+
+
+def test_deep_check_and_metrics_need_a_sign_in():
+    assert APIClient().get("/api/health/").status_code in (401, 403)
+    assert APIClient().get("/metrics").status_code in (401, 403)
+
+
+def test_short_addresses_redirect():
+    assert APIClient().get("/health")["Location"] == "/api/health/"
+
+
+def test_metrics_count_queues_jobs_and_durations():
+    cache.clear()  # durations are remembered for seconds, also those of other tests
+    client, image = client_of("operator"), make_image(1)
+    finished(client, image, "webp")
+    submit(client, image, "avif")
+    now = timezone.now()
+    facts = {"host": "h", "pid": 1, "threads": 2, "started_at": now}
+    WorkerHeartbeat.objects.create(id="a", queues=["default"], seen_at=now, **facts)
+    WorkerHeartbeat.objects.create(id="b", queues=["default"], seen_at=now - timedelta(minutes=9), **facts)
+
+    response = client.get("/metrics")
+
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/plain")
+    assert 'pix_queue_waiting{queue="default"} 1.0' in text
+    assert 'pix_queue_workers{queue="default"} 1.0' in text
+    assert 'pix_jobs{status="completed"} 2.0' in text
+    assert 'pix_operations{queue="default",status="queued"} 1.0' in text
+    assert 'pix_operation_duration_seconds{name="webp",quantile="0.5"}' in text
+    assert "pix_disk_free_bytes" in text
+
+
+def test_metrics_can_be_turned_off(settings):
+    settings.METRICS_ENABLED = False
+
+    assert client_of("admin").get("/metrics").status_code == 404

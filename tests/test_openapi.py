@@ -1,0 +1,29 @@
+"""The API's own description is complete and valid."""
+
+from io import StringIO
+
+import pytest
+import yaml
+from django.core.management import call_command
+from django.urls import reverse
+from rest_framework.test import APIClient
+
+from tests.processing.support import client_of
+
+
+def test_schema_is_valid_and_nothing_is_guessed():
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_schema_describes_what_the_contract_names():
+    response = client_of("viewer").get(reverse("schema"))
+
+    paths = yaml.safe_load(response.content)["paths"]
+    for path in ("/api/jobs/", "/api/images/", "/api/artifacts/{id}/", "/api/health/", "/api/queues/{name}/"):
+        assert path in {*paths, *(f"{one}/" for one in paths)}, path
+
+
+@pytest.mark.django_db
+def test_schema_needs_a_sign_in():
+    assert APIClient().get(reverse("schema")).status_code in (401, 403)
