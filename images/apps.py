@@ -6,6 +6,8 @@ class ImagesConfig(AppConfig):
 
     def ready(self) -> None:
         from images import handlers
-        from processing import registry
+        from images.stored import CLASSES
+        from processing import registry, stored
 
         registry.register(*handlers.HANDLERS)
+        stored.register(*CLASSES)
