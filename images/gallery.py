@@ -1,0 +1,109 @@
+"""The library as people browse it: filters of the API, pages by position instead of by number."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, QueryDict
+from django.utils import timezone
+
+from api.errors import ApiError
+from images.filters import ImageFilter
+from images.models import Image
+from images.services import library, listed
+
+PAGE_SIZE = 48
+FIELDS = ("search", "format", "kind", "status", "tag", "uploaded_by")
+STATUSES = (Image.Status.READY, Image.Status.DAMAGED)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A screenful of images and where the next one begins."""
+
+    images: list[Image]
+    next_cursor: str
+    errors: list[str]
+
+
+def wanted(data: QueryDict, *, is_trash: bool) -> tuple[dict[str, str], list[str]]:
+    """The API's filters as the page's form names them, and sentences about what is no filter."""
+    filters = {name: data[name].strip() for name in FIELDS if data.get(name, "").strip()}
+    filters["deleted"] = "true" if is_trash else "false"
+    errors = []
+    for name, target, shift in (("from", "created_after", 0), ("to", "created_before", 1)):
+        text = data.get(name, "").strip()
+        if text:
+            try:
+                day = date.fromisoformat(text) + timedelta(days=shift)
+            except (ValueError, OverflowError):
+                errors.append(f"The date “{text[:20]}” is not one; write it as 2025-12-31.")
+                continue
+            filters[target] = datetime(
+                day.year, day.month, day.day, tzinfo=timezone.get_current_timezone()
+            ).isoformat()
+    return filters, errors
+
+
+def is_filtered(data: Mapping[str, Any]) -> bool:
+    return any(data.get(name) for name in (*FIELDS, "from", "to"))
+
+
+def matching(request: HttpRequest, *, is_trash: bool) -> tuple[QuerySet[Image], list[str]]:
+    """What the filters find; with a wrong filter nothing, and a sentence about it."""
+    filters, errors = wanted(request.GET, is_trash=is_trash)
+    filters.pop("status" if is_trash else "", None)
+    found = ImageFilter(filters, queryset=listed(Image.objects.all()), request=request)
+    try:
+        if found.is_valid() and not errors:
+            return found.qs, []
+    except ApiError as error:
+        return Image.objects.none(), [str(error.detail)]
+    errors += [f"{name}: {text}" for name, texts in found.form.errors.items() for text in texts]
+    return Image.objects.none(), errors
+
+
+def page(request: HttpRequest, *, is_trash: bool) -> Page:
+    images, errors = matching(request, is_trash=is_trash)
+    if position := _position(request.GET.get("after", "")):
+        moment, pk = position
+        images = images.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=pk))
+    # The newest first, the id deciding between equals: a page that is added to never repeats or skips a row.
+    rows = list(
+        images.order_by("-created_at", "-id").defer("exif", "exif_raw", "gps", "metadata")[: PAGE_SIZE + 1]
+    )
+    is_more = len(rows) > PAGE_SIZE
+    rows = rows[:PAGE_SIZE]
+    return Page(rows, _cursor(rows[-1]) if is_more else "", errors)
+
+
+def _cursor(image: Image) -> str:
+    return f"{image.created_at.astimezone(UTC).strftime('%Y%m%dT%H%M%S.%f')}_{image.pk.hex}"
+
+
+def _position(cursor: str) -> tuple[datetime, uuid.UUID] | None:
+    moment, _, pk = cursor.partition("_")
+    try:
+        return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), uuid.UUID(pk)
+    except ValueError:
+        return None
+
+
+def formats_present() -> list[str]:
+    """The formats that the library holds, for the filter."""
+    return list(library().order_by("format").values_list("format", flat=True).distinct())
+
+
+def selected(words: list[str]) -> list[Image]:
+    """The images whose ids a form holds, unknown ones left out."""
+    ids = []
+    for word in words:
+        try:
+            ids.append(uuid.UUID(word))
+        except ValueError:
+            continue
+    found = listed(Image.objects.exclude(status=Image.Status.PURGED)).in_bulk(ids)
+    return [found[pk] for pk in ids if pk in found]

@@ -1,0 +1,177 @@
+"""The pages of images: the library, its trash, one image."""
+
+import uuid
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from api.errors import ApiError
+from api.permissions import has_scope
+from images import bulk, services
+from images import gallery as galleries
+from images.models import Image
+from pixproject.page_access import needs, next_path, tell
+from processing import job_page
+from processing.algorithms.errors import ProcessingError
+from processing.models import OperationArtifact
+
+MAX_TO_PROCESS = 100  # as many ids as fit into an address
+JOBS_SHOWN = 10
+RESULTS_SHOWN = 12
+WORDS = {"delete": "put into the trash", "restore": "restored"}
+
+
+@require_safe
+def gallery(request: HttpRequest) -> HttpResponse:
+    """The library, or its trash; htmx asks for the pages that follow."""
+    is_trash = request.GET.get("view") == "trash"
+    found = galleries.page(request, is_trash=is_trash)
+    context = {"page": found, "is_trash": is_trash}
+    if request.headers.get("HX-Request") and "after" in request.GET:
+        return render(request, "images/_tiles.html", context)
+    context |= {
+        "is_filtered": galleries.is_filtered(request.GET),
+        "total": galleries.matching(request, is_trash=is_trash)[0].count(),
+        "trash_count": services.library(is_trash=True).count(),
+        "formats_present": galleries.formats_present(),
+        "formats": settings.ALLOWED_EXTENSIONS,
+        "kinds": Image.Kind.choices,
+        "statuses": galleries.STATUSES,
+        "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
+    }
+    return render(request, "images/gallery.html", context)
+
+
+@require_POST
+@needs("write")
+def upload(request: HttpRequest) -> HttpResponse:
+    """The upload form without scripts: what was refused is said file by file."""
+    files = request.FILES.getlist("file")
+    if not files:
+        messages.error(request, "Choose at least one picture.")
+    stored = 0
+    for file in files:
+        try:
+            services.ingest(file, filename=file.name or "", uploaded_by=request.user, source=Image.Source.WEB)
+            stored += 1
+        except (ApiError, ProcessingError) as error:
+            messages.error(request, f"{file.name}: {error.detail}")
+    if stored:
+        messages.success(request, f"{stored} picture{'s' if stored > 1 else ''} in the library.")
+    return redirect("gallery")
+
+
+@require_POST
+def actions(request: HttpRequest) -> HttpResponse:
+    """What is done with the pictures that are selected."""
+    images = galleries.selected(request.POST.getlist("image"))
+    if not images:
+        messages.error(request, "Select at least one picture.")
+        return redirect(next_path(request, reverse("gallery")))
+    if request.POST.get("action") == "process":
+        return _process(request, images)
+    return _apply(request, images)
+
+
+@needs("process")
+def _process(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    if len(images) > MAX_TO_PROCESS:
+        messages.error(
+            request, f"{len(images)} pictures are selected; at most {MAX_TO_PROCESS} go into one job here."
+        )
+        return redirect(next_path(request, reverse("gallery")))
+    return redirect(f"{reverse('home')}?images={','.join(image.pk.hex for image in images)}")
+
+
+@needs("write")
+def _apply(request: HttpRequest, images: list[Image]) -> HttpResponse:
+    action = request.POST.get("action", "")
+    if action not in WORDS:
+        messages.error(request, "Choose what to do with the pictures.")
+        return redirect(next_path(request, reverse("gallery")))
+    changed = bulk.apply(images, bulk.Action(action), actor=request.user)
+    messages.success(request, f"{len(changed)} picture{'' if len(changed) == 1 else 's'} {WORDS[action]}.")
+    return redirect(next_path(request, reverse("gallery")))
+
+
+def _image(image_id: uuid.UUID) -> Image:
+    images = Image.objects.exclude(status=Image.Status.PURGED).select_related("uploaded_by")
+    return get_object_or_404(images, pk=image_id)
+
+
+@require_safe
+def detail(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
+    return _detail_page(request, _image(image_id))
+
+
+def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> HttpResponse:
+    links = OperationArtifact.objects.filter(operation__image=image)
+    links = links.select_related("artifact", "operation", "operation__image").order_by(
+        "-operation_id", "role"
+    )
+    jobs = job_page.visible_jobs().filter(operations__image=image).distinct()[:JOBS_SHOWN]
+    context = {
+        "image": image,
+        "renditions": image.renditions.order_by("size", "format"),
+        "results": [job_page.Result(link) for link in links[:RESULTS_SHOWN]],
+        "cards": job_page.cards(jobs),
+        "kinds": Image.Kind.choices,
+        "sees_gps": has_scope(request.user, "write"),
+        "megapixels": image.width * image.height / 1e6,
+    }
+    return render(request, "images/image.html", context, status=status)
+
+
+@require_POST
+@needs("write")
+def edit(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
+    """Change title, note, tags and kind."""
+    image = _image(image_id)
+    changes = {name: request.POST[name].strip() for name in ("title", "note", "kind") if name in request.POST}
+    if "tags" in request.POST:
+        changes["tags"] = [tag for tag in request.POST["tags"].split(",") if tag.strip()]  # type: ignore[assignment]
+    try:
+        services.update(image, actor=request.user, changes=changes)
+    except ApiError as error:
+        tell(request, error)
+        return _detail_page(request, image, status=error.status or 400)
+    messages.success(request, "Saved.")
+    return redirect("image", image_id=image.pk)
+
+
+@require_POST
+@needs("write")
+def trash(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
+    image = _image(image_id)
+    if services.trash(image, actor=request.user):
+        days = f" It is deleted for good after {settings.TRASH_DAYS} days." if settings.TRASH_DAYS else ""
+        messages.success(request, f"“{image}” is in the trash.{days}")
+    else:
+        messages.info(request, f"“{image}” was in the trash already.")
+    return redirect("image", image_id=image.pk)
+
+
+@require_POST
+@needs("write")
+def restore(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
+    image = _image(image_id)
+    if services.restore(image, actor=request.user):
+        messages.success(request, f"“{image}” is back in the library.")
+    else:
+        messages.info(request, f"“{image}” was not in the trash.")
+    return redirect("image", image_id=image.pk)
+
+
+@require_POST
+@needs("write")
+def pin(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
+    """Pin an image so that no clean-up removes it, or let it go again."""
+    image = _image(image_id)
+    is_pinned = request.POST.get("pinned") == "1"
+    services.update(image, actor=request.user, changes={"pinned": is_pinned})
+    messages.success(request, "Pinned: no clean-up removes it." if is_pinned else "No longer pinned.")
+    return redirect("image", image_id=image.pk)

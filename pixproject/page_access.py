@@ -1,0 +1,53 @@
+"""Who may use a page: the same scopes as the API, refused with a sentence for people."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from api.errors import ApiError
+from api.permissions import has_scope
+from processing.algorithms.errors import ProcessingError
+
+View = Callable[..., HttpResponseBase]
+REFUSALS = {
+    "write": "Your account may look at pictures but not change them.",
+    "process": "Your account may not start, stop or change work.",
+    "admin": "Only administrators may do this.",
+}
+
+
+def needs(scope: str) -> Callable[[View], View]:
+    """Let only people with `scope` in; the others read what they lack."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            if not has_scope(request.user, scope):
+                raise PermissionDenied(
+                    f"{REFUSALS[scope]} It needs the scope “{scope}”: ask an administrator for it."
+                )
+            return view(request, *args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def refusal_sentence(error: ApiError | ProcessingError) -> str:
+    return str(error.detail)
+
+
+def tell(request: HttpRequest, error: ApiError | ProcessingError) -> None:
+    """Show a refusal on the next page."""
+    messages.error(request, refusal_sentence(error))
+
+
+def next_path(request: HttpRequest, default: str) -> str:
+    """Where a form asks to go afterwards, when that is on this site."""
+    wanted = request.POST.get("next", "")
+    is_here = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
+    return wanted if is_here and wanted.startswith("/") else default

@@ -1,0 +1,112 @@
+"""How pages write things: icons, sizes, durations, statuses."""
+
+from typing import Any
+
+from django import template
+from django.contrib.auth.models import AnonymousUser, User
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from api.permissions import has_scope as user_has_scope
+
+register = template.Library()
+
+STATUS_LABELS = {
+    "queued": "Waiting",
+    "running": "Running",
+    "completed": "Done",
+    "completed_with_errors": "Done with errors",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "ready": "Ready",
+    "damaged": "Damaged",
+    "trashed": "In the trash",
+    "purged": "Deleted",
+}
+STATUS_ICONS = {
+    "queued": "clock",
+    "completed": "check",
+    "completed_with_errors": "alert",
+    "failed": "alert",
+    "damaged": "alert",
+    "cancelled": "stop",
+    "ready": "check",
+    "trashed": "trash",
+}
+
+
+@register.simple_tag
+def icon(name: str, extra_class: str = "") -> SafeString:
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        extra_class,
+        static("img/icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def status_badge(status: str) -> SafeString:
+    name = STATUS_ICONS.get(status)
+    mark = icon(name) if name else format_html('<span class="dot"></span>')
+    return format_html('<span class="badge {}">{}{}</span>', status, mark, status_label(status))
+
+
+@register.filter
+def status_label(status: str) -> str:
+    return STATUS_LABELS.get(status, status.replace("_", " ").capitalize())
+
+
+@register.filter
+def byte_size(value: int | None) -> str:
+    """1234567 -> '1.2 MB' (decimal units, as file managers show them)."""
+    if value is None:
+        return "–"
+    if value < 1000:
+        return f"{value} B"
+    size = float(value)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.1f} {unit}" if size < 10 else f"{size:.0f} {unit}"
+    return f"{size / 1000:.1f} TB"
+
+
+@register.filter
+def duration(milliseconds: int | None) -> str:
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds} ms"
+    seconds = milliseconds / 1000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+@register.filter
+def about_seconds(seconds: float | None) -> str:
+    """A forecast in words: 'a moment', '12 s', '3 min'."""
+    if seconds is None:
+        return ""
+    if seconds < 2:
+        return "a moment"
+    if seconds < 90:
+        return f"{round(seconds)} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@register.filter
+def spoken(name: str) -> str:
+    """A key as a label: 'exposure_time' -> 'Exposure time'."""
+    words = str(name).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+@register.filter
+def lookup(mapping: dict[str, Any], key: str) -> Any:
+    return mapping.get(key)
+
+
+@register.simple_tag
+def has_scope(user: User | AnonymousUser | None, scope: str) -> bool:
+    return bool(user and user.is_authenticated and user_has_scope(user, scope))

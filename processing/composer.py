@@ -1,0 +1,226 @@
+"""The operations as a form: cards with fields made from the JSON schemas, and the way back from a post.
+
+With scripts the page sends the same values as JSON to the API; without them it posts the form and this module
+turns it into the same request. Both go through `services.parse_work`, which alone decides what is valid.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import QueryDict
+
+from processing.algorithms.operations import OPERATIONS, OperationSpec
+from processing.algorithms.spec import ENCODING_PARAMETERS
+
+GROUPS = {
+    "convert": "Format",
+    "geometry": "Size and shape",
+    "colour": "Light and colour",
+    "overlay": "Mark",
+    "enhance": "Restore",
+}
+KIND_ICONS = {
+    "convert": "format",
+    "geometry": "crop",
+    "colour": "levels",
+    "overlay": "text",
+    "enhance": "sparkle",
+}
+ICONS = {
+    "resize": "resize",
+    "rotate": "rotate",
+    "flip": "flip",
+    "blur": "blur",
+    "sharpen": "sharpen",
+    "grayscale": "contrast",
+    "sepia": "drop",
+    "brightness": "sun",
+    "contrast": "contrast",
+    "saturation": "drop",
+    "gamma": "curve",
+    "autocontrast": "wand",
+    "clahe": "levels",
+    "strip_metadata": "shield",
+    "enhance_fingerprint": "finger",
+}
+SLIDER_MAX_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A ready-made choice: the operations in order, with the parameters that differ from the defaults."""
+
+    title: str
+    steps: Mapping[str, Mapping[str, Any]]
+    is_pipeline: bool = True
+
+    @property
+    def as_data(self) -> dict[str, Any]:
+        return {"steps": self.steps, "is_pipeline": self.is_pipeline}
+
+
+RECIPES = (
+    Recipe("Ready for the web", {"resize": {"width": 1600, "height": 1600}, "webp": {"quality": 82}}),
+    Recipe("Every modern format", {"webp": {}, "avif": {}}, is_pipeline=False),
+    Recipe("Crisp black and white", {"grayscale": {}, "autocontrast": {}, "sharpen": {}}),
+    Recipe("Fingerprint", {"enhance_fingerprint": {}}),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter of an operation as an input of the form."""
+
+    operation: str
+    name: str
+    schema: Mapping[str, Any]
+    is_required: bool = False
+
+    @property
+    def html_name(self) -> str:
+        return f"{self.operation}.{self.name}"
+
+    @property
+    def html_id(self) -> str:
+        return f"op-{self.operation}-{self.name}"
+
+    @property
+    def title(self) -> str:
+        return str(self.schema.get("title") or self.name)
+
+    @property
+    def help(self) -> str:
+        return str(self.schema.get("description", ""))
+
+    @property
+    def unit(self) -> str:
+        return str(self.schema.get("unit", ""))
+
+    @property
+    def choices(self) -> list[str]:
+        return list(self.schema.get("enum", ()))
+
+    @property
+    def is_encoding(self) -> bool:
+        return self.name in ENCODING_PARAMETERS
+
+    @property
+    def default(self) -> Any:
+        return self.schema.get("default")
+
+    @property
+    def widget(self) -> str:
+        if self.choices:
+            return "choice"
+        if self.schema["type"] == "boolean":
+            return "switch"
+        if self.schema["type"] in ("integer", "number"):
+            return "slider" if self.is_slider else "number"
+        return "colour" if "0-9a-f" in self.schema.get("pattern", "") else "text"
+
+    @property
+    def step(self) -> str:
+        """How far one move of the slider or spinner goes; what is typed may be finer."""
+        if self.schema["type"] == "integer":
+            return "1"
+        span = self.schema["maximum"] - self.schema["minimum"]
+        return "0.01" if span <= 1 else "0.1" if span <= 100 else "1"
+
+    @property
+    def is_slider(self) -> bool:
+        """A slider needs a start and few enough steps to hit each of them."""
+        low, high = self.schema.get("minimum"), self.schema.get("maximum")
+        if low is None or high is None or self.default is None:
+            return False
+        return bool((high - low) / float(self.step) <= SLIDER_MAX_STEPS)
+
+    @property
+    def limits(self) -> str:
+        if "minimum" not in self.schema or "maximum" not in self.schema:
+            return ""
+        return f"{self.schema['minimum']} to {self.schema['maximum']}" + (
+            f" {self.unit}" if self.unit else ""
+        )
+
+
+@dataclass(frozen=True)
+class Card:
+    """An operation that can be chosen."""
+
+    name: str
+    title: str
+    description: str
+    icon: str
+    fields: tuple[Field, ...]
+    encoding_fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    title: str
+    cards: list[Card] = field(default_factory=list)
+
+
+def groups() -> list[Group]:
+    """Every operation as a card, under the heading of its kind."""
+    found = {kind: Group(title) for kind, title in GROUPS.items()}
+    for spec in OPERATIONS.values():
+        found[spec.kind].cards.append(_card(spec))
+    return [group for group in found.values() if group.cards]
+
+
+def _card(spec: OperationSpec) -> Card:
+    required = set(spec.schema.get("required", ()))
+    fields = [
+        Field(spec.name, name, schema, name in required)
+        for name, schema in spec.schema["properties"].items()
+        if "x-alias-of" not in schema
+    ]
+    is_own = spec.kind == "convert"  # how it is stored is what a conversion is about
+    return Card(
+        spec.name,
+        spec.title,
+        spec.description,
+        ICONS.get(spec.name, KIND_ICONS[spec.kind]),
+        tuple(entry for entry in fields if is_own or not entry.is_encoding),
+        tuple(entry for entry in fields if not is_own and entry.is_encoding),
+    )
+
+
+def steps_from_form(data: QueryDict, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
+    """The chosen operations of a posted form, in the form's order, with the values that were filled in.
+
+    A value that is no number stays the text that was typed: the check of the parameters then says so.
+    """
+    chosen = [name for name in (names or data.getlist("operation")) if name]
+    return [{"name": name, "parameters": _parameters(name, data)} for name in chosen]
+
+
+def _parameters(name: str, data: QueryDict) -> dict[str, Any]:
+    spec = OPERATIONS.get(name)
+    if spec is None:
+        return {}
+    values = {}
+    for key, schema in spec.schema["properties"].items():
+        typed = data.get(f"{name}.{key}", "").strip()
+        if schema["type"] == "boolean" and f"{name}.{key}.shown" in data:
+            values[key] = bool(typed)
+        elif typed:
+            values[key] = _typed_value(schema["type"], typed)
+    return values
+
+
+def _typed_value(kind: str, typed: str) -> Any:
+    if kind == "boolean":
+        return typed.lower() in ("on", "true", "1", "yes")
+    if kind not in ("integer", "number"):
+        return typed
+    try:
+        return int(typed)
+    except ValueError:
+        pass
+    try:
+        return float(typed.replace(",", "."))
+    except ValueError:
+        return typed

@@ -1,0 +1,250 @@
+"""What the pages show of jobs: titles, results beside their sources, and how soon to look again."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from processing import durations, numbers
+from processing.algorithms.formats import FORMATS
+from processing.algorithms.operations import OPERATIONS
+from processing.handlers import PIPELINE
+from processing.models import Job, Operation, OperationArtifact
+from processing.states import JobStatus, OperationStatus
+
+INTERNAL_KINDS = ("ingest",)
+OPERATIONS_SHOWN = 60
+RESULTS_PER_PAGE = 12
+SHOWN_BY_BROWSERS = frozenset({"jpg", "png", "webp", "avif", "gif", "bmp"})
+SAME_SHAPE = 0.02  # how far two aspect ratios may be apart for one picture to be laid over the other
+FIRST_POLL_MS, SLOWEST_POLL_MS, POLL_GROWTH = 400, 8000, 1.35
+
+
+def visible_jobs() -> QuerySet[Job]:
+    """Jobs that people asked for, the newest first."""
+    return Job.objects.exclude(kind__in=INTERNAL_KINDS).select_related("requested_by", "image")
+
+
+def operation_title(name: str, parameters: Any = None) -> str:
+    if name == PIPELINE and isinstance(parameters, dict):
+        return " → ".join(operation_title(step["name"]) for step in parameters.get("steps", []))
+    spec = OPERATIONS.get(name)
+    return spec.title if spec else name.replace("_", " ").capitalize()
+
+
+def job_title(job: Job) -> str:
+    """What a job does: 'Resize → WebP', 'WebP, AVIF'."""
+    work = job.parameters if isinstance(job.parameters, dict) else {}
+    parts = [operation_title(step["name"]) for step in work.get("operations", [])]
+    if work.get("pipeline"):
+        parts.append(operation_title(PIPELINE, {"steps": work["pipeline"]}))
+    return ", ".join(parts) or operation_title(job.kind)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result file beside the picture that it was made from."""
+
+    link: OperationArtifact
+
+    @property
+    def operation(self) -> Operation:
+        return self.link.operation
+
+    @property
+    def artifact(self) -> Any:
+        return self.link.artifact
+
+    @property
+    def image(self) -> Any:
+        return self.link.operation.image
+
+    @property
+    def title(self) -> str:
+        title = operation_title(self.operation.name, self.operation.parameters)
+        return title if self.link.role == "result" else f"{title}: {self.link.role.replace('_', ' ')}"
+
+    @property
+    def url(self) -> str:
+        return f"/api/artifacts/{self.link.pk}/file/"
+
+    @property
+    def download_url(self) -> str:
+        return f"{self.url}?download=1"
+
+    @property
+    def mime_type(self) -> str:
+        return FORMATS[self.artifact.format].mime_type
+
+    @property
+    def has_source(self) -> bool:
+        return self.image is not None and self.image.status in ("ready", "trashed")
+
+    @property
+    def is_shown(self) -> bool:
+        """A picture is never enlarged for nothing: tiff and the like are for downloading."""
+        return self.artifact.format in SHOWN_BY_BROWSERS
+
+    @property
+    def can_compare(self) -> bool:
+        if not (self.is_shown and self.has_source):
+            return False
+        before = self.image.width / self.image.height
+        after = self.artifact.width / self.artifact.height
+        return bool(abs(before - after) <= SAME_SHAPE * before)
+
+    @property
+    def saved_percent(self) -> int | None:
+        """How much smaller than the source, in percent of it; negative when it grew."""
+        if self.image is None:
+            return None
+        return round(100 * (1 - self.artifact.byte_size / self.image.byte_size))
+
+    @property
+    def grown_percent(self) -> int:
+        return -(self.saved_percent or 0)
+
+    @property
+    def saved_bytes(self) -> int:
+        return int(self.image.byte_size - self.artifact.byte_size) if self.image else 0
+
+    @property
+    def is_resized(self) -> bool:
+        size = (self.artifact.width, self.artifact.height)
+        return self.image is not None and (self.image.width, self.image.height) != size
+
+
+@dataclass(frozen=True)
+class Row:
+    """An operation in the list of a job."""
+
+    operation: Operation
+    title: str
+    notes: Sequence[str]
+    is_removed: bool
+
+
+@dataclass(frozen=True)
+class Poll:
+    """When to ask again: soon after something moved, more and more rarely while nothing does."""
+
+    delay_ms: int
+    step: int
+    seen: int
+
+
+def next_poll(job: Job, *, step: int, seen: int) -> Poll:
+    step = 0 if seen != job.operations_done else min(step + 1, 20)
+    return Poll(min(SLOWEST_POLL_MS, int(FIRST_POLL_MS * POLL_GROWTH**step)), step, job.operations_done)
+
+
+def results(job: Job, *, offset: int = 0) -> list[Result]:
+    """A page of a job's results in the order of its operations, and one more: then there is a next page."""
+    links = (
+        OperationArtifact.objects.filter(operation__job=job)
+        .select_related("artifact", "operation", "operation__image")
+        .order_by("operation__position", "role")
+    )
+    return [Result(link) for link in links[offset : offset + RESULTS_PER_PAGE + 1]]
+
+
+def rows(job: Job) -> list[Row]:
+    """The operations that matter most: failed, running, waiting, then finished ones."""
+    order = {"failed": 0, "running": 1, "queued": 2, "cancelled": 3, "completed": 4}
+    rank = Case(
+        *[When(status=status, then=Value(value)) for status, value in order.items()],
+        output_field=IntegerField(),
+    )
+    ranked = job.operations.annotate(rank=rank).select_related("image")
+    ranked = (
+        ranked.order_by("rank", "position")
+        if job.operations_total > OPERATIONS_SHOWN
+        else ranked.order_by("position")
+    )
+    return [_row(operation) for operation in ranked[:OPERATIONS_SHOWN]]
+
+
+def _row(operation: Operation) -> Row:
+    result = operation.result if isinstance(operation.result, dict) else {}
+    title = operation_title(operation.name, operation.parameters)
+    return Row(operation, title, result.get("notes", []), bool(result.get("removed")))
+
+
+def waiting_reason(job: Job) -> str:
+    """Why nothing happens yet, in a sentence; empty while something does."""
+    if job.status != JobStatus.QUEUED:
+        return ""
+    waiting = set(job.operations.filter(status=OperationStatus.QUEUED).values_list("queue", flat=True))
+    for queue in numbers.queue_numbers():
+        if queue.name in waiting and queue.paused:
+            return f"The queue “{queue.name}” is paused" + (f": {queue.reason}." if queue.reason else ".")
+        if queue.name in waiting and not queue.workers:
+            return f"No worker serves the queue “{queue.name}” now. The job starts as soon as one does."
+    return "Waiting for a free worker."
+
+
+def announcement(job: Job) -> str:
+    """One sentence for people who listen to the page."""
+    done, total = job.operations_done, job.operations_total
+    endings = {
+        JobStatus.COMPLETED: "Finished. All results are ready.",
+        JobStatus.COMPLETED_WITH_ERRORS: f"Finished with errors: {job.operations_failed} of {total} failed.",
+        JobStatus.FAILED: "The job failed.",
+        JobStatus.CANCELLED: "The job was cancelled.",
+        JobStatus.QUEUED: "Waiting to start.",
+    }
+    return endings.get(JobStatus(job.status), f"{done} of {total} operations done.")
+
+
+def live_context(job: Job, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
+    """What the live part of a job's page shows."""
+    found = results(job)
+    return {
+        "job": job,
+        "title": job_title(job),
+        "rows": rows(job),
+        "hidden_rows": max(0, job.operations_total - OPERATIONS_SHOWN),
+        "results": found[:RESULTS_PER_PAGE],
+        "next_offset": RESULTS_PER_PAGE if len(found) > RESULTS_PER_PAGE else None,
+        "events": job.events.order_by("-id")[:50],
+        "eta": durations.job_eta(job),
+        "waiting_reason": waiting_reason(job),
+        "announcement": announcement(job),
+        "poll": None if job.is_terminal else next_poll(job, step=step, seen=seen),
+    }
+
+
+@dataclass(frozen=True)
+class JobCard:
+    """A job in a list."""
+
+    job: Job
+    title: str
+    image_ids: Sequence[Any]
+    image_count: int
+    poll: Poll | None
+    announcement: str
+
+
+def cards(jobs: Iterable[Job], *, step: int = 0, seen: int = -1) -> list[JobCard]:
+    """Cards of jobs with their first pictures, in one more query whatever their number."""
+    listed = list(jobs)
+    images: dict[Any, list[Any]] = {}
+    pairs = Operation.objects.filter(job__in=listed, position__lt=200, image__isnull=False)
+    pairs = pairs.exclude(image__status="purged")
+    for job_id, image_id in pairs.order_by("job_id", "position").values_list("job_id", "image_id"):
+        seen_images = images.setdefault(job_id, [])
+        if image_id not in seen_images:
+            seen_images.append(image_id)
+    return [_card(job, images.get(job.pk, []), step, seen) for job in listed]
+
+
+def _card(job: Job, image_ids: Sequence[Any], step: int, seen: int) -> JobCard:
+    poll = None if job.is_terminal else next_poll(job, step=step, seen=seen)
+    return JobCard(job, job_title(job), image_ids[:3], len(image_ids), poll, announcement(job))
+
+
+def jobs_of(user: AbstractBaseUser) -> QuerySet[Job]:
+    return visible_jobs().filter(requested_by=user)

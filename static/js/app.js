@@ -1,0 +1,121 @@
+// What every page has: the colour switch, live parts that survive a lost connection, pictures that are missing.
+import { announce, icon } from "./page.js";
+
+const THEMES = {
+  system: ["contrast", "Colours: as the system"],
+  light: ["sun", "Colours: light"],
+  dark: ["moon", "Colours: dark"],
+};
+
+function storedTheme() {
+  try {
+    const theme = localStorage.getItem("pix.theme");
+    return theme in THEMES ? theme : "system";
+  } catch {
+    return "system";
+  }
+}
+
+function setTheme(theme) {
+  if (theme === "system") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  try {
+    localStorage.setItem("pix.theme", theme);
+  } catch {
+    // Without storage the choice lasts for this page.
+  }
+}
+
+function showTheme(button, theme) {
+  const [name, label] = THEMES[theme];
+  button.replaceChildren(icon(name));
+  button.setAttribute("aria-label", label);
+  button.title = label;
+}
+
+function initTheme() {
+  const button = document.querySelector("[data-theme-switch]");
+  if (!button) return;
+  let theme = storedTheme();
+  button.hidden = false;
+  showTheme(button, theme);
+  button.addEventListener("click", () => {
+    const names = Object.keys(THEMES);
+    theme = names[(names.indexOf(theme) + 1) % names.length];
+    setTheme(theme);
+    showTheme(button, theme);
+    announce(THEMES[theme][1]);
+  });
+}
+
+function initMenus() {
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+}
+
+// A live part that got no answer asks again, ever more slowly, instead of standing still for good.
+const failures = new WeakMap();
+function askAgain(event) {
+  const part = event.detail.elt;
+  if (!part.matches?.("[data-poll]")) return;
+  const count = (failures.get(part) ?? 0) + 1;
+  failures.set(part, count);
+  setTimeout(() => { if (part.isConnected) window.htmx.trigger(part, "again"); }, Math.min(30_000, 1000 * 2 ** count));
+}
+
+function initLiveParts() {
+  const signIn = document.body.dataset.signIn;
+  for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.body.addEventListener(name, askAgain);
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const url = new URL(event.detail.xhr.responseURL || location.href, location.href);
+    if (url.pathname !== signIn) return;
+    event.detail.shouldSwap = false; // the session has ended: a form inside of a card would help nobody
+    location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
+  });
+  let focused = null;
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const active = document.activeElement;
+    focused = event.detail.target.contains(active) ? (active.id || active.getAttribute("aria-label")) : null;
+  });
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    const part = event.detail.elt;
+    const text = part.dataset?.announce ?? part.querySelector?.("[data-announce]")?.dataset.announce;
+    if (text) announce(text);
+    if (!focused) return;
+    const again = document.getElementById(focused) ?? document.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
+    again?.focus({ preventScroll: true });
+  });
+}
+
+function initPictures() {
+  const hide = (picture) => {
+    picture.classList.add("is-broken");
+    picture.parentElement?.classList.add("has-broken");
+  };
+  document.addEventListener("error", (event) => { if (event.target.matches?.("img[data-fallback]")) hide(event.target); }, true);
+  for (const picture of document.querySelectorAll("img[data-fallback]")) {
+    if (picture.complete && picture.naturalWidth === 0 && picture.loading !== "lazy") hide(picture);
+  }
+}
+
+function initSubmitOnChange() {
+  document.addEventListener("change", (event) => {
+    if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  });
+}
+
+initTheme();
+initMenus();
+initLiveParts();
+initPictures();
+initSubmitOnChange();

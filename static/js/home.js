@@ -1,0 +1,144 @@
+// The start page: pictures go up at once, the job is submitted when all of them are there.
+import { Composer } from "./composer.js";
+import { acceptFiles } from "./dropzone.js";
+import { mergeInto, remember } from "./history.js";
+import { postSafely, randomKey, sentence } from "./http.js";
+import { announce, toast } from "./page.js";
+import { Uploads } from "./uploads.js";
+
+const form = document.getElementById("composer");
+const jobs = document.querySelector("[data-my-jobs]");
+
+class Home {
+  constructor() {
+    this.part = (name) => form.querySelector(`[data-${name}]`);
+    this.uploads = new Uploads({
+      list: this.part("uploads"),
+      template: form.querySelector("[data-upload-template]"),
+      maxBytes: Number(form.dataset.maxBytes),
+      onChange: () => this.refresh(),
+    });
+    this.composer = new Composer(form, { onChange: () => this.refresh() });
+    acceptFiles(form.querySelector('[data-dropzone] input[type="file"]'), (files) => this.uploads.add(files));
+    form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
+    form.addEventListener("change", (event) => { if (event.target.name === "image") this.refresh(); });
+    this.refresh();
+  }
+
+  get imageIds() {
+    const kept = Array.from(form.querySelectorAll('input[name="image"]:checked'), (input) => input.value);
+    return [...new Set([...kept, ...this.uploads.imageIds])];
+  }
+
+  refresh() {
+    if (!this.composer) return;
+    const pictures = this.imageIds.length;
+    const open = this.uploads.items.length - this.uploads.imageIds.length - this.uploads.refusedCount;
+    const steps = this.composer.chosenNames().length;
+    const all = pictures + Math.max(0, open);
+    this.part("picture-count").textContent = all ? String(all) : "";
+    this.part("submit-label").textContent = all > 1 ? `Process ${all} pictures` : all === 1 ? "Process picture" : "Start";
+    this.part("submit-hint").textContent = this.hint(pictures, open, steps);
+    this.part("submit").toggleAttribute("aria-disabled", !all || !steps);
+    if (!all || !steps) this.part("submit").setAttribute("aria-disabled", "true");
+    if (this.isWaiting && !this.uploads.isBusy) this.submit();
+  }
+
+  hint(pictures, open, steps) {
+    if (this.isWaiting) return `Starts as soon as ${open} upload${open === 1 ? " is" : "s are"} through.`;
+    if (!pictures && !open) return steps ? "Choose at least one picture." : "Choose pictures and at least one operation.";
+    if (!steps) return "Choose at least one operation.";
+    const results = (pictures + open) * (this.composer.isPipeline ? 1 : steps);
+    const refused = this.uploads.refusedCount;
+    return `${results} result${results === 1 ? "" : "s"}${refused ? ` · ${refused} file${refused === 1 ? "" : "s"} left out` : ""}`;
+  }
+
+  body() {
+    const data = { images: this.imageIds, [this.composer.isPipeline ? "pipeline" : "operations"]: this.composer.steps() };
+    const priority = form.elements.priority.selectedOptions[0].dataset.label;
+    if (priority !== "normal") data.priority = priority;
+    for (const name of ["output_folder", "filename_prefix"]) {
+      const value = form.elements[name].value.trim();
+      if (value) data[name] = value;
+    }
+    return data;
+  }
+
+  async submit() {
+    if (this.isSending) return;
+    const hasPictures = this.imageIds.length || this.uploads.isBusy;
+    if (!hasPictures || !this.composer.chosenNames().length) {
+      this.fail(hasPictures ? "Choose at least one operation." : "Choose at least one picture that was accepted.");
+      return;
+    }
+    this.isWaiting = this.uploads.isBusy;
+    if (this.isWaiting) {
+      this.refresh();
+      return;
+    }
+    await this.send(this.body());
+  }
+
+  async send(data) {
+    const text = JSON.stringify(data);
+    // The same work after a failure goes under the same key: if the first attempt did arrive, this one finds its job.
+    if (text !== this.sentText) Object.assign(this, { sentText: text, key: randomKey() });
+    this.busy(true);
+    this.fail("");
+    const { status, body } = await postSafely("/api/jobs/", data, { key: this.key });
+    this.busy(false);
+    if (status === 202 || status === 200) {
+      this.sentText = null;
+      await this.started(body);
+      return;
+    }
+    const homeless = this.composer.showErrors(body?.errors ?? []);
+    if (homeless.length || !body?.errors?.length) this.fail(sentence(status, body));
+    else this.fail("Something needs another value; see above.", false);
+  }
+
+  busy(isSending) {
+    this.isSending = isSending;
+    this.part("submit").classList.toggle("busy", isSending);
+    this.part("submit").setAttribute("aria-busy", String(isSending));
+  }
+
+  fail(text, isFocused = true) {
+    const note = this.part("submit-error");
+    note.hidden = !text;
+    note.querySelector("p").textContent = text;
+    if (text && isFocused) note.scrollIntoView({ block: "nearest" });
+  }
+
+  async started(job) {
+    remember(job.id);
+    this.uploads.clear();
+    for (const row of form.querySelectorAll(".upload[data-image]")) row.remove();
+    this.refresh();
+    const response = await fetch(form.dataset.cardUrl.replace(/0{8}-.*0{12}/, job.id), { credentials: "same-origin" });
+    const template = document.createElement("template");
+    template.innerHTML = response.ok ? await response.text() : "";
+    const card = template.content.firstElementChild;
+    if (!card) {
+      location.assign(`/jobs/${job.id}/`);
+      return;
+    }
+    jobs.querySelector(`[data-job="${job.id}"]`)?.remove();
+    card.classList.add("is-new");
+    jobs.prepend(card);
+    showList();
+    window.htmx.process(card);
+    announce("The job has started.");
+    toast("The job has started.");
+    card.scrollIntoView({ block: "nearest", behavior: "smooth" });
+    card.querySelector("a").focus({ preventScroll: true });
+  }
+}
+
+function showList() {
+  jobs.hidden = jobs.children.length === 0;
+  document.querySelector("[data-no-jobs]").hidden = !jobs.hidden;
+}
+
+if (form) new Home();
+mergeInto(jobs).then(showList, showList);
