@@ -46,20 +46,22 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 
 def measured(name: str) -> Duration:
-    """What operations called `name` took lately."""
+    """What operations called `name` took lately; remembered for seconds once there is something."""
     key = f"duration:{name}"
     found = cache.get(key)
     if found is None:
-        finished = Operation.objects.filter(name=name, status=OperationStatus.COMPLETED, cached=False)
-        newest = finished.order_by("-finished_at").values_list("duration_ms", flat=True)[:SAMPLE_SIZE]
-        ordered = sorted(value for value in newest if value is not None)
-        found = (
-            (percentile(ordered, 0.5), percentile(ordered, 0.9), len(ordered))
-            if ordered
-            else (UNKNOWN_MS, UNKNOWN_MS, 0)
-        )
+        found = _measure(name)
+        if found is None:
+            return Duration(UNKNOWN_MS, UNKNOWN_MS, 0)
         cache.set(key, found, CACHE_SECONDS)
     return Duration(*found)
+
+
+def _measure(name: str) -> tuple[float, float, int] | None:
+    finished = Operation.objects.filter(name=name, status=OperationStatus.COMPLETED, cached=False)
+    newest = finished.order_by("-finished_at").values_list("duration_ms", flat=True)[:SAMPLE_SIZE]
+    ordered = sorted(value for value in newest if value is not None)
+    return (percentile(ordered, 0.5), percentile(ordered, 0.9), len(ordered)) if ordered else None
 
 
 def concurrency(queue: str) -> int:

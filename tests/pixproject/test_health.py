@@ -5,7 +5,6 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -123,7 +122,6 @@ def test_short_addresses_redirect():
 
 
 def test_metrics_count_queues_jobs_and_durations():
-    cache.clear()  # durations are remembered for seconds, also those of other tests
     client, image = client_of("operator"), make_image(1)
     finished(client, image, "webp")
     submit(client, image, "avif")
