@@ -243,6 +243,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_PERMISSIONS": ["api.permissions.HasScope"],
+    "SCHEMA_PATH_PREFIX": "/api/",
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "processing.states.JobStatus",
+        "OperationStatus": "processing.states.OperationStatus",
+        "ImageStatus": "images.models.Image.Status",
+        "BatchStatus": "batches.models.Batch.Status",
+    },
 }
 LOGGING_CONFIG = "pixproject.logs.configure"
 LOGGING: dict = {}

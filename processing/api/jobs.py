@@ -150,19 +150,19 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         audit.record("job.retry", job, request=request, detail={"operations": count})
         return accepted(job)
 
-    @extend_schema(responses=OperationSerializer(many=True))
+    @extend_schema(responses=OperationSerializer(many=True), filters=False)
     @action(detail=True)
     def operations(self, request: Request, pk: str | None = None) -> Response:
         return self._page(
             with_links(self._job_rows(Operation.objects).order_by("position")), OperationSerializer
         )
 
-    @extend_schema(responses=JobEventSerializer(many=True))
+    @extend_schema(responses=JobEventSerializer(many=True), filters=False)
     @action(detail=True)
     def events(self, request: Request, pk: str | None = None) -> Response:
         return self._page(self._job_rows(JobEvent.objects).order_by("id"), JobEventSerializer)
 
-    @extend_schema(responses=ArtifactSerializer(many=True))
+    @extend_schema(responses=ArtifactSerializer(many=True), filters=False)
     @action(detail=True)
     def artifacts(self, request: Request, pk: str | None = None) -> Response:
         return self._page(results_of(self.get_object()), ArtifactSerializer)
