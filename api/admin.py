@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from unfold.decorators import action, display
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
@@ -24,6 +25,7 @@ from api.errors import ApiError
 from api.keys import create_key, revoke_key
 from api.models import ApiKey, AuditEvent, Scope
 from pixproject.admin_site import PixModelAdmin, add_refusal, go_back
+from pixproject.templatetags.pix_admin import unbroken, when
 
 
 class KeyForm(forms.Form):
@@ -52,16 +54,7 @@ class ApiKeyAdmin(PixModelAdmin):
     """Keys are made and revoked, never edited; their text is shown once."""
 
     view_scope = add_scope = Scope.ADMIN
-    list_display = (
-        "name",
-        "prefix",
-        "user",
-        "scope_names",
-        "state",
-        "last_used_at",
-        "expires_at",
-        "created_at",
-    )
+    list_display = ("name", "prefix", "user", "scope_names", "state", "last_used", "expires", "created")
     list_filter = ("user", "created_at")
     list_select_related = ("user",)
     search_fields = ("name", "prefix", "user__username")
@@ -89,6 +82,18 @@ class ApiKeyAdmin(PixModelAdmin):
         if key.revoked_at is not None:
             return "revoked"
         return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "usable"
+
+    @display(description="Last used", ordering="last_used_at")
+    def last_used(self, key: ApiKey) -> SafeString:
+        return when(key.last_used_at)
+
+    @display(description="Expires", ordering="expires_at")
+    def expires(self, key: ApiKey) -> SafeString:
+        return when(key.expires_at)
+
+    @display(description="Created", ordering="created_at")
+    def created(self, key: ApiKey) -> SafeString:
+        return when(key.created_at)
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -130,12 +135,26 @@ class AuditAdmin(PixModelAdmin):
     """Who did what; the database itself refuses changes."""
 
     view_scope = Scope.ADMIN
-    list_display = ("at", "who", "action", "target", "said", "ip", "request_id")
+    list_display = ("time", "who", "action", "target", "said", "address", "request")
     list_filter = ("action", "target_type", "at")
     date_hierarchy = "at"
     search_fields = ("actor_name", "api_key_prefix", "action", "target_id", "request_id")
     search_help_text = "Person, key prefix, action, the id of what it was done to, or request id"
     fields = ("at", "who", "action", "target", "ip", "request_id", "detail")
+
+    @display(description="Time", ordering="at")
+    def time(self, event: AuditEvent) -> SafeString:
+        return unbroken(f"{localtime(event.at):%Y-%m-%d %H:%M:%S}")
+
+    @display(description="From", ordering="ip")
+    def address(self, event: AuditEvent) -> str:
+        return event.ip or "–"
+
+    @display(description="Request")
+    def request(self, event: AuditEvent) -> SafeString:
+        return format_html(
+            '<span class="pix-code" title="{}">{}</span>', event.request_id, event.request_id[:8]
+        )
 
     @display(description="Who", ordering="actor_name")
     def who(self, event: AuditEvent) -> str:

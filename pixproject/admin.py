@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -26,7 +26,7 @@ ROLES = {
 
 
 @admin.register(User)
-class PersonAdmin(PixModelAdmin, UserAdmin):
+class PersonAdmin(UserAdmin, PixModelAdmin):  # type: ignore[misc]  # both narrow what ModelAdmin says
     """A person's rights are those of the roles; superusers have all, and only they make others so."""
 
     view_scope = add_scope = change_scope = Scope.ADMIN
@@ -54,10 +54,11 @@ class PersonAdmin(PixModelAdmin, UserAdmin):
         return ["superuser", *names] if user.is_superuser else names or ["viewer"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.prefetch_related("groups")
 
-    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        is_above = obj is not None and obj.is_superuser and not request.user.is_superuser
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        is_above = isinstance(obj, User) and obj.is_superuser and not request.user.is_superuser
         return not is_above and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
@@ -76,7 +77,8 @@ class RoleAdmin(PixModelAdmin):
     ordering = ("pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        return super().get_queryset(request).annotate(member_count=Count("user"))
+        groups: QuerySet[Group] = super().get_queryset(request)
+        return groups.annotate(member_count=Count("user"))
 
     @display(description="Meaning")
     def meaning(self, group: Group) -> str:
@@ -89,4 +91,4 @@ class RoleAdmin(PixModelAdmin):
 
     @display(description="People", ordering="member_count")
     def members(self, group: Group) -> int:
-        return group.member_count  # type: ignore[attr-defined]
+        return int(group.member_count)  # type: ignore[attr-defined]

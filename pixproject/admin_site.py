@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
@@ -73,7 +74,7 @@ class PixAdminSite(UnfoldAdminSite):
         from pixproject.dashboard import dashboard
 
         context = {"dashboard": dashboard(), **(extra_context or {})}
-        response = super().index(request, context)
+        response: TemplateResponse = super().index(request, context)
         if request.headers.get("HX-Request"):
             response.template_name = "admin/_dashboard.html"
         return response
@@ -82,6 +83,7 @@ class PixAdminSite(UnfoldAdminSite):
 class DefaultFilter(admin.SimpleListFilter):
     """A filter that shows `default` until something else is asked for; `all` shows everything."""
 
+    parameter_name: str
     default: str
     default_title: str
 
@@ -165,7 +167,6 @@ class PixModelAdmin(ModelAdmin):
         """What a page of this model that is neither list nor detail needs to be drawn."""
         return {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": title,
             "media": self.media,
         }

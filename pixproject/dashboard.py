@@ -113,7 +113,7 @@ class MedianMs(Aggregate):
     template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
     name = "median"
 
-    def __init__(self, expression: str, **extra: object) -> None:
+    def __init__(self, expression: str, **extra: Any) -> None:
         super().__init__(expression, output_field=FloatField(), **extra)
 
 
@@ -159,7 +159,7 @@ def _finished(now: datetime) -> tuple[list[Hour], dict[str, int]]:
     pairs = [(start, *(counts.get((start, status), 0) for status in statuses)) for start in starts]
     best = max((completed + failed for _, completed, failed in pairs), default=0) or 1
     today = {
-        s: sum(n for (hour, status), n in counts.items() if status == s and hour >= midnight)
+        str(s): sum(n for (hour, status), n in counts.items() if status == s and hour >= midnight)
         for s in statuses
     }
     return [Hour(start, done, bad, 100 * done / best, 100 * bad / best) for start, done, bad in pairs], today

@@ -30,16 +30,22 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     ]
     access = [
         _item("API keys", "key", "api_apikey_changelist"),
-        _item("People", "person", "auth_user_changelist"),
+        _item("Users", "person", "auth_user_changelist"),
         _item("Roles", "groups", "auth_group_changelist"),
         _item("Audit", "history", "api_auditevent_changelist"),
     ]
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"items": [_item("Today", "monitoring", "index")]},
         {"title": "Work", "items": work},
         {"title": "Library", "items": library},
     ]
     return [*groups, {"title": "Access", "items": access}] if may(request, "admin") else groups
+
+
+def may_see_audit(request: HttpRequest) -> bool:
+    from pixproject.admin_site import may
+
+    return may(request, "admin")
 
 
 def environment(request: HttpRequest) -> list[str] | None:
@@ -69,7 +75,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "Operator’s room",
     "SITE_SYMBOL": "photo_library",
     "SITE_URL": "/",
-    "SHOW_HISTORY": True,
+    "SHOW_HISTORY": may_see_audit,
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "8px",

@@ -177,6 +177,7 @@ class OperationArtifact(models.Model):
 
     class Meta:
         ordering = ["operation_id", "role"]
+        verbose_name = "result"
         constraints = [models.UniqueConstraint(fields=["operation", "role"], name="operation_artifact_role_once")]
         indexes = [models.Index(fields=["folder", "name"], name="operation_artifact_by_name")]
 
@@ -228,6 +229,7 @@ class WorkerHeartbeat(models.Model):
 
     class Meta:
         ordering = ["host", "pid"]
+        verbose_name = "worker"
 
     def __str__(self) -> str:
         return self.id

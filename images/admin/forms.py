@@ -35,7 +35,7 @@ class FilesField(forms.FileField):
         widget = FilesInput({"class": "pix-input pix-files", "multiple": True, "accept": "image/*,.heic"})
         super().__init__(widget=widget, allow_empty_file=True, **kwargs)
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:  # type: ignore[override]
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
         files = data or [None]
         return [super(FilesField, self).clean(file, initial) for file in files]
 
@@ -43,7 +43,7 @@ class FilesField(forms.FileField):
 class UploadForm(forms.Form):
     """Files, and what is said about all of them."""
 
-    files = FilesField()
+    pictures = FilesField()
     kind = forms.ChoiceField(choices=Image.Kind.choices, widget=UnfoldAdminSelectWidget)
     tags = TagsField(required=False, widget=UnfoldAdminTextInputWidget, help_text="With commas between them.")
     reference = forms.CharField(

@@ -23,7 +23,7 @@ from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
 from images.models import Image, Rendition
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
-from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, when
+from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
 from processing.algorithms.errors import ProcessingError
 from processing.models import Artifact, Job, OperationArtifact
 
@@ -50,17 +50,7 @@ class ImageAdmin(PixModelAdmin):
     """Every change goes through `images.services`, as at every other door."""
 
     add_scope = Scope.WRITE
-    list_display = (
-        "picture",
-        "format",
-        "dimensions",
-        "size",
-        "kind",
-        "state",
-        "uploaded_by",
-        "source",
-        "created_at",
-    )
+    list_display = ("picture", "format", "dimensions", "size", "kind", "state", "uploaded", "added")
     list_filter = (StatusFilter, "format", "kind", "source", "pinned", "created_at")
     date_hierarchy = "created_at"
     search_fields = ("original_filename", "title", "reference", "^sha256")
@@ -77,8 +67,8 @@ class ImageAdmin(PixModelAdmin):
         return SafeString(render_to_string("admin/images/image/_cell.html", {"image": image}))
 
     @display(description="Pixels")
-    def dimensions(self, image: Image) -> str:
-        return f"{image.width} × {image.height}"
+    def dimensions(self, image: Image) -> SafeString:
+        return unbroken(f"{image.width} × {image.height}")
 
     @display(description="Size", ordering="byte_size")
     def size(self, image: Image) -> str:
@@ -107,7 +97,8 @@ class ImageAdmin(PixModelAdmin):
     ) -> HttpResponse:
         image = self.get_object(request, object_id)
         if image is None:
-            return super().change_view(request, object_id, form_url, extra_context)
+            missed: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+            return missed
         form = EditForm(request.POST if request.method == "POST" else None, initial=_said(image))
         if request.method == "POST":
             if not may(request, Scope.WRITE):
@@ -116,7 +107,8 @@ class ImageAdmin(PixModelAdmin):
                 return redirect(request.get_full_path())
             request.method = "GET"  # the refused form is shown again by the same view
         context = {**_details(request, image), "edit_form": form, **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, context)
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
 
     def _update(self, request: HttpRequest, image: Image, form: EditForm) -> bool:
         try:
@@ -153,21 +145,21 @@ class ImageAdmin(PixModelAdmin):
         """Take the files in one by one; a refused one says why and does not hold up the others."""
         said = {name: form.cleaned_data[name] for name in ("kind", "tags", "reference")}
         new = known = 0
-        for file in form.cleaned_data["files"]:
+        for file in form.cleaned_data["pictures"]:
             try:
                 ingested = services.ingest(
                     file, filename=file.name, uploaded_by=request.user, source=Image.Source.ADMIN, **said
                 )
             except (ApiError, ProcessingError) as error:
-                form.add_error("files", f"{file.name}: {error.detail}")
+                form.add_error("pictures", f"{file.name}: {error.detail}")
                 continue
             new, known = new + (not ingested.is_duplicate), known + ingested.is_duplicate
         if new:
             messages.success(request, f"{plural(new, 'image')} stored.")
         if known:
             messages.info(request, f"{plural(known, 'image')} known already.")
-        for sentence in form.errors.get("files", [])[:MOST_SENTENCES] if new or known else []:
-            messages.error(request, sentence)
+        for sentence in form.errors.get("pictures", [])[:MOST_SENTENCES] if new or known else []:
+            messages.error(request, str(sentence))
         return new + known
 
     # --- actions --------------------------------------------------------------------------------------

@@ -87,8 +87,10 @@ def unbroken(text: str) -> SafeString:
     return format_html('<span class="pix-line">{}</span>', text)
 
 
-def when(moment: datetime) -> SafeString:
+def when(moment: datetime | None) -> SafeString:
     """How long ago; the full time on hovering."""
+    if moment is None:
+        return unbroken("–")
     full = date_format(localtime(moment), "Y-m-d H:i:s e")
     return format_html('<span class="pix-line" title="{}">{}</span>', full, naturaltime(moment))
 

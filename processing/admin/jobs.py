@@ -1,6 +1,6 @@
 """Jobs in the admin: see everything about them, retry, cancel, move forwards and backwards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -86,8 +86,9 @@ class JobAdmin(PixModelAdmin):
 
     @display(description="Took")
     def took(self, job: Job) -> SafeString:
-        is_over = job.started_at is not None and job.finished_at is not None
-        return unbroken(duration((job.finished_at - job.started_at).total_seconds() if is_over else None))
+        if job.started_at is None or job.finished_at is None:
+            return unbroken("–")
+        return unbroken(duration((job.finished_at - job.started_at).total_seconds()))
 
     @display(description="Requested by", ordering="requested_by__username")
     def requested(self, job: Job) -> SafeString:
@@ -98,7 +99,8 @@ class JobAdmin(PixModelAdmin):
         return when(job.created_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
-        return super().get_queryset(request).select_related("image", "batch", "requested_by")
+        rows: QuerySet[Job] = super().get_queryset(request)
+        return rows.select_related("image", "batch", "requested_by")
 
     def change_view(
         self,
@@ -109,7 +111,9 @@ class JobAdmin(PixModelAdmin):
     ) -> HttpResponse:
         job = self.get_object(request, object_id)
         context = _details(request, job) if job is not None else {}
-        return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
+        context |= extra_context or {}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
 
     @action(description="Retry what failed", permissions=["process"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
@@ -121,7 +125,7 @@ class JobAdmin(PixModelAdmin):
         return self._retry(request, queryset, statuses, "no operation of theirs has failed or was cancelled.")
 
     def _retry(
-        self, request: HttpRequest, queryset: QuerySet[Job], statuses: list[str], why_not: str
+        self, request: HttpRequest, queryset: QuerySet[Job], statuses: Sequence[str], why_not: str
     ) -> HttpResponse | None:
         operation_ids = _chosen_operations(request)
 

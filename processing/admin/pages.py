@@ -6,6 +6,7 @@ from datetime import datetime
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -88,12 +89,15 @@ def _retry_group(request: HttpRequest) -> HttpResponse:
     return redirect("admin:failed_work")
 
 
+REASON_LENGTH = QueueControl._meta.get_field("reason").max_length
+
+
 class SwitchForm(forms.Form):
     """Which queue, and why it is paused."""
 
     queue = forms.ChoiceField(choices=Queue.choices)
     turn = forms.ChoiceField(choices=[("pause", "pause"), ("resume", "resume")])
-    reason = forms.CharField(required=False, max_length=QueueControl._meta.get_field("reason").max_length)
+    reason = forms.CharField(required=False, max_length=REASON_LENGTH)
 
     def clean(self) -> dict:
         cleaned = super().clean() or {}
@@ -112,7 +116,7 @@ def queues(request: HttpRequest) -> HttpResponse:
         "title": "Queues",
         "queues": numbers.queue_numbers(),
         "may_switch": may(request, Scope.ADMIN),
-        "reason_length": SwitchForm.base_fields["reason"].max_length,
+        "reason_length": REASON_LENGTH,
     }
     return TemplateResponse(request, "admin/queues.html", context)
 
@@ -122,7 +126,8 @@ def _switch(request: HttpRequest) -> HttpResponse:
     form = SwitchForm(request.POST)
     if not form.is_valid():
         for field, sentences in form.errors.items():
-            messages.error(request, f"{'' if field == '__all__' else f'{field}: '}{' '.join(sentences)}")
+            said = " ".join(map(str, sentences))
+            messages.error(request, said if field == NON_FIELD_ERRORS else f"{field}: {said}")
         return redirect("admin:queues")
     name, turn, reason = (form.cleaned_data[field] for field in ("queue", "turn", "reason"))
     if turn == "pause":

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from pixproject.admin_site import PixModelAdmin
-from pixproject.templatetags.pix_admin import when
+from pixproject.templatetags.pix_admin import unbroken, when
 from processing.models import OperationArtifact
 
 
@@ -38,8 +38,8 @@ class ResultAdmin(PixModelAdmin):
         return link.artifact.format
 
     @display(description="Pixels")
-    def dimensions(self, link: OperationArtifact) -> str:
-        return f"{link.artifact.width} × {link.artifact.height}"
+    def dimensions(self, link: OperationArtifact) -> SafeString:
+        return unbroken(f"{link.artifact.width} × {link.artifact.height}")
 
     @display(description="Size", ordering="artifact__byte_size")
     def size(self, link: OperationArtifact) -> str:
@@ -50,4 +50,5 @@ class ResultAdmin(PixModelAdmin):
         return when(link.artifact.created_at)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OperationArtifact]:
-        return super().get_queryset(request).select_related("artifact__image", "operation__job")
+        links: QuerySet[OperationArtifact] = super().get_queryset(request)
+        return links.select_related("artifact__image", "operation__job")
