@@ -63,7 +63,7 @@ def autocontrast(pixels: np.ndarray, *, cutoff_percent: float = 0.5) -> np.ndarr
     low, high = np.percentile(grayscale(pixels), (cutoff_percent, 100 - cutoff_percent), method="nearest")
     if high <= low:
         return pixels.copy()
-    return _mapped(pixels, (_levels() - float(low)) * (255 / (float(high) - float(low))))
+    return _mapped(pixels, (_levels() - float(low)) * 255 / (float(high) - float(low)))
 
 
 def clahe(pixels: np.ndarray, *, clip_limit: float = 2.0, tiles: int = 8) -> np.ndarray:

@@ -1,6 +1,11 @@
 """Write a text onto a picture."""
 
-from PIL import Image, ImageDraw, ImageFont
+import unicodedata
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from PIL import Image
 
 from processing.algorithms.errors import InvalidParameter
 from processing.algorithms.geometry import hex_to_rgb
@@ -18,6 +23,7 @@ POSITIONS = (
     "bottom-right",
 )
 _COLUMNS = {"left": 0.0, "right": 1.0}
+_WEIGHT = 500  # 400 = regular, 600 = semibold
 _ROWS = {"top": 0.0, "bottom": 1.0}
 
 
@@ -30,7 +36,7 @@ def watermark(
     size: float = 5.0,
     colour: str = "#ffffff",
 ) -> Raster:
-    """Write one line of text, in the font that comes with Pillow (Aileron).
+    """Write one line of text, in the fonts inside OpenCV 5 (Latin, Greek, Cyrillic, Chinese, ...).
 
     Args:
         raster: the picture; the result is RGB unless picture and colour are both grey.
@@ -40,48 +46,66 @@ def watermark(
         size: height of the letters in percent of the shorter side.
         colour: `#rrggbb`.
     """
+    text = unicodedata.normalize("NFC", text)
     check_text(text)
     is_grey = raster.pixels.ndim == 2 and len(set(hex_to_rgb(colour))) == 1
     picture = to_pillow(raster.pixels if is_grey else to_rgb(raster.pixels), raster.alpha).convert("RGBA")
     layer = Image.new("RGBA", picture.size, (*hex_to_rgb(colour), 0))
-    layer.putalpha(_letters(picture.size, text, position, opacity, size))
+    strength = np.rint(_letters(picture.size, text, position, size) * opacity).astype(np.uint8)
+    layer.putalpha(Image.fromarray(strength))
     marked = Image.alpha_composite(picture, layer)
     base = "L" if is_grey else "RGB"
     return from_pillow(marked.convert(base if raster.alpha is None else {"L": "LA", "RGB": "RGBA"}[base]))
 
 
 def check_text(text: str) -> None:
-    """Refuse letters that the font does not have: they would come out as empty boxes."""
-    font = _font(32)
-    missing = _shape(font, "\U0010fffd")
-    unknown = sorted({letter for letter in text if not letter.isspace() and _shape(font, letter) == missing})
+    """Refuse what would come out wrong: letters that the fonts lack become boxes, and OpenCV joins none."""
+    text = unicodedata.normalize("NFC", text)
+    if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text):
+        raise InvalidParameter("Text that runs from right to left cannot be set.", field="text")
+    missing = _drawn("\U0010fffd", 32)
+    letters = sorted({letter for letter in text if not letter.isspace()})
+    unknown = [letter for letter in letters if np.array_equal(_drawn(letter, 32), missing)]
     if unknown:
-        raise InvalidParameter(f"The font has no letters for {''.join(unknown[:10])!r}.", field="text")
+        raise InvalidParameter(f"The fonts have no letters for {''.join(unknown[:10])!r}.", field="text")
 
 
-def _letters(canvas: tuple[int, int], text: str, position: str, opacity: float, size: float) -> Image.Image:
-    """The text as a mask in the size of the picture."""
-    shorter = min(canvas)
-    margin = shorter * 0.03
-    font_px = max(shorter * size / 100, 1.0)
-    left, top, right, bottom = _font(font_px).getbbox(text)
-    if right - left > canvas[0] - 2 * margin:
-        font_px = max(font_px * (canvas[0] - 2 * margin) / (right - left), 1.0)
-        left, top, right, bottom = _font(font_px).getbbox(text)
+def _letters(canvas: tuple[int, int], text: str, position: str, size: float) -> np.ndarray:
+    """The text as a mask (H, W) in the size of the picture, 255 = letter."""
+    width, height = canvas
+    margin = round(min(canvas) * 0.03)
+    words = _drawn(text, _font_px(text, min(canvas) * size / 100, room_px=width - 2 * margin))
+    words = words[:height, :width]
     row, _, column = position.partition("-")
-    x = margin + _COLUMNS.get(column or row, 0.5) * (canvas[0] - 2 * margin - (right - left)) - left
-    y = margin + _ROWS.get(row, 0.5) * (canvas[1] - 2 * margin - (bottom - top)) - top
-    mask = Image.new("L", canvas, 0)
-    ImageDraw.Draw(mask).text((round(x), round(y)), text, fill=round(255 * opacity), font=_font(font_px))
+    x = round(margin + _COLUMNS.get(column or row, 0.5) * (width - 2 * margin - words.shape[1]))
+    y = round(margin + _ROWS.get(row, 0.5) * (height - 2 * margin - words.shape[0]))
+    x = max(0, min(x, width - words.shape[1]))
+    y = max(0, min(y, height - words.shape[0]))
+    mask = np.zeros((height, width), np.uint8)
+    mask[y : y + words.shape[0], x : x + words.shape[1]] = words
     return mask
 
 
-def _font(size_px: float) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size_px)
-    assert isinstance(font, ImageFont.FreeTypeFont), "Pillow was built without FreeType"
-    return font
+def _font_px(text: str, wanted_px: float, *, room_px: int) -> int:
+    """The wanted size, or a smaller one with which the text fits; measured without drawing."""
+    wanted = max(1, round(wanted_px))
+    _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), wanted, _WEIGHT)
+    return wanted if width <= room_px else max(1, int(wanted * room_px / width))
 
 
-def _shape(font: ImageFont.FreeTypeFont, letter: str) -> bytes:
-    mask = font.getmask(letter)
-    return bytes(mask) + repr(mask.size).encode()
+def _drawn(text: str, font_px: int) -> np.ndarray:
+    """The text as a mask without empty edges; (0, 0) in size where it leaves no ink."""
+    left, top, width, height = cv2.getTextSize((0, 0), text, (0, 0), _font(), font_px, _WEIGHT)
+    pad = font_px  # some letters reach over their box
+    canvas = np.zeros((height + 2 * pad, width + 2 * pad), np.uint8)
+    origin = (pad - left, pad - top)
+    cv2.putText(canvas, text, origin, (255,), _font(), font_px, _WEIGHT, cv2.PUT_TEXT_ALIGN_LEFT)
+    rows, columns = np.flatnonzero(canvas.any(axis=1)), np.flatnonzero(canvas.any(axis=0))
+    if rows.size == 0:
+        return canvas[:0, :0]
+    return canvas[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+@lru_cache(maxsize=1)
+def _font() -> cv2.FontFace:
+    return cv2.FontFace("sans")
