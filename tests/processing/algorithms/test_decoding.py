@@ -135,8 +135,7 @@ def test_decode_orientation_is_applied(format: str, orientation: int) -> None:
         stored = stored.transpose(Image.Transpose(undo[orientation]))
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    options = {"JPEG": {"quality": 95}, "AVIF": {"quality": 95}, "WEBP": {"lossless": True}}.get(format, {})
-    found = decoded(file_of(stored, format, exif=exif, **options))
+    found = decoded(file_of(stored, format, exif=exif, quality=95))
     assert found.info.upright_size == (64, 48)
     assert (found.info.width, found.info.height) == stored.size
     assert found.pixels.shape == (48, 64, 3)
@@ -147,9 +146,8 @@ def test_decode_profile_is_converted_to_srgb() -> None:
     swapped = _swapped_profile()
     found = decoded(file_of(scene(), icc_profile=swapped))
     assert found.notes == ()
-    expected = Image.fromarray(scene())
     expected = ImageCms.profileToProfile(
-        expected,
+        Image.fromarray(scene()),
         ImageCms.ImageCmsProfile(io.BytesIO(swapped)),
         ImageCms.createProfile("sRGB"),
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,

