@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.core.cache import cache
-from django.db.models import Count, F, Q
+from django.db.models import Count, F, Q, QuerySet
 
 from processing import wakeups
 from processing.models import Job, Operation
@@ -66,7 +66,7 @@ def _measure(name: str) -> tuple[float, float, int] | None:
 
 def concurrency(queue: str) -> int:
     """How many operations of `queue` run at once with the workers alive; none alive counts as one to come."""
-    alive = live_workers().filter(queues__contains=[queue]).count()
+    alive: int = live_workers().filter(queues__contains=[queue]).count()
     return max(1, alive) * wakeups.threads(queue)
 
 
@@ -106,6 +106,6 @@ def job_eta(job: Job) -> Estimate:
     return estimate(work)
 
 
-def _counts(operations) -> list[tuple[str, str, int]]:
+def _counts(operations: QuerySet[Operation]) -> list[tuple[str, str, int]]:
     counted = operations.order_by().values_list(F("name"), F("queue")).annotate(count=Count("pk"))
     return list(counted)

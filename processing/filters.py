@@ -53,7 +53,7 @@ class JobFilter(filters.FilterSet):
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        found = super().filter_queryset(queryset)
+        found: QuerySet[Job] = super().filter_queryset(queryset)
         return found if self.data.get("kind") else found.exclude(kind__in=INTERNAL_KINDS)
 
     def by_kind(self, queryset: QuerySet[Job], _name: str, value: str) -> QuerySet[Job]:

@@ -1,9 +1,11 @@
 """Counts of what waits, runs and failed: for the health check, the metrics, the queues and the admin."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Count, Max, Min, Q
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.utils import timezone
 
 from processing import wakeups
@@ -38,7 +40,7 @@ def queue_numbers() -> list[QueueNumbers]:
     return [_numbers(name, controls.get(name), counts.get(name), workers, now) for name in Queue.values]
 
 
-def _open_operations():
+def _open_operations() -> Iterable[Mapping[str, Any]]:
     waiting = Q(status=OperationStatus.QUEUED)
     return (
         Operation.objects.filter(status__in=OPERATION_OPEN)
@@ -53,7 +55,13 @@ def _open_operations():
     )
 
 
-def _numbers(name: str, control, counts, workers: list[WorkerHeartbeat], now: datetime) -> QueueNumbers:
+def _numbers(
+    name: str,
+    control: QueueControl | None,
+    counts: Mapping[str, Any] | None,
+    workers: Sequence[WorkerHeartbeat],
+    now: datetime,
+) -> QueueNumbers:
     control = control or QueueControl(name=name)
     counts = counts or {"waiting": 0, "running": 0, "oldest": None}
     serving = [worker for worker in workers if name in worker.queues]
@@ -72,7 +80,7 @@ def _numbers(name: str, control, counts, workers: list[WorkerHeartbeat], now: da
     )
 
 
-def live_workers():
+def live_workers() -> QuerySet[WorkerHeartbeat]:
     """The worker processes that reported lately."""
     return WorkerHeartbeat.objects.filter(
         seen_at__gte=timezone.now() - timedelta(seconds=WORKER_ALIVE_SECONDS)
@@ -89,8 +97,8 @@ def operations_by_status() -> dict[tuple[str, str], int]:
     return {(queue, status): count for queue, status, count in rows}
 
 
-def failed_by_error() -> list[dict]:
+def failed_by_error() -> list[dict[str, Any]]:
     """Failed operations per error code, the most frequent first."""
     failed = Operation.objects.filter(status=OperationStatus.FAILED).order_by()
     rows = failed.values("error_code").annotate(count=Count("pk"), newest=Max("finished_at"))
-    return list(rows.order_by("-count", "error_code"))
+    return [dict(row) for row in rows.order_by("-count", "error_code")]

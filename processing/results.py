@@ -38,8 +38,9 @@ def keep() -> Mapping[str, Q]:
 
 def _in_batch() -> QuerySet:
     """Batches stand above this app: their table is reached through the image's own relation."""
-    image = Artifact._meta.get_field("image").related_model
-    return image.objects.filter(pk=OuterRef("image_id"), batch_images__isnull=False)
+    image: Any = Artifact._meta.get_field("image").related_model
+    found: QuerySet = image.objects.filter(pk=OuterRef("image_id"), batch_images__isnull=False)
+    return found
 
 
 def remove(artifacts: Sequence[Artifact], *, why: str = "retention") -> Removed:

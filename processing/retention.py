@@ -49,8 +49,7 @@ def check_days(value: Any) -> int:
     """`days_old` as a whole number of days within its limits."""
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or not MIN_DAYS <= value <= MAX_DAYS:
+    if not isinstance(value, int) or isinstance(value, bool) or not MIN_DAYS <= value <= MAX_DAYS:
         raise invalid_field(
             "days_old", f"must be a whole number from {MIN_DAYS} to {MAX_DAYS}, not {value!r}."
         )
@@ -180,7 +179,7 @@ def _is_first() -> bool:
     """Several sweepers may run; the one that holds this lock until its transaction ends decides."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [RETENTION_LOCK])
-        return cursor.fetchone()[0]
+        return bool(cursor.fetchone()[0])
 
 
 def _load(claim: Claim, _scratch: Path) -> tuple:

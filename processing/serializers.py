@@ -146,7 +146,9 @@ class JobListSerializer(serializers.ModelSerializer):
     priority = serializers.ChoiceField(source="get_priority_display", choices=Priority.labels)
     status = serializers.ChoiceField(choices=JobStatus.choices)
     progress = ProgressSerializer(source="*")
-    requested_by = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    requested_by: serializers.SlugRelatedField = serializers.SlugRelatedField(
+        slug_field="username", read_only=True
+    )
     links = serializers.SerializerMethodField()
 
     class Meta:

@@ -73,7 +73,8 @@ def _ssim_map(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     c1, c2 = (K1 * PEAK) ** 2, (K2 * PEAK) ** 2
     numerator = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     denominator = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
-    return numerator / denominator
+    similarity: np.ndarray = numerator / denominator
+    return similarity
 
 
 def _blur(values: np.ndarray) -> np.ndarray:

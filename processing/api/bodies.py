@@ -74,7 +74,7 @@ class ErrorCountSerializer(serializers.Serializer):
 class SummarySerializer(serializers.Serializer):
     jobs = serializers.DictField(child=serializers.IntegerField())
     queues = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
-    errors = ErrorCountSerializer(many=True)
+    error_codes = ErrorCountSerializer(many=True)
 
 
 def fields_of(data: Any, known: set[str]) -> dict[str, Any]:

@@ -56,7 +56,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 FOLDER = OpenApiParameter("output_folder", str, description="As the field of the same name.")
 PREFIX = OpenApiParameter("filename_prefix", str, description="As the field of the same name.")
-SUBMIT = {
+SUBMIT: dict[str, Any] = {
     "parameters": [PREFER, IDEMPOTENCY_KEY, FOLDER, PREFIX],
     "responses": {
         202: JobSerializer,
@@ -189,11 +189,12 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         queues: dict[str, dict[str, int]] = {}
         for (queue, status), count in numbers.operations_by_status().items():
             queues.setdefault(queue, {})[status] = count
-        body = {"jobs": numbers.jobs_by_status(), "queues": queues, "errors": numbers.failed_by_error()}
+        body = {"jobs": numbers.jobs_by_status(), "queues": queues, "error_codes": numbers.failed_by_error()}
         return Response(body)
 
     def _job_rows(self, manager: Any) -> QuerySet[Any]:
-        return manager.filter(job=self.get_object())
+        rows: QuerySet[Any] = manager.filter(job=self.get_object())
+        return rows
 
     def _page(self, rows: QuerySet[Any], serializer: Any) -> Response:
         page = self.paginate_queryset(rows)

@@ -375,7 +375,7 @@ def test_summary_counts(client, image):
 
     assert summary["queues"]["default"] == {"queued": 1}
     assert summary["jobs"] == {"completed": 1, "queued": 1}
-    assert summary["errors"] == []
+    assert summary["error_codes"] == []
 
 
 @pytest.mark.parametrize("path", ["", "operations/", "events/", "artifacts/", "download/"])
