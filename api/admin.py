@@ -135,7 +135,7 @@ class AuditAdmin(PixModelAdmin):
     """Who did what; the database itself refuses changes."""
 
     view_scope = Scope.ADMIN
-    list_display = ("time", "who", "action", "target", "said", "address", "request")
+    list_display = ("time", "who", "action", "target", "said", "address", "request_short")
     list_filter = ("action", "target_type", "at")
     date_hierarchy = "at"
     search_fields = ("actor_name", "api_key_prefix", "action", "target_id", "request_id")
@@ -151,7 +151,7 @@ class AuditAdmin(PixModelAdmin):
         return event.ip or "–"
 
     @display(description="Request")
-    def request(self, event: AuditEvent) -> SafeString:
+    def request_short(self, event: AuditEvent) -> SafeString:
         return format_html(
             '<span class="pix-code" title="{}">{}</span>', event.request_id, event.request_id[:8]
         )
