@@ -123,6 +123,11 @@ def status_of(code: str) -> int:
     return STATUS.get(code, 400)
 
 
+def encodable(text: str) -> str:
+    """Text that quotes half a surrogate pair from a request cannot be sent as UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True)
 class FieldError:
     """What is wrong with one field, or with one row of a file."""
@@ -133,7 +138,12 @@ class FieldError:
     row: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        return {"field": self.field, "row": self.row, "code": str(self.code), "detail": self.detail}
+        return {
+            "field": encodable(self.field),
+            "row": self.row,
+            "code": str(self.code),
+            "detail": encodable(self.detail),
+        }
 
 
 @dataclass(eq=False)
@@ -171,7 +181,7 @@ def error_body(error: ApiError) -> dict[str, Any]:
     return {
         "type": error_type(error.status),
         "code": str(error.code),
-        "detail": error.detail,
+        "detail": encodable(error.detail),
         "errors": [item.as_dict() for item in error.errors],
         "request_id": request_id.current(),
     }
