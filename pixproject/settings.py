@@ -29,7 +29,9 @@ BEHIND_HTTPS_PROXY = env.bool("BEHIND_HTTPS_PROXY", False)
 DATABASE_URL = env.str("DATABASE_URL", "")
 REDIS_URL = env.str("REDIS_URL", "") or embedded.redis_url(DATA_DIR)
 CACHE_URL = env.str("CACHE_URL", "") or REDIS_URL
-RABBITMQ_URL = env.str("RABBITMQ_URL", "")  # accepted for old configurations; a check warns that Redis is used
+RABBITMQ_URL = env.str(
+    "RABBITMQ_URL", ""
+)  # accepted for old configurations; a check warns that Redis is used
 
 DATABASES = {
     "default": {
@@ -98,7 +100,9 @@ MAX_IMAGE_PIXELS = env.int("MAX_IMAGE_PIXELS", 50_000_000)
 MAX_IMAGE_SIDE = env.int("MAX_IMAGE_SIDE", 16_384)
 MAX_FRAMES = env.int("MAX_FRAMES", 500)
 MAX_FILES_PER_REQUEST = env.int("MAX_FILES_PER_REQUEST", 100)
-ALLOWED_EXTENSIONS = env.list("ALLOWED_EXTENSIONS", default=["jpg", "png", "webp", "avif", "tiff", "bmp", "gif", "heic"])
+ALLOWED_EXTENSIONS = env.list(
+    "ALLOWED_EXTENSIONS", default=["jpg", "png", "webp", "avif", "tiff", "bmp", "gif", "heic"]
+)
 DEFAULT_THUMBNAIL_SIZES = env.list("DEFAULT_THUMBNAIL_SIZES", cast=int, default=[256, 512])
 DECODE_TIMEOUT_SECONDS = env.int("DECODE_TIMEOUT_SECONDS", 20)
 DECODE_MEMORY_BYTES = env.int("DECODE_MEMORY_BYTES", 2 * 2**30)

@@ -1,8 +1,8 @@
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from django.contrib.auth.decorators import login_not_required
 from pixproject import metrics
 from processing.links import linked_file
 

@@ -70,10 +70,17 @@ def submit_job(
             operations_completed=sum(hits),
             **_already_done(all(hits)),
         )
-        rows = [_row(job, position, new, hit) for position, (new, hit) in enumerate(zip(operations, hits, strict=True))]
+        rows = [
+            _row(job, position, new, hit)
+            for position, (new, hit) in enumerate(zip(operations, hits, strict=True))
+        ]
         Operation.objects.bulk_create(rows, batch_size=CHUNK)
         _link_cached(job, rows, operations, cached)
-        _tell(job, "submitted", f"{len(rows)} operations submitted, {sum(hits)} of them already in the result cache.")
+        _tell(
+            job,
+            "submitted",
+            f"{len(rows)} operations submitted, {sum(hits)} of them already in the result cache.",
+        )
         _wake_on_commit(row.queue for row in rows if row.status == OperationStatus.QUEUED)
         if len(rows) >= ANALYZE_AFTER:
             transaction.on_commit(_analyze, robust=True)
@@ -112,11 +119,18 @@ def _cached_artifacts(operations: Sequence[NewOperation]) -> dict[str, list[Arti
         usable = Artifact.objects.filter(cache_key__in=keys).exclude(expires_at__lt=timezone.now())
         for artifact in usable.select_for_update(no_key=True).order_by("id"):
             found.setdefault(artifact.cache_key, []).append(artifact)
-    return {key: artifacts for key, artifacts in found.items() if all(files.has_size(a.file, a.byte_size) for a in artifacts)}
+    return {
+        key: artifacts
+        for key, artifacts in found.items()
+        if all(files.has_size(a.file, a.byte_size) for a in artifacts)
+    }
 
 
 def _link_cached(
-    job: Job, rows: Sequence[Operation], operations: Sequence[NewOperation], cached: Mapping[str, list[Artifact]]
+    job: Job,
+    rows: Sequence[Operation],
+    operations: Sequence[NewOperation],
+    cached: Mapping[str, list[Artifact]],
 ) -> None:
     links = [
         OperationArtifact(

@@ -175,7 +175,9 @@ def complete(completions: Sequence[Completion]) -> set[int]:
     return moved_ids(_COMPLETE, values)
 
 
-def fail(claim: Claim, *, code: str, detail: str, duration_ms: int | None = None, charge: bool = True) -> bool:
+def fail(
+    claim: Claim, *, code: str, detail: str, duration_ms: int | None = None, charge: bool = True
+) -> bool:
     """Give an operation up for good."""
     values = {
         "id": claim.operation_id,
@@ -188,7 +190,9 @@ def fail(claim: Claim, *, code: str, detail: str, duration_ms: int | None = None
     return bool(moved_ids(_FAIL, values))
 
 
-def requeue(claim: Claim, *, code: str = "", detail: str = "", charge: bool = False, run_alone: bool = False) -> bool:
+def requeue(
+    claim: Claim, *, code: str = "", detail: str = "", charge: bool = False, run_alone: bool = False
+) -> bool:
     """Put an operation back in the queue; a charged one waits longer after each attempt."""
     delay_s = BACKOFF_S[min(claim.attempts, len(BACKOFF_S) - 1)] if charge else 0
     values = {

@@ -51,7 +51,9 @@ def _check(link_id: uuid.UUID, expires: str, signature: str) -> None:
         raise ApiError(ErrorCode.LINK_INVALID, "This link was changed or is incomplete.")
     if int(expires) < time.time():
         ended = datetime.fromtimestamp(int(expires), UTC).isoformat()
-        raise ApiError(ErrorCode.LINK_INVALID, f"This link expired at {ended}. Ask for the job again to get a new one.")
+        raise ApiError(
+            ErrorCode.LINK_INVALID, f"This link expired at {ended}. Ask for the job again to get a new one."
+        )
 
 
 @login_not_required

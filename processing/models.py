@@ -48,7 +48,9 @@ class Job(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(
-                    operations_total__gte=F("operations_completed") + F("operations_failed") + F("operations_cancelled")
+                    operations_total__gte=F("operations_completed")
+                    + F("operations_failed")
+                    + F("operations_cancelled")
                 ),
                 name="job_counters_within_total",
             ),
@@ -85,7 +87,9 @@ class Operation(models.Model):
     position = models.PositiveIntegerField()
     name = models.CharField(max_length=64)
     parameters = models.JSONField(default=dict, blank=True)
-    image = models.ForeignKey("images.Image", models.SET_NULL, null=True, blank=True, related_name="operations")
+    image = models.ForeignKey(
+        "images.Image", models.SET_NULL, null=True, blank=True, related_name="operations"
+    )
     cache_key = models.CharField(max_length=64, blank=True)
     queue = models.CharField(max_length=16, choices=Queue, default=Queue.DEFAULT)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
@@ -102,7 +106,9 @@ class Operation(models.Model):
     cached = models.BooleanField(default=False)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
-    result = models.JSONField(default=dict, blank=True, help_text="Notes and numbers of a finished operation.")
+    result = models.JSONField(
+        default=dict, blank=True, help_text="Notes and numbers of a finished operation."
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
@@ -111,9 +117,12 @@ class Operation(models.Model):
         ordering = ["job", "position"]
         constraints = [
             models.UniqueConstraint(fields=["job", "position"], name="operation_position_once"),
-            models.CheckConstraint(condition=Q(status__in=OperationStatus.values), name="operation_status_known"),
             models.CheckConstraint(
-                condition=Q(status="running", token__isnull=False, lease_until__isnull=False) | ~Q(status="running"),
+                condition=Q(status__in=OperationStatus.values), name="operation_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(status="running", token__isnull=False, lease_until__isnull=False)
+                | ~Q(status="running"),
                 name="operation_running_has_lease",
             ),
         ]
@@ -140,7 +149,9 @@ class Artifact(models.Model):
     """A result file. Its storage key is neutral; names and folders belong to `OperationArtifact`."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    image = models.ForeignKey("images.Image", models.SET_NULL, null=True, blank=True, related_name="artifacts")
+    image = models.ForeignKey(
+        "images.Image", models.SET_NULL, null=True, blank=True, related_name="artifacts"
+    )
     cache_key = models.CharField(max_length=64)
     role = models.CharField(max_length=32, default="result")
     file = models.CharField(max_length=300)
@@ -178,7 +189,9 @@ class OperationArtifact(models.Model):
     class Meta:
         ordering = ["operation_id", "role"]
         verbose_name = "result"
-        constraints = [models.UniqueConstraint(fields=["operation", "role"], name="operation_artifact_role_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["operation", "role"], name="operation_artifact_role_once")
+        ]
         indexes = [models.Index(fields=["folder", "name"], name="operation_artifact_by_name")]
 
     def __str__(self) -> str:
@@ -208,7 +221,9 @@ class QueueControl(models.Model):
     name = models.CharField(max_length=16, primary_key=True, choices=Queue)
     paused = models.BooleanField(default=False)
     reason = models.CharField(max_length=200, blank=True)
-    paused_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     paused_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

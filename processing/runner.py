@@ -37,13 +37,17 @@ class LostClaim(Exception):
 class Executor(Protocol):
     """Where isolated functions are computed."""
 
-    def run(self, claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float) -> Any: ...
+    def run(
+        self, claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float
+    ) -> Any: ...
 
 
 class InProcess:
     """Computes where it stands: for tests, through the same engine code."""
 
-    def run(self, _claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float) -> Any:
+    def run(
+        self, _claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float
+    ) -> Any:
         return function(*args)
 
 
@@ -57,11 +61,13 @@ class Isolated:
 
     def run(self, claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float) -> Any:
         ids = [claim.operation_id for claim in claims]
-        with self._lock:
-            future = self._pool.start(function, *args, timeout_s=timeout_s)
-            self._futures.update(dict.fromkeys(ids, future))
+
+        def remember(future: ProcessFuture) -> None:
+            with self._lock:
+                self._futures.update(dict.fromkeys(ids, future))
+
         try:
-            return self._pool.result(future, timeout_s=timeout_s)
+            return self._pool.run(function, *args, timeout_s=timeout_s, on_start=remember)
         finally:
             with self._lock:
                 for operation_id in ids:
@@ -90,7 +96,9 @@ def run(claims: Sequence[Claim], executor: Executor) -> None:
     handler = HANDLERS.get(claims[0].name)
     with request_id.bound(claims[0].request_id):
         if handler is None:
-            failure = Failure("unknown_operation", f"This worker knows no operation {claims[0].name!r}.", True)
+            failure = Failure(
+                "unknown_operation", f"This worker knows no operation {claims[0].name!r}.", True
+            )
             _record_failures(claims, failure, started)
             return
         try:
@@ -106,7 +114,9 @@ def _scratch(handler: Handler) -> Iterator[Path]:
     if not handler.isolated:
         yield files.scratch_root()
         return
-    with tempfile.TemporaryDirectory(dir=files.scratch_root(), prefix="work-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        dir=files.scratch_root(), prefix="work-", ignore_cleanup_errors=True
+    ) as folder:
         yield Path(folder)
 
 
@@ -203,7 +213,9 @@ def failure_of(error: BaseException, handler: Handler) -> Failure | None:
         case SubprocessTimeout():
             return Failure("time_limit", f"It ran longer than {limit_s:g} seconds.")
         case SubprocessMemory() | MemoryError():
-            return Failure("memory_limit", f"It needed more than {settings.OPERATION_MEMORY_BYTES} bytes of memory.")
+            return Failure(
+                "memory_limit", f"It needed more than {settings.OPERATION_MEMORY_BYTES} bytes of memory."
+            )
         case SubprocessCrashed():
             return Failure("subprocess_crashed", str(error))
         case SubprocessInterrupted():
@@ -221,7 +233,9 @@ def _record_failures(claims: Sequence[Claim], failure: Failure | None, started: 
         try:
             _record_failure(claim, failure, started, is_batch=len(claims) > 1)
         except DatabaseError:
-            logger.exception("Could not record a failure; the lease of operation %s will expire", claim.operation_id)
+            logger.exception(
+                "Could not record a failure; the lease of operation %s will expire", claim.operation_id
+            )
 
 
 def _record_failure(claim: Claim, failure: Failure, started: float, *, is_batch: bool) -> None:

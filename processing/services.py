@@ -82,8 +82,10 @@ def parse_work(*, operations: Any = None, pipeline: Any = None) -> Work:
         code = errors[0].code if len({error.code for error in errors}) == 1 else ErrorCode.INVALID
         raise ApiError(code, " ".join(f"{error.field}: {error.detail}" for error in errors), errors=errors)
     if not work.units():
-        detail = "Name at least one operation, for example operations=[\"webp\"]."
-        raise ApiError(ErrorCode.REQUIRED, detail, errors=[FieldError("operations", ErrorCode.REQUIRED, detail)])
+        detail = 'Name at least one operation, for example operations=["webp"].'
+        raise ApiError(
+            ErrorCode.REQUIRED, detail, errors=[FieldError("operations", ErrorCode.REQUIRED, detail)]
+        )
     return work
 
 
@@ -148,7 +150,9 @@ def check_source(work: Work, *, format: str, width: int, height: int) -> None:
     checked += [("pipeline[0]", step) for step in work.pipeline[:1]]
     for path, step in checked:
         try:
-            algorithms.validate_for_source(step.name, step.parameters, format=format, width=width, height=height)
+            algorithms.validate_for_source(
+                step.name, step.parameters, format=format, width=width, height=height
+            )
         except ProcessingError as error:
             if error.code == ErrorCode.SAME_FORMAT and path.startswith("pipeline") and len(work.pipeline) > 1:
                 continue
@@ -165,7 +169,9 @@ def check_images(work: Work, images: Sequence[Any]) -> None:
             check_source(work, format=image.format, width=image.width, height=image.height)
         except ApiError as error:
             if len(images) > 1:
-                raise ApiError(error.code, f"Image {image.pk}: {error.detail}", errors=error.errors) from error
+                raise ApiError(
+                    error.code, f"Image {image.pk}: {error.detail}", errors=error.errors
+                ) from error
             raise
     count = len(images) * len(work.units())
     if count > MAX_OPERATIONS:

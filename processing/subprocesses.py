@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
+from queue import LifoQueue
 from typing import Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
@@ -21,6 +22,7 @@ from processing.algorithms.errors import ProcessingError
 PR_SET_PDEATHSIG = 1
 TASKS_PER_SUBPROCESS = 500  # a fresh one now and then bounds what a leaking library can hold
 STOP_TIMEOUT_S = 5
+START_TIMEOUT_S = 30  # a new subprocess takes its work within a second or two, on a busy machine within ten
 
 
 class SubprocessTimeout(Exception):
@@ -55,49 +57,113 @@ def prepare(parent_pid: int, memory_bytes: int, modules: tuple[str, ...]) -> Non
         sys.modules["cv2"].setNumThreads(1)
 
 
-class SubprocessPool:
-    """A few spawned subprocesses that run pure functions with a deadline and a memory limit.
+class _Slot:
+    """One subprocess in a Pebble pool of its own.
 
-    Spawned, not forked: the caller has threads, and a forked child would inherit its locks and connections.
+    Subprocesses of one pool share pipes and their locks: one that is killed while it holds a lock would hang its
+    neighbours. After every bad end the whole pool is replaced, since what is left in its pipe cannot be trusted.
     """
 
-    def __init__(self, *, size: int, memory_bytes: int, modules: tuple[str, ...] = ("processing.compute",)) -> None:
+    def __init__(self, memory_bytes: int, modules: tuple[str, ...]) -> None:
         self._memory_bytes = memory_bytes
-        self._pool = ProcessPool(
-            max_workers=size,
+        self._modules = modules
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPool:
+        # Spawned, not forked: the caller has threads, and a forked child would inherit their locks and connections.
+        return ProcessPool(
+            max_workers=1,
             max_tasks=TASKS_PER_SUBPROCESS,
             context=multiprocessing.get_context("spawn"),
             initializer=prepare,
-            initargs=(os.getpid(), memory_bytes, modules),
+            initargs=(os.getpid(), self._memory_bytes, self._modules),
         )
 
     def start(self, function: Callable[..., Any], *args: Any, timeout_s: float) -> ProcessFuture:
-        """Run a function; `cancel()` on the answer ends its subprocess."""
         try:
             return self._pool.schedule(function, args=args, timeout=timeout_s)
-        except (BrokenProcessPool, RuntimeError) as error:
+        except RuntimeError as error:
             raise SubprocessInterrupted("The subprocesses are stopping.") from error
 
     def result(self, future: ProcessFuture, *, timeout_s: float) -> Any:
         """Wait for a function; every way in which it can end has its own exception."""
         try:
-            return future.result()
+            return self._wait(future, timeout_s)
         except FutureTimeout as error:
+            self.replace()
             raise SubprocessTimeout(f"It ran longer than {timeout_s:g} seconds.") from error
         except ProcessExpired as error:
+            self.replace()
             raise SubprocessCrashed(f"The subprocess ended with exit code {error.exitcode}.") from error
         except MemoryError as error:
             raise SubprocessMemory(f"It wanted more than {self._memory_bytes} bytes of memory.") from error
         except (CancelledError, BrokenProcessPool) as error:
             raise SubprocessInterrupted("It was stopped.") from error
 
-    def run(self, function: Callable[..., Any], *args: Any, timeout_s: float) -> Any:
-        return self.result(self.start(function, *args, timeout_s=timeout_s), timeout_s=timeout_s)
+    def _wait(self, future: ProcessFuture, timeout_s: float) -> Any:
+        try:
+            return future.result(timeout=START_TIMEOUT_S)
+        except FutureTimeout:
+            if future.done():
+                raise
+        if not future.running():
+            self.replace()
+            raise SubprocessInterrupted("Its subprocess did not start.")
+        return future.result(timeout=timeout_s + START_TIMEOUT_S)
+
+    def replace(self) -> None:
+        self.stop()
+        self._pool = self._new_pool()
+
+    def stop(self) -> None:
+        self._pool.stop()
+        self._pool.join(STOP_TIMEOUT_S)
+
+
+class SubprocessPool:
+    """As many subprocesses as there may be callers at once; each runs pure functions with a deadline and a limit."""
+
+    def __init__(
+        self, *, size: int, memory_bytes: int, modules: tuple[str, ...] = ("processing.compute",)
+    ) -> None:
+        self._slots = [_Slot(memory_bytes, modules) for _ in range(size)]
+        self._free: LifoQueue[_Slot] = LifoQueue()  # the one used last is warm
+        for slot in self._slots:
+            self._free.put(slot)
+        self._is_stopped = False
+
+    def warm_up(self) -> None:
+        """Start the subprocesses now, so that the first operation does not wait for their imports."""
+        for slot in self._slots:
+            slot.start(os.getpid, timeout_s=STOP_TIMEOUT_S)
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        timeout_s: float,
+        on_start: Callable[[ProcessFuture], None] = lambda future: None,
+    ) -> Any:
+        """Run a function and wait for it; `on_start` gets its future, on which `cancel()` ends the subprocess.
+
+        Raises:
+            SubprocessTimeout, SubprocessCrashed, SubprocessMemory, SubprocessInterrupted, or what it raised.
+        """
+        slot = self._free.get()
+        try:
+            if self._is_stopped:
+                raise SubprocessInterrupted("The subprocesses are stopping.")
+            future = slot.start(function, *args, timeout_s=timeout_s)
+            on_start(future)
+            return slot.result(future, timeout_s=timeout_s)
+        finally:
+            self._free.put(slot)
 
     def stop(self) -> None:
         """End the subprocesses, whatever they are doing."""
-        self._pool.stop()
-        self._pool.join(STOP_TIMEOUT_S)
+        self._is_stopped = True
+        for slot in self._slots:
+            slot.stop()
 
 
 _shared_lock = threading.Lock()

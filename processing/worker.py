@@ -23,6 +23,7 @@ DRAIN_SECONDS = 30  # then other queues and a shutdown get a turn
 KEEP_INTERVAL_S = 1  # how soon a cancelled operation's subprocess ends
 HEARTBEAT_S = 5
 SHUTDOWN_GRACE_S = 8  # what runs may finish within it; the rest goes back to its queue uncharged
+REQUEUE_GRACE_S = 5
 
 
 class Worker:
@@ -40,6 +41,7 @@ class Worker:
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def start(self) -> None:
+        self._pool.warm_up()
         self._keeper.start()
 
     def drain(self, queue: str) -> None:
@@ -68,11 +70,16 @@ class Worker:
     def stop(self) -> None:
         """Take nothing new, let what runs finish for a while, then end the subprocesses."""
         self._stopping.set()
-        deadline = time.monotonic() + SHUTDOWN_GRACE_S
-        while self._running and time.monotonic() < deadline:
-            time.sleep(0.05)
+        self._wait_for_running(SHUTDOWN_GRACE_S)
+        self._isolated.stop(set(self._running))
+        self._wait_for_running(REQUEUE_GRACE_S)
         self._pool.stop()
         self._keeper.join(2 * KEEP_INTERVAL_S)
+
+    def _wait_for_running(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._running and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _keep(self) -> None:
         """Renew the leases, end what is not ours any more, tell that this worker lives."""

@@ -27,7 +27,9 @@ def _empty_batch(arguments: list[tuple]) -> list[None]:
 
 
 HANDLERS = (
-    Handler("test-double", "default", functions.double, load=lambda c, _: (c.parameters["value"],), save=_remember),
+    Handler(
+        "test-double", "default", functions.double, load=lambda c, _: (c.parameters["value"],), save=_remember
+    ),
     Handler("test-refused", "default", functions.double, load=_refuse),
     Handler("test-empty", "default", _empty, isolated=False),
     Handler("test-empty-batch", "ml", _empty_batch, isolated=False, batch_size=32),
@@ -39,7 +41,11 @@ HANDLERS = (
         save=_remember,
     ),
     Handler(
-        "test-misbehave", "default", functions.misbehave, load=lambda c, _: (c.parameters["how"],), timeout_s=3
+        "test-misbehave",
+        "default",
+        functions.misbehave,
+        load=lambda c, _: (c.parameters["how"],),
+        timeout_s=3,
     ),
     Handler(
         "test-misbehave-together",

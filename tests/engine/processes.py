@@ -34,7 +34,9 @@ def start_worker(queues: str = "light,default,ml", *, lease_s: int = 5) -> subpr
 
 
 @contextmanager
-def workers(count: int = 1, queues: str = "light,default,ml", *, lease_s: int = 5) -> Iterator[list[subprocess.Popen]]:
+def workers(
+    count: int = 1, queues: str = "light,default,ml", *, lease_s: int = 5
+) -> Iterator[list[subprocess.Popen]]:
     started = [start_worker(queues, lease_s=lease_s) for _ in range(count)]
     try:
         yield started

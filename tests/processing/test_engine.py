@@ -50,7 +50,8 @@ def test_job_completes_with_all_its_results():
 
     assert summary(job) == (JobStatus.COMPLETED, 3, 0, 0)
     assert sorted(value for _, value in handlers.SAVED) == [2, 4, 6]
-    assert job.finished_at is not None and job.started_at is not None
+    assert job.finished_at is not None
+    assert job.started_at is not None
     assert [event.code for event in job.events.all()] == ["submitted", "finished"]
 
 
@@ -215,7 +216,14 @@ def test_claim_uses_the_index_of_waiting_operations_after_a_large_submission():
     jobs.submit_job(kind="test", operations=[NewOperation("test-empty")] * 5000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE processing_operation")
-        values = {"queue": "default", "name": None, "limit": 1, "token": uuid.uuid4(), "worker": "", "lease": "15 s"}
+        values = {
+            "queue": "default",
+            "name": None,
+            "limit": 1,
+            "token": uuid.uuid4(),
+            "worker": "",
+            "lease": "15 s",
+        }
         cursor.execute("EXPLAIN " + leases._CLAIM, values)
         plan = "\n".join(row[0] for row in cursor.fetchall())
 

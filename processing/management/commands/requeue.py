@@ -16,13 +16,17 @@ class Command(BaseCommand):
         parser.add_argument("--error-code", help="Only those that failed with this code.")
         parser.add_argument("--dry-run", action="store_true", help="Say how many, change nothing.")
 
-    def handle(self, *args, failed: bool, job: str | None, error_code: str | None, dry_run: bool, **options) -> None:
+    def handle(
+        self, *args, failed: bool, job: str | None, error_code: str | None, dry_run: bool, **options
+    ) -> None:
         if not (failed or job or error_code):
             raise CommandError("Say what to queue again: --failed, --job ID or --error-code CODE.")
         if dry_run:
             self.stdout.write(f"{self._count(job, error_code)} operations would be queued again.")
         elif job:
-            self.stdout.write(f"{jobs.retry_job(self._job(job), error_code=error_code)} operations queued again.")
+            self.stdout.write(
+                f"{jobs.retry_job(self._job(job), error_code=error_code)} operations queued again."
+            )
         else:
             self.stdout.write(f"{jobs.retry_failed(error_code=error_code)} operations queued again.")
 

@@ -12,14 +12,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--queues", default=",".join(wakeups.QUEUES), help=f"Of {', '.join(wakeups.QUEUES)}; default: all."
+            "--queues",
+            default=",".join(wakeups.QUEUES),
+            help=f"Of {', '.join(wakeups.QUEUES)}; default: all.",
         )
 
     def handle(self, *args, queues: str, **options) -> None:
         names = [name.strip() for name in queues.split(",") if name.strip()]
         unknown = sorted(set(names) - set(wakeups.QUEUES))
         if unknown or not names:
-            raise CommandError(f"Unknown queues {', '.join(unknown)!r}; there are {', '.join(wakeups.QUEUES)}.")
+            raise CommandError(
+                f"Unknown queues {', '.join(unknown)!r}; there are {', '.join(wakeups.QUEUES)}."
+            )
         stopped = threading.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, lambda *_: stopped.set())
