@@ -5,7 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from api import audit
 from api.errors import ApiError, ErrorCode, FieldError, invalid_field
@@ -22,7 +23,9 @@ MAX_NAME = 200
 
 def listed(batches: QuerySet[Batch]) -> QuerySet[Batch]:
     """With what each line of a list needs."""
-    return batches.select_related("owner").annotate(image_count=Count("batch_images"))
+    members = BatchImage.objects.filter(batch=OuterRef("pk")).order_by().values("batch")
+    counted = Coalesce(Subquery(members.annotate(count=Count("pk")).values("count")), 0)
+    return batches.select_related("owner").annotate(image_count=counted).order_by("-created_at", "-id")
 
 
 def open_batch(key: Any, *, field: str) -> Batch:

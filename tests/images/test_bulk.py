@@ -1,0 +1,104 @@
+"""POST /api/images/actions/: one action on many images."""
+
+import uuid
+
+import pytest
+
+from api.models import AuditEvent
+from images.models import Image
+from processing.models import Job
+from tests.factories import make_client, make_image, make_rows
+
+pytestmark = pytest.mark.django_db
+ADDRESS = "/api/images/actions/"
+
+
+@pytest.fixture
+def client():
+    return make_client("write")
+
+
+def ids(rows):
+    return [str(row.pk) for row in rows]
+
+
+def test_trash_and_restore_by_ids(client):
+    rows = make_rows(3)
+    Image.objects.filter(pk=rows[0].pk).update(status="trashed")
+
+    trashed = client.post(ADDRESS, {"action": "delete", "ids": ids(rows)})
+    restored = client.post(ADDRESS, {"action": "restore", "ids": ids(rows[:2])})
+
+    assert trashed.status_code == 200
+    counts = [{name: answer.json()[name] for name in ("matched", "changed", "unchanged")} for answer in (trashed, restored)]
+    assert counts == [{"matched": 3, "changed": 2, "unchanged": 1}, {"matched": 2, "changed": 2, "unchanged": 0}]
+    assert sorted(trashed.json()["ids"]) == sorted(ids(rows[1:]))
+    assert AuditEvent.objects.filter(action="image.trash").count() == 2
+
+
+def test_by_filter_and_dry(client):
+    rows = make_rows(3)
+    Image.objects.filter(pk=rows[0].pk).update(reference="r-1")
+    body = {"action": "delete", "filter": {"reference": "r-1"}}
+
+    dry = client.post(ADDRESS, {**body, "dry_run": True}).json()
+    still_there = Image.objects.filter(status="ready").count()
+    wet = client.post(ADDRESS, body).json()
+
+    assert (dry["changed"], still_there, wet["changed"]) == (1, 3, 1)
+    assert dry["ids"] == wet["ids"] == ids(rows[:1])
+
+
+def test_tags(client):
+    (row,) = make_rows(1, tags=["old", "kept"])
+
+    body = client.post(ADDRESS, {"action": "tag", "ids": ids([row]), "tags": ["new"], "remove_tags": ["old"]}).json()
+
+    row.refresh_from_db()
+    assert (body["changed"], row.tags) == (1, ["kept", "new"])
+
+
+def test_process_answers_with_a_job():
+    client = make_client("process")
+    images = [make_image(), make_image()]
+
+    response = client.post(ADDRESS, {"action": "process", "ids": ids(images), "operations": ["webp"], "priority": "low"})
+
+    job = Job.objects.get(kind="process")
+    assert (response.status_code, response["Location"]) == (202, f"/api/jobs/{job.pk}/")
+    assert (job.operations_total, job.get_priority_display()) == (2, "low")
+
+
+def test_process_needs_the_scope_process(client):
+    response = client.post(ADDRESS, {"action": "process", "ids": ids(make_rows(1)), "operations": ["webp"]})
+
+    assert response.status_code == 403
+    assert "'process'" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"action": "explode", "ids": [str(uuid.uuid4())]}, "action"),
+        ({"ids": [str(uuid.uuid4())]}, "action"),
+        ({"action": "delete", "ids": ["x"]}, "ids.0"),
+        ({"action": "delete", "ids": []}, "ids"),
+        ({"action": "delete", "ids": [str(uuid.uuid4())]}, "ids"),
+        ({"action": "delete"}, "ids"),
+        ({"action": "delete", "filter": {"colour": "red"}}, "filter"),
+        ({"action": "delete", "filter": {"status": "banana"}}, "status"),
+        ({"action": "tag", "filter": {}}, "tags"),
+        ({"action": "delete", "filter": {}, "extra": 1}, "extra"),
+    ],
+)
+def test_a_wrong_request_is_named_and_changes_nothing(client, body, field):
+    make_rows(1)
+
+    response = client.post(ADDRESS, body)
+
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, field)
+    assert Image.objects.filter(status="ready").count() == 1
+
+
+def test_reading_does_not_suffice():
+    assert make_client("read").post(ADDRESS, {"action": "delete", "filter": {}}).status_code == 403
