@@ -4,22 +4,26 @@ With scripts the page sends the same values as JSON to the API; without them it 
 turns it into the same request. Both go through `services.parse_work`, which alone decides what is valid.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import QueryDict
 
+from processing.algorithms.formats import WRITABLE_FORMATS
 from processing.algorithms.operations import OPERATIONS, OperationSpec
 from processing.algorithms.spec import ENCODING_PARAMETERS
 
 GROUPS = {
     "convert": "Format",
     "geometry": "Size and shape",
-    "colour": "Light and colour",
-    "overlay": "Mark",
-    "enhance": "Restore",
+    "colour": "Light, colour and detail",
+    "overlay": "Finish",
 }
+# Where a card stands when its kind, which says how alpha is treated, is not how people look for it.
+GROUP_OF_KIND = {"enhance": "overlay"}
+GROUP_OF_NAME = {"strip_metadata": "overlay"}
 KIND_ICONS = {
     "convert": "format",
     "geometry": "crop",
@@ -45,6 +49,8 @@ ICONS = {
     "enhance_fingerprint": "finger",
 }
 SLIDER_MAX_STEPS = 1000
+SLIDER_REACH = 4  # a slider goes to four times the default; what lies beyond is typed
+MANY_FIELDS = 6
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class Field:
             return "switch"
         if self.schema["type"] in ("integer", "number"):
             return "slider" if self.is_slider else "number"
-        return "colour" if "0-9a-f" in self.schema.get("pattern", "") else "text"
+        return "colour" if str(self.default).startswith("#") else "text"
 
     @property
     def step(self) -> str:
@@ -134,6 +140,12 @@ class Field:
         if low is None or high is None or self.default is None:
             return False
         return bool((high - low) / float(self.step) <= SLIDER_MAX_STEPS)
+
+    @property
+    def slider_maximum(self) -> float:
+        """Where the slider ends: limits are wide, and useful values lie close to the default."""
+        reach = SLIDER_REACH * self.default
+        return min(self.schema["maximum"], math.ceil(reach)) if reach > 0 else self.schema["maximum"]
 
     @property
     def limits(self) -> str:
@@ -155,6 +167,15 @@ class Card:
     fields: tuple[Field, ...]
     encoding_fields: tuple[Field, ...]
 
+    @property
+    def mark(self) -> str:
+        """The short names of formats stand for themselves."""
+        return self.name if self.name in WRITABLE_FORMATS else ""
+
+    @property
+    def has_many_fields(self) -> bool:
+        return len(self.fields) > MANY_FIELDS
+
 
 @dataclass(frozen=True)
 class Group:
@@ -166,7 +187,8 @@ def groups() -> list[Group]:
     """Every operation as a card, under the heading of its kind."""
     found = {kind: Group(title) for kind, title in GROUPS.items()}
     for spec in OPERATIONS.values():
-        found[spec.kind].cards.append(_card(spec))
+        kind = GROUP_OF_NAME.get(spec.name) or GROUP_OF_KIND.get(spec.kind, spec.kind)
+        found[kind].cards.append(_card(spec))
     return [group for group in found.values() if group.cards]
 
 

@@ -1,10 +1,13 @@
 """How pages write things: icons, sizes, durations, statuses."""
 
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.contrib.auth.models import AnonymousUser, User
 from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -24,6 +27,8 @@ STATUS_LABELS = {
     "trashed": "In the trash",
     "purged": "Deleted",
 }
+FORMAT_NAMES = {"jpg": "JPEG", "webp": "WebP"}
+ABBREVIATIONS = frozenset({"ml", "iso", "dpi", "gps", "id"})
 STATUS_ICONS = {
     "queued": "clock",
     "completed": "check",
@@ -98,8 +103,30 @@ def about_seconds(seconds: float | None) -> str:
 @register.filter
 def spoken(name: str) -> str:
     """A key as a label: 'exposure_time' -> 'Exposure time'."""
-    words = str(name).replace("_", " ")
-    return words[:1].upper() + words[1:]
+    words = str(name).replace("_", " ").split(" ")
+    first, *rest = [word.upper() if word in ABBREVIATIONS else word for word in words]
+    return " ".join([first[:1].upper() + first[1:], *rest])
+
+
+@register.filter
+def format_name(name: str) -> str:
+    """A format as people write it: 'jpg' -> 'JPEG'."""
+    return FORMAT_NAMES.get(name, name.upper())
+
+
+@register.filter
+def ago(moment: datetime | None) -> str:
+    """How long ago, in few characters: 'just now', '5 min ago', '3 h ago', then the date."""
+    if moment is None:
+        return ""
+    seconds = (timezone.now() - moment).total_seconds()
+    if seconds < 45:
+        return "just now"
+    if seconds < 5400:
+        return f"{max(1, round(seconds / 60))} min ago"
+    if seconds < 36 * 3600:
+        return f"{round(seconds / 3600)} h ago"
+    return date_format(moment, "j M Y" if seconds > 300 * 86_400 else "j M")
 
 
 @register.filter

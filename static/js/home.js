@@ -39,8 +39,8 @@ class Home {
     this.part("picture-count").textContent = all ? String(all) : "";
     this.part("submit-label").textContent = all > 1 ? `Process ${all} pictures` : all === 1 ? "Process picture" : "Start";
     this.part("submit-hint").textContent = this.hint(pictures, open, steps);
-    this.part("submit").toggleAttribute("aria-disabled", !all || !steps);
-    if (!all || !steps) this.part("submit").setAttribute("aria-disabled", "true");
+    this.part("submit").setAttribute("aria-disabled", String(!all || !steps));
+    form.classList.toggle("has-work", Boolean(all || steps));
     if (this.isWaiting && !this.uploads.isBusy) this.submit();
   }
 

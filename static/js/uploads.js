@@ -26,12 +26,19 @@ class Upload {
   preview() {
     const picture = this.part("preview");
     if (!SHOWN_BY_BROWSERS.test(this.file.type)) {
-      picture.classList.add("is-broken");
+      this.noPreview(picture);
       return;
     }
     this.url = URL.createObjectURL(this.file);
     picture.addEventListener("load", () => URL.revokeObjectURL(this.url), { once: true });
+    picture.addEventListener("error", () => this.noPreview(picture), { once: true });
     picture.src = this.url;
+  }
+
+  /** An empty frame: the browser cannot show the file, or it is no picture. */
+  noPreview(picture) {
+    picture.removeAttribute("src");
+    picture.classList.add("is-broken");
   }
 
   set(state, text) {
