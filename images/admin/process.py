@@ -67,7 +67,7 @@ class Suited:
 
 def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[str, Any]) -> HttpResponse:
     """The form; then what it would cost; then the job."""
-    chosen = list(queryset.only(*NEEDED))
+    chosen = list(queryset.select_related(None).only(*NEEDED))
     ready = [image for image in chosen if image.status == Image.Status.READY]
     posted = request.POST
     context |= {
