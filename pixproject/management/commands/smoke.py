@@ -37,12 +37,12 @@ class Command(BaseCommand):
             is_ours = not key
             key = key or stack.enter_context(temporary_key("smoke test", scopes=["admin"]))
             try:
-                self.check(Client(url, key), may_purge=is_ours)
+                self.walk_through(Client(url, key), may_purge=is_ours)
             except Refused as error:
                 raise CommandError(str(error)) from error
         self.stdout.write("Everything works.")
 
-    def check(self, client: Client, *, may_purge: bool) -> None:
+    def walk_through(self, client: Client, *, may_purge: bool) -> None:
         with self.step("health") as said:
             said.append(client.get("api/health/live/")["status"])
         content = unique_picture()
