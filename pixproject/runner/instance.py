@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -26,8 +26,8 @@ class Instance:
 
 
 @contextlib.contextmanager
-def only_instance(data_dir: Path, url: str) -> Iterator[None]:
-    """Be the one instance of this data folder for the block.
+def only_instance(data_dir: Path) -> Iterator[Callable[[str], None]]:
+    """Be the one instance of this data folder for the block, which is told how to say its address.
 
     Raises:
         CannotRun: naming the address of the one that runs already.
@@ -41,11 +41,16 @@ def only_instance(data_dir: Path, url: str) -> Iterator[None]:
                 + ".\n"
                 "`make stop` ends it. Another one beside it: PORT=8010 PIX_DATA_DIR=another/folder make run"
             )
+
+        def announce(url: str) -> None:
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(asdict(Instance(os.getpid(), url))))
+            file.flush()
+
         file.truncate(0)
-        file.write(json.dumps(asdict(Instance(os.getpid(), url))))
-        file.flush()
         try:
-            yield
+            yield announce
         finally:
             file.truncate(0)
 
@@ -88,7 +93,8 @@ def open_listener(host: str, port: int) -> socket.socket:
         raise CannotRun(f"HOST={host} is not a name or address of this machine: {error.strerror}.") from error
     except OSError as error:
         raise CannotRun(
-            f"Port {port} on {host} cannot be used ({error.strerror}). PORT names another: PORT=8010 make run"
+            f"Port {port} on {host} cannot be used: {os.strerror(error.errno or 0)}. "
+            "PORT names another: PORT=8010 make run"
         ) from error
 
 

@@ -20,6 +20,11 @@ from .waiting import process_is_alive, wait_until
 ROOT = Path(__file__).resolve().parents[2]
 
 
+LIST_USERS = (
+    "from django.contrib.auth.models import User; print([user.username for user in User.objects.all()])"
+)
+
+
 def environment(data_dir, **more):
     return {**os.environ, "PIX_DATA_DIR": str(data_dir), "PORT": "0", "HOST": "127.0.0.1", **more}
 
@@ -47,12 +52,13 @@ class Running:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(lambda: "Pix runs at" in self.text() or self.process.poll() is not None, timeout_s=60)
+        wait_until(lambda: "Pix runs at" in self.text() or self.process.poll() is not None, timeout_s=200)
         found = re.search(r"Pix runs at (\S+)", self.text())
         if found is None:
             self.end()
         assert found, self.text()
         self.url = found[1]
+        self.port = self.url.rstrip("/").rpartition(":")[2]
 
     def end(self):
         if self.process.poll() is None:
@@ -112,30 +118,29 @@ def test_secret_key_is_closed_to_others(pix):
 
 
 def test_second_start_names_the_running_one(pix):
-    second = runner("run", pix.data_dir)
+    second = runner("run", pix.data_dir, PORT=pix.port)
     assert second.returncode == 1
     assert f"Pix already runs on {pix.data_dir} at {pix.url}" in second.stderr
 
 
 def test_taken_port_names_the_setting(pix, tmp_path):
-    port = pix.url.rstrip("/").rpartition(":")[2]
-    other = runner("run", tmp_path / "data", PORT=port)
+    other = runner("run", tmp_path / "data", PORT=pix.port)
     assert other.returncode == 1
-    assert f"Port {port} on 127.0.0.1 cannot be used" in other.stderr
+    assert f"Port {pix.port} on 127.0.0.1 cannot be used: Address already in use." in other.stderr
     assert "PORT=8010 make run" in other.stderr
 
 
 def test_command_uses_the_running_servers(pix, tmp_path):
     keeper = (pix.data_dir / "run" / "postgres.keeper").read_text()
     done = subprocess.run(
-        [sys.executable, str(ROOT / "manage.py"), "shell", "-v", "0", "-c", "print(repr(settings.DATA_DIR))"],
+        [sys.executable, str(ROOT / "manage.py"), "shell", "-v", "0", "-c", LIST_USERS],
         cwd=tmp_path,
         env=environment(pix.data_dir),
         capture_output=True,
         text=True,
         timeout=60,
     )
-    assert done.stdout == f"{pix.data_dir!r}\n"
+    assert (done.returncode, done.stdout) == (0, "['admin']\n"), done.stderr
     assert (pix.data_dir / "run" / "postgres.keeper").read_text() == keeper
     assert Postgres(pix.data_dir).is_ready()
 
