@@ -1,10 +1,10 @@
 """How long work takes, from what finished operations took: the source of every ETA and estimate."""
 
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.core.cache import cache
 from django.db.models import Count, F, Q, QuerySet
 
 from processing import wakeups
@@ -13,8 +13,7 @@ from processing.numbers import live_workers
 from processing.states import OPERATION_OPEN, OperationStatus
 
 SAMPLE_SIZE = 200  # the newest finished operations of a name: old ones ran on other code or another machine
-CACHE_SECONDS = 10
-UNKNOWN_MS = 1_000  # what an operation that never ran is taken for; `based_on` 0 says so
+REMEMBERED_S = 10
 
 Work = Mapping[tuple[str, str], int]  # (operation name, queue) → how many
 
@@ -26,6 +25,9 @@ class Duration:
     p50_ms: float
     p90_ms: float
     samples: int
+
+
+UNKNOWN = Duration(1_000, 1_000, 0)  # what an operation that never ran is taken for; `based_on` 0 says so
 
 
 @dataclass(frozen=True)
@@ -45,23 +47,27 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
 
 
+# Remembered by each process: this is asked for with every job, and a hanging Redis must not slow that down.
+_remembered: dict[str, tuple[float, Duration]] = {}
+
+
 def measured(name: str) -> Duration:
-    """What operations called `name` took lately; remembered for seconds once there is something."""
-    key = f"duration:{name}"
-    found = cache.get(key)
-    if found is None:
-        found = _measure(name)
-        if found is None:
-            return Duration(UNKNOWN_MS, UNKNOWN_MS, 0)
-        cache.set(key, found, CACHE_SECONDS)
-    return Duration(*found)
+    """What operations called `name` took lately."""
+    until, duration = _remembered.get(name, (0.0, UNKNOWN))
+    if time.monotonic() > until:
+        duration = _measure(name)
+        if duration.samples:  # the first measurement replaces the guess at once
+            _remembered[name] = (time.monotonic() + REMEMBERED_S, duration)
+    return duration
 
 
-def _measure(name: str) -> tuple[float, float, int] | None:
+def _measure(name: str) -> Duration:
     finished = Operation.objects.filter(name=name, status=OperationStatus.COMPLETED, cached=False)
     newest = finished.order_by("-finished_at").values_list("duration_ms", flat=True)[:SAMPLE_SIZE]
     ordered = sorted(value for value in newest if value is not None)
-    return (percentile(ordered, 0.5), percentile(ordered, 0.9), len(ordered)) if ordered else None
+    if not ordered:
+        return UNKNOWN
+    return Duration(percentile(ordered, 0.5), percentile(ordered, 0.9), len(ordered))
 
 
 def concurrency(queue: str) -> int:
@@ -94,12 +100,13 @@ def _seconds(parts: list[tuple[int, float]], threads: int) -> float:
 
 def job_eta(job: Job) -> Estimate:
     """Seconds until `job` is finished: its own open operations and those that are served before them."""
-    if job.is_terminal:
-        return Estimate()
     own = job.operations.filter(status__in=OPERATION_OPEN)
+    first = None if job.is_terminal else own.order_by("pk").values_list("pk", flat=True).first()
+    if first is None:
+        return Estimate()
     work = {(name, queue): count for name, queue, count in _counts(own)}
     queues = {queue for _, queue in work}
-    before = Q(priority__lt=job.priority) | Q(priority=job.priority, job__created_at__lt=job.created_at)
+    before = Q(priority__lt=job.priority) | Q(priority=job.priority, pk__lt=first)  # the order of the queue
     ahead = Operation.objects.filter(before, queue__in=queues, status__in=OPERATION_OPEN).exclude(job=job)
     for name, queue, count in _counts(ahead):
         work[name, queue] = work.get((name, queue), 0) + count
