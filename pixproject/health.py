@@ -184,7 +184,9 @@ def _answer(name: str, probe: Future[Check], ends: float, deadline_s: float) -> 
     except DeadlineExceeded:
         check = Check(FAILED, round(1000 * deadline_s, 1), f"No answer within {deadline_s} s.")
     if check.status == FAILED and name in FAILURE_MEANS:
-        return Check(check.status, check.ms, f"{check.detail} {FAILURE_MEANS[name]}".strip(), check.data)
+        return Check(
+            check.status, check.ms, f"{check.detail.rstrip('. ')}. {FAILURE_MEANS[name]}", check.data
+        )
     return check
 
 

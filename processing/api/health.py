@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.errors import ApiError, ErrorCode
 from pixproject import health
 
 NEVER_STORED = {"Cache-Control": "no-store"}
@@ -15,6 +16,13 @@ WORD = OpenApiResponse(OpenApiTypes.OBJECT, 'Only a word: `{"status": "ok"}`.')
 
 
 class HealthView(APIView):
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Without the database nobody can be recognised: say that much before it is asked who is calling."""
+        if health.examine(("database",)).status != health.OK:
+            detail = "The database does not answer, so nobody can be signed in and nothing can be submitted."
+            raise ApiError(ErrorCode.UNAVAILABLE, detail, headers={"Retry-After": "5"})
+        super().initial(request, *args, **kwargs)
+
     @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}, operation_id="health")
     def get(self, request: Request) -> Response:
         """Each part with its state and milliseconds; 503 when database, Redis, storage or disk fail."""

@@ -147,3 +147,15 @@ def test_metrics_can_be_turned_off(settings):
     settings.METRICS_ENABLED = False
 
     assert client_of("admin").get("/metrics").status_code == 404
+
+
+def test_database_away_is_said_to_anybody_before_it_is_asked_who_is_calling(monkeypatch):
+    def away():
+        raise ConnectionError("no server")
+
+    monkeypatch.setitem(health.CHECKS, "database", away)
+
+    deep, ready = APIClient().get("/api/health/"), APIClient().get("/api/health/ready/")
+
+    assert (deep.status_code, deep.json()["code"], deep["Retry-After"]) == (503, "unavailable", "5")
+    assert (ready.status_code, ready.json()) == (503, {"status": "failed"})
