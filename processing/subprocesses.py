@@ -8,9 +8,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from importlib import import_module
 from queue import LifoQueue
 from typing import Any
@@ -67,6 +68,7 @@ class _Slot:
     def __init__(self, memory_bytes: int, modules: tuple[str, ...]) -> None:
         self._memory_bytes = memory_bytes
         self._modules = modules
+        self._is_stopped = False
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPool:
@@ -81,6 +83,9 @@ class _Slot:
 
     def start(self, function: Callable[..., Any], *args: Any, timeout_s: float) -> ProcessFuture:
         try:
+            if not _started(self._pool) and not self._is_stopped:
+                self.replace()  # something ended its subprocess while it was idle
+                _started(self._pool)
             return self._pool.schedule(function, args=args, timeout=timeout_s)
         except RuntimeError as error:
             raise SubprocessInterrupted("The subprocesses are stopping.") from error
@@ -112,12 +117,32 @@ class _Slot:
         return future.result(timeout=timeout_s + START_TIMEOUT_S)
 
     def replace(self) -> None:
-        self.stop()
-        self._pool = self._new_pool()
+        self._end()
+        if not self._is_stopped:
+            self._pool = self._new_pool()
 
     def stop(self) -> None:
+        self._is_stopped = True
+        self._end()
+
+    def _end(self) -> None:
         self._pool.stop()
         self._pool.join(STOP_TIMEOUT_S)
+
+
+@cache
+def _starter(_pid: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "subprocess-starter")
+
+
+def _started(pool: ProcessPool) -> bool:
+    """Start a pool from a thread that lasts; answers whether it works.
+
+    The parent's death that ends a subprocess is that of the thread which spawned it, and the thread of a request
+    may end with its request. Later subprocesses of the pool are spawned by a thread of its own.
+    """
+    # By process: a forked one has none of its parent's threads.
+    return _starter(os.getpid()).submit(lambda: pool.active).result()
 
 
 class SubprocessPool:
