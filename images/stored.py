@@ -70,7 +70,8 @@ def originals() -> Iterator[StoredFile]:
     )
     for image in rows.order_by("pk").iterator(chunk_size=1000):
         label = f"image {image.pk} ({image.original_filename})"
-        yield StoredFile(image.file, image, label, image.byte_size, image.sha256)
+        is_damaged = image.status == Image.Status.DAMAGED
+        yield StoredFile(image.file, image, label, image.byte_size, image.sha256, is_damaged)
 
 
 def thumbnails() -> Iterator[StoredFile]:
@@ -98,6 +99,13 @@ def mark_damaged(file: StoredFile, problem: str) -> str:
     return "image marked as damaged; uploading the same file again mends it"
 
 
+def mark_ready(file: StoredFile) -> str:
+    """The file is back, perhaps from a copy."""
+    damaged = Image.objects.filter(pk=file.owner.pk, file=file.key, status=Image.Status.DAMAGED)
+    damaged.update(status=Image.Status.READY)
+    return "image is ready again"
+
+
 def remake(file: StoredFile, problem: str) -> str:
     """Forget the thumbnail and have the image's usual ones made again."""
     row: Rendition = file.owner
@@ -122,6 +130,7 @@ CLASSES = (
         files=originals,
         known=known_originals,
         mend=mark_damaged,
+        recover=mark_ready,
     ),
     FileClass(
         name="trash",

@@ -21,7 +21,7 @@ CHUNK = 500
 READ_BYTES = 1 << 20
 # A worker stores a file before its row exists and an upload takes its time: younger files are not judged.
 GRACE = timedelta(hours=1)
-MISSING, DAMAGED, ORPHANED = "missing", "damaged", "orphaned"
+MISSING, DAMAGED, ORPHANED, RECOVERED = "missing", "damaged", "orphaned", "recovered"
 TEMPORARY = "temporary"
 Progress = Callable[[], object]
 
@@ -81,12 +81,24 @@ def _verify_rows(
     assert file_class.files is not None
     for file in file_class.files():
         report.checked[file_class.name] += 1
-        problem = examine(file, fast=fast)
-        if problem is not None:
-            kind, detail = problem
-            done = file_class.mend(file, kind) if repair and file_class.mend else ""
-            report.findings.append(Finding(kind, file_class.name, file.key, file.label, detail, done))
+        finding = _finding(file_class, file, repair=repair, fast=fast)
+        if finding is not None:
+            report.findings.append(finding)
         progress()
+
+
+def _finding(file_class: FileClass, file: StoredFile, *, repair: bool, fast: bool) -> Finding | None:
+    problem = examine(file, fast=fast)
+    if problem is not None:
+        kind, detail = problem
+        done = "known: it is marked as damaged" if file.is_known_damaged else ""
+        if repair and not done and file_class.mend:
+            done = file_class.mend(file, kind)
+        return Finding(kind, file_class.name, file.key, file.label, detail, done)
+    if file.is_known_damaged and not (fast and file.sha256):
+        done = file_class.recover(file) if repair and file_class.recover else ""
+        return Finding(RECOVERED, file_class.name, file.key, file.label, "marked as damaged, but whole", done)
+    return None
 
 
 def examine(file: StoredFile, *, fast: bool = False) -> tuple[str, str] | None:

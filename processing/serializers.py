@@ -60,10 +60,11 @@ def removed_artifacts(operation: Operation) -> list[dict[str, Any]]:
         "expires_at": None,
         "links": {},
     }
-    notes = operation.result.get("removed", [])
-    return [
-        {**facts, **{k: v for k, v in note.items() if k != "why"}, "notes": [note["why"]]} for note in notes
-    ]
+    entries = []
+    for removed in operation.result.get("removed", []):
+        told = {name: value for name, value in removed.items() if name != "why"}
+        entries.append({**facts, **told, "notes": [f"The file was removed: {removed['why']}."]})
+    return entries
 
 
 class OperationErrorSerializer(serializers.Serializer):

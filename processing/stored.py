@@ -20,6 +20,7 @@ class StoredFile:
     label: str
     byte_size: int
     sha256: str = ""
+    is_known_damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class FileClass:
     files:      every file that a row points to. None where another class lists them.
     known:      which of some storage keys rows point to.
     mend:       what `verify_storage --repair` does about a missing or damaged file; answers it in words.
+    recover:    what it does when a file that was known as damaged is whole again.
     """
 
     name: str
@@ -56,6 +58,7 @@ class FileClass:
     files: Callable[[], Iterator[StoredFile]] | None = None
     known: Callable[[Sequence[str]], set[str]] | None = None
     mend: Callable[[StoredFile, str], str] | None = None
+    recover: Callable[[StoredFile], str] | None = None
 
 
 CLASSES: dict[str, FileClass] = {}

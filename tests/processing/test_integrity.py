@@ -83,6 +83,12 @@ def test_damaged_original_is_found_by_its_hash_and_marked(verify):
     assert Image.objects.get(pk=image.pk).status == "ready"
     verify(repair=True)
     assert Image.objects.get(pk=image.pk).status == "damaged"
+    assert integrity.verify().is_clean  # known from now on
+
+    change_contents(image.file)  # back to what it was
+    assert verify() == [("recovered", "raw")]
+    verify(repair=True)
+    assert (Image.objects.get(pk=image.pk).status, verify()) == ("ready", [])
 
 
 def test_missing_result_is_forgotten_and_computed_again(verify):
@@ -160,9 +166,9 @@ def test_command_exits_1_until_it_has_repaired():
 
     status, text = run()
     assert status == 1
-    assert "Found: 1 missing, 0 damaged, 1 orphaned; 0 repaired." in text
+    assert "Found: 1 missing, 0 damaged, 1 orphaned, 0 recovered; 0 dealt with." in text
     assert str(image.pk) in text
 
     status, text = run("--repair")
-    assert (status, "2 repaired" in text) == (0, True)
+    assert (status, "2 dealt with" in text) == (0, True)
     assert Image.objects.get(pk=image.pk).status == "damaged"

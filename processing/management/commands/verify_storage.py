@@ -41,7 +41,7 @@ class Command(BaseCommand):
     def counts(report: integrity.Report) -> str:
         checked = ", ".join(f"{count} {name}" for name, count in report.checked.items()) or "none"
         problems = Counter(finding.problem for finding in report.findings)
-        kinds = (integrity.MISSING, integrity.DAMAGED, integrity.ORPHANED)
+        kinds = (integrity.MISSING, integrity.DAMAGED, integrity.ORPHANED, integrity.RECOVERED)
         found = ", ".join(f"{problems[kind]} {kind}" for kind in kinds)
         repaired = sum(bool(finding.done) for finding in report.findings)
-        return f"Files checked: {checked}. Found: {found}; {repaired} repaired."
+        return f"Files checked: {checked}. Found: {found}; {repaired} dealt with."
