@@ -4,7 +4,7 @@ import secrets
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 from django.db import IntegrityError, transaction
 
@@ -15,24 +15,24 @@ class Command(BaseCommand):
     help = f"Make the user {NAME} unless an admin exists; its password is PIX_ADMIN_PASSWORD or printed once."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(_sentence())
-        self.stdout.write(f"Lost password: ./manage.py changepassword {NAME}")
+        admins = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
+        made = None if admins.exists() else _make_admin()
+        admin = admins.first()
+        if admin is None:
+            self.stdout.write(f"There is no admin, and {NAME} is a plain user: ./manage.py createsuperuser")
+            return
+        self.stdout.write(f"User: {admin.get_username()}")
+        if made:
+            self.stdout.write(f"Password: {made}")
+        self.stdout.write(f"Lost password: ./manage.py changepassword {admin.get_username()}")
 
 
-def _sentence() -> str:
-    users = get_user_model().objects
-    if (
-        name := users.filter(is_superuser=True, is_active=True)
-        .order_by("pk")
-        .values_list("username", flat=True)
-        .first()
-    ):
-        return f"User: {name}"
+def _make_admin() -> str | None:
+    """Return what to print of the new admin's password, or nothing where another process made one first."""
     password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
     try:
         with transaction.atomic():
-            users.create_superuser(NAME, password=password)
-    except IntegrityError:  # another process was first, or a plain user has that name
-        return f"User: {NAME}"
-    shown = "the one in PIX_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else f"{password}  (shown this once)"
-    return f"User: {NAME}\nPassword: {shown}"
+            User.objects.create_superuser(NAME, password=password)
+    except IntegrityError:
+        return None
+    return "the one in PIX_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else f"{password}  (shown this once)"
