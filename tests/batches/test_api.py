@@ -152,7 +152,9 @@ def test_an_archived_batch_takes_no_changes(client):
     answers = [
         client.patch(f"{ADDRESS}{batch['id']}/", {"note": "x"}),
         client.post(f"{ADDRESS}{batch['id']}/images/", {"image_ids": ids(make_rows(1))}),
-        client.post("/api/images/", {"file": upload(pictures.png()), "batch": batch["id"]}, format="multipart"),
+        client.post(
+            "/api/images/", {"file": upload(pictures.png()), "batch": batch["id"]}, format="multipart"
+        ),
     ]
 
     assert [answer.status_code for answer in answers] == [409, 409, 409]
@@ -163,4 +165,7 @@ def test_scopes():
     reader, address = make_client("read"), f"{ADDRESS}{batch.pk}/"
 
     assert (APIClient().get(ADDRESS).status_code, reader.get(address).status_code) == (401, 200)
-    assert [reader.post(ADDRESS, {"batch_name": "x"}).status_code, reader.delete(address).status_code] == [403, 403]
+    assert [reader.post(ADDRESS, {"batch_name": "x"}).status_code, reader.delete(address).status_code] == [
+        403,
+        403,
+    ]

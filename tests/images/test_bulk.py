@@ -30,8 +30,14 @@ def test_trash_and_restore_by_ids(client):
     restored = client.post(ADDRESS, {"action": "restore", "ids": ids(rows[:2])})
 
     assert trashed.status_code == 200
-    counts = [{name: answer.json()[name] for name in ("matched", "changed", "unchanged")} for answer in (trashed, restored)]
-    assert counts == [{"matched": 3, "changed": 2, "unchanged": 1}, {"matched": 2, "changed": 2, "unchanged": 0}]
+    counts = [
+        {name: answer.json()[name] for name in ("matched", "changed", "unchanged")}
+        for answer in (trashed, restored)
+    ]
+    assert counts == [
+        {"matched": 3, "changed": 2, "unchanged": 1},
+        {"matched": 2, "changed": 2, "unchanged": 0},
+    ]
     assert sorted(trashed.json()["ids"]) == sorted(ids(rows[1:]))
     assert AuditEvent.objects.filter(action="image.trash").count() == 2
 
@@ -52,7 +58,9 @@ def test_by_filter_and_dry(client):
 def test_tags(client):
     (row,) = make_rows(1, tags=["old", "kept"])
 
-    body = client.post(ADDRESS, {"action": "tag", "ids": ids([row]), "tags": ["new"], "remove_tags": ["old"]}).json()
+    body = client.post(
+        ADDRESS, {"action": "tag", "ids": ids([row]), "tags": ["new"], "remove_tags": ["old"]}
+    ).json()
 
     row.refresh_from_db()
     assert (body["changed"], row.tags) == (1, ["kept", "new"])
@@ -62,7 +70,9 @@ def test_process_answers_with_a_job():
     client = make_client("process")
     images = [make_image(), make_image()]
 
-    response = client.post(ADDRESS, {"action": "process", "ids": ids(images), "operations": ["webp"], "priority": "low"})
+    response = client.post(
+        ADDRESS, {"action": "process", "ids": ids(images), "operations": ["webp"], "priority": "low"}
+    )
 
     job = Job.objects.get(kind="process")
     assert (response.status_code, response["Location"]) == (202, f"/api/jobs/{job.pk}/")

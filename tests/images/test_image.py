@@ -182,7 +182,11 @@ def test_delete_is_a_trash_with_a_way_back(client, image):
 
     assert (first.status_code, second.status_code) == (204, 204)
     assert (trashed["status"], trashed["deleted_at"] is None) == ("trashed", False)
-    assert (restored.status_code, restored.json()["status"], restored.json()["deleted_at"]) == (200, "ready", None)
+    assert (restored.status_code, restored.json()["status"], restored.json()["deleted_at"]) == (
+        200,
+        "ready",
+        None,
+    )
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
     assert AuditEvent.objects.filter(action="image.trash").count() == 1
 
@@ -191,7 +195,11 @@ def test_purge_removes_the_files_and_keeps_a_tombstone(image, django_capture_on_
     admin = make_client("admin")
     submit_work(parse_work(operations=["webp"]), [image])
     run_until_idle()
-    keys = [image.file, *Rendition.objects.values_list("file", flat=True), *Artifact.objects.values_list("file", flat=True)]
+    keys = [
+        image.file,
+        *Rendition.objects.values_list("file", flat=True),
+        *Artifact.objects.values_list("file", flat=True),
+    ]
 
     with django_capture_on_commit_callbacks(execute=True):
         response = admin.delete(address(image, "?purge=true"))
@@ -199,7 +207,11 @@ def test_purge_removes_the_files_and_keeps_a_tombstone(image, django_capture_on_
     tombstone = admin.get(address(image)).json()
     assert response.status_code == 204
     assert [key for key in keys if default_storage.exists(key)] == []
-    assert (Rendition.objects.count(), Artifact.objects.count(), OperationArtifact.objects.count()) == (0, 0, 0)
+    assert (Rendition.objects.count(), Artifact.objects.count(), OperationArtifact.objects.count()) == (
+        0,
+        0,
+        0,
+    )
     said = {"status": "purged", "sha256": image.sha256, "exif": {}, "gps": None, "file_path": ""}
     assert {name: tombstone[name] for name in said} == said
 

@@ -36,7 +36,12 @@ def test_the_background_job_makes_the_usual_ones(settings):
     run_until_idle()
 
     rows = image.renditions.order_by("size", "format").values_list("size", "format", "width", "height")
-    assert list(rows) == [(64, "jpg", 64, 48), (64, "webp", 64, 48), (256, "jpg", 256, 192), (256, "webp", 256, 192)]
+    assert list(rows) == [
+        (64, "jpg", 64, 48),
+        (64, "webp", 64, 48),
+        (256, "jpg", 256, 192),
+        (256, "webp", 256, 192),
+    ]
     assert Job.objects.get(image=image).status == "completed"
     keys = list(image.renditions.values_list("file", flat=True))
     assert [key for key in keys if not default_storage.exists(key)] == []

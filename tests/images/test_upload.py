@@ -260,7 +260,9 @@ def test_several_files_have_a_result_each_in_their_order(client):
     make_image(known, name="known.png")
     new = pictures.png(seed=10)
 
-    response = send(client, (pictures.TEXT, "text.jpg"), (new, "new.png"), (known, "known.png"), (new, "again.png"))
+    response = send(
+        client, (pictures.TEXT, "text.jpg"), (new, "new.png"), (known, "known.png"), (new, "again.png")
+    )
 
     results = response.json()["results"]
     assert response.status_code == 201
@@ -306,7 +308,12 @@ def test_a_trashed_image_comes_back(client):
 
     body = send(client, (data, "a.png")).json()
 
-    assert (body["id"], body["status"], body["deleted_at"], body["duplicate"]) == (str(image.pk), "ready", None, True)
+    assert (body["id"], body["status"], body["deleted_at"], body["duplicate"]) == (
+        str(image.pk),
+        "ready",
+        None,
+        True,
+    )
 
 
 def test_a_full_disk_is_507_before_anything_is_written(client, settings):

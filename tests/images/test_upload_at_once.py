@@ -33,7 +33,10 @@ def test_the_same_file_from_20_threads_is_one_image(header):
 
     answers = at_once(20, send)
 
-    assert Counter((status, duplicate) for status, _, duplicate in answers) == {(201, False): 1, (200, True): 19}
+    assert Counter((status, duplicate) for status, _, duplicate in answers) == {
+        (201, False): 1,
+        (200, True): 19,
+    }
     image = Image.objects.get()
     assert {key for _, key, _ in answers} == {str(image.pk)}
     kept = {default_storage.path(key) for key in (image.file, Rendition.objects.get().file)}
