@@ -244,6 +244,12 @@ def test_refused_file_among_several_is_named(client):
     assert "bad.png" in response.json()["detail"]
 
 
+def test_file_in_another_part_is_refused(client):
+    response = client.post("/api/jobs/", {"image": upload(1), "operations": "webp"}, format="multipart")
+
+    assert (response.status_code, errors(response)) == (400, [("image", "unknown_field")])
+
+
 def test_trashed_image_cannot_be_worked_on(client, image):
     image_services.trash(image, actor=None)
 
