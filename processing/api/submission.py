@@ -98,7 +98,9 @@ def _refuse_unknown(fields: Mapping[str, Any], request: Request, sources: Sequen
         detail = f"Unknown field {', '.join(map(repr, unknown))}; there are {', '.join(known)}."
         raise ApiError(ErrorCode.UNKNOWN_FIELD, detail, errors=errors)
     if misplaced := sorted(set(request.FILES) - {"file"}):
-        raise invalid_field(misplaced[0], "files are sent in parts called 'file'.", code=ErrorCode.UNKNOWN_FIELD)
+        raise invalid_field(
+            misplaced[0], "files are sent in parts called 'file'.", code=ErrorCode.UNKNOWN_FIELD
+        )
     if bad := [name for name, value in fields.items() if has_unstorable_characters(value)]:
         raise invalid_field(bad[0], "NUL and half surrogate characters are not allowed.")
 
