@@ -144,22 +144,25 @@ class ImageAdmin(PixModelAdmin):
     def _ingest(self, request: HttpRequest, form: UploadForm) -> int:
         """Take the files in one by one; a refused one says why and does not hold up the others."""
         said = {name: form.cleaned_data[name] for name in ("kind", "tags", "reference")}
-        new = known = 0
+        new, known, refusals = 0, 0, []
         for file in form.cleaned_data["pictures"]:
             try:
                 ingested = services.ingest(
                     file, filename=file.name, uploaded_by=request.user, source=Image.Source.ADMIN, **said
                 )
             except (ApiError, ProcessingError) as error:
-                form.add_error("pictures", f"{file.name}: {error.detail}")
+                refusals.append(f"{file.name}: {error.detail}")
                 continue
             new, known = new + (not ingested.is_duplicate), known + ingested.is_duplicate
         if new:
             messages.success(request, f"{plural(new, 'image')} stored.")
         if known:
             messages.info(request, f"{plural(known, 'image')} known already.")
-        for sentence in form.errors.get("pictures", [])[:MOST_SENTENCES] if new or known else []:
-            messages.error(request, str(sentence))
+        for sentence in refusals[:MOST_SENTENCES]:
+            if new or known:
+                messages.error(request, sentence)
+            else:
+                form.add_error("pictures", sentence)
         return new + known
 
     # --- actions --------------------------------------------------------------------------------------

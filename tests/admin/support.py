@@ -38,7 +38,7 @@ def failed_job(*, reference: str = "") -> Job:
     return job
 
 
-def act(client: Client, url: str, name: str, *targets: Any, **fields: Any) -> Any:
+def act(client: Client, url: str, name: str, *targets: Any, query: str = "", **fields: Any) -> Any:
     """Run an action on some rows, as the list's form does."""
     data = {
         "action": name,
@@ -46,7 +46,7 @@ def act(client: Client, url: str, name: str, *targets: Any, **fields: Any) -> An
         "index": "0",
         **fields,
     }
-    return client.post(reverse(url), data)
+    return client.post(reverse(url) + query, data)
 
 
 def said(response: Any) -> list[str]:

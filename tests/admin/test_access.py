@@ -97,7 +97,7 @@ def test_staff_viewer_may_not_act_on_jobs(onlooker, name):
 def test_staff_viewer_may_not_act_on_images(onlooker, name):
     (image,) = make_rows(1)
 
-    act(onlooker, IMAGES, name, image, confirmed="yes")
+    act(onlooker, IMAGES, name, image, confirmed="yes", stage="start", operations='["blur"]')
 
     image.refresh_from_db()
     assert (image.status, image.jobs.count()) == ("ready", 0)
