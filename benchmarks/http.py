@@ -1,15 +1,13 @@
 """Requests to the application in this process: everything but the network."""
 
-from typing import Any
-
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.test import Client
 
 from api.keys import create_key
 
 
-def admin() -> Any:
-    users = get_user_model().objects
+def admin() -> User:
+    users = User.objects
     return users.filter(username="bench").first() or users.create_superuser("bench", password="bench")
 
 

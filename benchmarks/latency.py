@@ -6,6 +6,7 @@ import statistics
 import time
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from PIL import Image as Pillow
 
 from benchmarks import instance
@@ -36,7 +37,7 @@ def measure(*, is_quick: bool) -> list[Result]:
     ]
 
 
-def submit_and_wait(client, image: str, *, quality: int) -> float:
+def submit_and_wait(client: Client, image: str, *, quality: int) -> float:
     """Seconds; each quality is another recipe, so nothing comes from the result cache."""
     time.sleep(random.Random(quality).uniform(*PAUSES_S))
     body = {"image": image, "operations": [{"name": "webp", "parameters": {"quality": quality}}]}

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -94,7 +95,7 @@ def add_images(start: int, end: int) -> None:
         cursor.execute("ANALYZE")
 
 
-def _image(number: int, owner) -> Image:
+def _image(number: int, owner: User) -> Image:
     return Image(
         sha256=hashlib.sha256(str(number).encode()).hexdigest(),
         file=f"raw/00/00/{number}.jpg",

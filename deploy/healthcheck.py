@@ -11,6 +11,7 @@ import http.client
 import os
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 SEEN_WITHIN_S = 60
@@ -49,7 +50,7 @@ def process(word: str) -> bool:
     return False
 
 
-CHECKS = {"web": web, "worker": worker, "process": process}
+CHECKS: dict[str, Callable[..., bool]] = {"web": web, "worker": worker, "process": process}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:] or ["web"]

@@ -83,7 +83,8 @@ class Client:
         self._send("DELETE", f"api/images/{image_id}/?purge=true")
 
     def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        return self._send(method, path, **options).json()
+        answer: dict[str, Any] = self._send(method, path, **options).json()
+        return answer
 
     def _send(self, method: str, path: str, **options: Any) -> requests.Response:
         try:
