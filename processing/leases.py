@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 
@@ -144,9 +145,7 @@ def claim(queue: str, *, limit: int = 1, worker: str = "", name: str | None = No
         "worker": worker,
         "lease": timedelta(seconds=settings.LEASE_SECONDS),
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, values)
-        return [_as_claim(token, row) for row in cursor.fetchall()]
+    return [_as_claim(token, row) for row in _run(_CLAIM, values)]
 
 
 def _as_claim(token: uuid.UUID, row: tuple) -> Claim:
@@ -210,9 +209,7 @@ def requeue(
 def expire() -> tuple[int, int]:
     """Take operations away from workers that were lost; answers how many went back and how many failed for good."""
     detail = f"The worker that ran this was lost {MAX_LOSSES} times."
-    with connection.cursor() as cursor:
-        cursor.execute(_EXPIRE, {"max_losses": MAX_LOSSES, "detail": detail})
-        returned, failed = cursor.fetchone()
+    [(returned, failed)] = _run(_EXPIRE, {"max_losses": MAX_LOSSES, "detail": detail})
     return returned, failed
 
 
@@ -221,6 +218,13 @@ def _identity(claims: Sequence[Claim]) -> list[list]:
 
 
 def moved_ids(sql: str, values: Any) -> set[int]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return {row[0] for row in cursor.fetchall()}
+    """Run a statement of the engine; answers the ids that it returns."""
+    return {row[0] for row in _run(sql, values)}
+
+
+def _run(sql: str, values: Any) -> list[tuple]:
+    """Run a statement that PostgreSQL plans once per connection: planning took longer than running it (0.6 of 1 ms)."""
+    connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, values, prepare=True).fetchall()

@@ -112,7 +112,7 @@ def run(claims: Sequence[Claim], executor: Executor) -> None:
 def _scratch(handler: Handler) -> Iterator[Path]:
     """A folder for one attempt's files; a handler that computes in place needs none."""
     if not handler.isolated:
-        yield files.scratch_root()
+        yield Path(settings.FILE_UPLOAD_TEMP_DIR)
         return
     with tempfile.TemporaryDirectory(
         dir=files.scratch_root(), prefix="work-", ignore_cleanup_errors=True

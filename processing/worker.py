@@ -49,23 +49,25 @@ class Worker:
         connection.close_if_unusable_or_obsolete()
         deadline = time.monotonic() + DRAIN_SECONDS
         while not self._stopping.is_set():
-            claims = claim_batch(queue, worker=self.id)
-            if not claims:
+            groups = claim_batch(queue, worker=self.id)
+            if not groups:
                 return
-            self._run(claims)
+            self._run(groups)
             if time.monotonic() > deadline:
                 wakeups.send(queue)
                 return
 
-    def _run(self, claims: Sequence[Claim]) -> None:
+    def _run(self, groups: Sequence[Sequence[Claim]]) -> None:
+        claims = {claim.operation_id: claim for group in groups for claim in group}
         with self._lock:
-            self._running.update({claim.operation_id: claim for claim in claims})
+            self._running.update(claims)
         try:
-            runner.run(claims, self._isolated)
+            for group in groups:
+                runner.run(group, self._isolated)
         finally:
             with self._lock:
-                for claim in claims:
-                    self._running.pop(claim.operation_id, None)
+                for operation_id in claims:
+                    self._running.pop(operation_id, None)
 
     def stop(self) -> None:
         """Take nothing new, let what runs finish for a while, then end the subprocesses."""
@@ -129,13 +131,14 @@ class Worker:
             connection.close()
 
 
-def claim_batch(queue: str, *, worker: str = "") -> list[Claim]:
-    """The next operation of a queue, with others of its name where its handler takes several at once."""
+def claim_batch(queue: str, *, worker: str = "") -> list[list[Claim]]:
+    """The next operation of a queue, with others of its name where its handler takes several; grouped as they run."""
     claims = leases.claim(queue, worker=worker)
     handler = HANDLERS.get(claims[0].name) if claims else None
-    if handler is not None and handler.batch_size > 1 and not claims[0].run_alone:
-        claims += leases.claim(queue, limit=handler.batch_size - 1, worker=worker, name=handler.name)
-    return claims
+    if handler is None or handler.claim_size == 1 or claims[0].run_alone:
+        return [claims] if claims else []
+    claims += leases.claim(queue, limit=handler.claim_size - 1, worker=worker, name=handler.name)
+    return [claims] if handler.batch_size > 1 else [[claim] for claim in claims]
 
 
 def run_until_idle(queues: Iterable[str] = wakeups.QUEUES) -> int:
@@ -145,9 +148,11 @@ def run_until_idle(queues: Iterable[str] = wakeups.QUEUES) -> int:
     while pending:
         pending = False
         for queue in queues:
-            while claims := claim_batch(queue, worker="in-process"):
-                runner.run(claims, place)
-                done, pending = done + len(claims), True
+            while groups := claim_batch(queue, worker="in-process"):
+                pending = True
+                for group in groups:
+                    runner.run(group, place)
+                    done += len(group)
     return done
 
 
