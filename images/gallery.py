@@ -31,7 +31,7 @@ class Page:
 
 def wanted(data: QueryDict, *, is_trash: bool) -> tuple[dict[str, str], list[str]]:
     """The API's filters as the page's form names them, and sentences about what is no filter."""
-    filters = {name: data[name].strip() for name in FIELDS if data.get(name, "").strip()}
+    filters = {name: text for name in FIELDS if (text := data.get(name, "").strip())}
     filters["deleted"] = "true" if is_trash else "false"
     errors = []
     for name, target, shift in (("from", "created_after", 0), ("to", "created_before", 1)):

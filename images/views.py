@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
@@ -66,7 +66,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def actions(request: HttpRequest) -> HttpResponse:
+def actions(request: HttpRequest) -> HttpResponseBase:
     """What is done with the pictures that are selected."""
     images = galleries.selected(request.POST.getlist("image"))
     if not images:

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.views.decorators.cache import never_cache
@@ -29,7 +29,7 @@ MAX_PRESELECTED = 100
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @vary_on_headers("Accept")
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: HttpRequest) -> HttpResponseBase:
     """Choose pictures and work; programs that ask for JSON get the word about our health."""
     if request.method == "POST":
         return _submit(request)
@@ -46,7 +46,7 @@ def _home_page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
         "recipes": composer.RECIPES,
         "chosen_images": images,
         "priorities": Priority.choices,
-        "cards": job_page.cards(job_page.jobs_of(request.user)[:RECENT_JOBS]),  # type: ignore[arg-type]
+        "cards": job_page.cards(job_page.jobs_of(request.user)[:RECENT_JOBS]),
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
         "max_files": settings.MAX_FILES_PER_REQUEST,
         "formats": settings.ALLOWED_EXTENSIONS,

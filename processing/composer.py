@@ -5,7 +5,7 @@ turns it into the same request. Both go through `services.parse_work`, which alo
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,7 +145,8 @@ class Field:
     def slider_maximum(self) -> float:
         """Where the slider ends: limits are wide, and useful values lie close to the default."""
         reach = SLIDER_REACH * self.default
-        return min(self.schema["maximum"], math.ceil(reach)) if reach > 0 else self.schema["maximum"]
+        maximum = float(self.schema["maximum"])
+        return min(maximum, math.ceil(reach)) if reach > 0 else maximum
 
     @property
     def limits(self) -> str:
@@ -210,13 +211,14 @@ def _card(spec: OperationSpec) -> Card:
     )
 
 
-def steps_from_form(data: QueryDict, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
+def steps_from_form(data: QueryDict) -> list[dict[str, Any]]:
     """The chosen operations of a posted form, in the form's order, with the values that were filled in.
 
     A value that is no number stays the text that was typed: the check of the parameters then says so.
     """
-    chosen = [name for name in (names or data.getlist("operation")) if name]
-    return [{"name": name, "parameters": _parameters(name, data)} for name in chosen]
+    return [
+        {"name": str(name), "parameters": _parameters(str(name), data)} for name in data.getlist("operation")
+    ]
 
 
 def _parameters(name: str, data: QueryDict) -> dict[str, Any]:

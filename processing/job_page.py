@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from processing import durations, numbers
@@ -100,7 +99,8 @@ class Result:
         """How much smaller than the source, in percent of it; negative when it grew."""
         if self.image is None:
             return None
-        return round(100 * (1 - self.artifact.byte_size / self.image.byte_size))
+        share = float(self.artifact.byte_size / self.image.byte_size)
+        return round(100 * (1 - share))
 
     @property
     def grown_percent(self) -> int:
@@ -246,5 +246,5 @@ def _card(job: Job, image_ids: Sequence[Any], step: int, seen: int) -> JobCard:
     return JobCard(job, job_title(job), image_ids[:3], len(image_ids), poll, announcement(job))
 
 
-def jobs_of(user: AbstractBaseUser) -> QuerySet[Job]:
+def jobs_of(user: Any) -> QuerySet[Job]:
     return visible_jobs().filter(requested_by=user)

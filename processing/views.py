@@ -34,7 +34,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     """Everybody's jobs, or one's own, by status."""
     status = request.GET.get("status", "")
     is_mine = request.GET.get("whose") == "mine"
-    found = job_page.jobs_of(request.user) if is_mine else job_page.visible_jobs()  # type: ignore[arg-type]
+    found = job_page.jobs_of(request.user) if is_mine else job_page.visible_jobs()
     if status in JobStatus.values:
         found = found.filter(status=status)
     page = Paginator(found, JOBS_PER_PAGE).get_page(request.GET.get("page"))

@@ -9,7 +9,7 @@ from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from api.permissions import has_scope as user_has_scope
 
@@ -54,7 +54,7 @@ def icon(name: str, extra_class: str = "") -> SafeString:
 @register.simple_tag
 def status_badge(status: str) -> SafeString:
     name = STATUS_ICONS.get(status)
-    mark = icon(name) if name else format_html('<span class="dot"></span>')
+    mark = icon(name) if name else mark_safe('<span class="dot"></span>')
     return format_html('<span class="badge {}">{}{}</span>', status, mark, status_label(status))
 
 

@@ -84,16 +84,17 @@ function initLiveParts() {
   });
   let focused = null;
   document.body.addEventListener("htmx:beforeSwap", (event) => {
-    const active = document.activeElement;
-    focused = event.detail.target.contains(active) ? (active.id || active.getAttribute("aria-label")) : null;
+    const { target } = event.detail;
+    focused = target.contains(document.activeElement) ? document.activeElement.id : null;
+    if (!target.querySelector("input:active")) return;
+    event.detail.shouldSwap = false; // a slider is being dragged: the part would be pulled away from the hand
+    setTimeout(() => window.htmx.trigger(target, "again"), 1000);
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
     const part = event.detail.elt;
     const text = part.dataset?.announce ?? part.querySelector?.("[data-announce]")?.dataset.announce;
     if (text) announce(text);
-    if (!focused) return;
-    const again = document.getElementById(focused) ?? document.querySelector(`[aria-label="${CSS.escape(focused)}"]`);
-    again?.focus({ preventScroll: true });
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   });
 }
 

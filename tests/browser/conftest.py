@@ -1,0 +1,87 @@
+"""One Chromium for these tests, a live server and real workers."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+
+FINDERS = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PASSWORD = "quiet-harbour-7"
+WIDE, NARROW = (1440, 900), (390, 844)
+
+
+def chromium_path() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator:
+    path = chromium_path()
+    if path is None:
+        pytest.skip("Chromium is not installed: apt-get install chromium")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = (
+        "1"  # playwright's loop runs in this thread; the tests' queries do not
+    )
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(autouse=True)
+def _plain_static_files(settings):
+    settings.STORAGES = {**settings.STORAGES, **FINDERS}
+    settings.STATIC_ROOT.mkdir(exist_ok=True)
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # half a second less per person
+
+
+@pytest.fixture
+def open_page(chromium, live_server) -> Iterator[Callable]:
+    """Opens the start page in a fresh browser of one size, as a new operator; faults on a page fail the test."""
+    from tests.factories import make_user
+
+    contexts, faults = [], []
+
+    def open_page(size=WIDE, *, scope="process", username="olga"):
+        make_user(scope, username=username, password=PASSWORD)
+        context = chromium.new_context(
+            base_url=live_server.url,
+            viewport={"width": size[0], "height": size[1]},
+            has_touch=size == NARROW,
+            accept_downloads=True,
+        )
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on(
+            "console",
+            lambda message: faults.append(message.text) if "Content Security" in message.text else None,
+        )
+        page.goto("/")
+        page.get_by_label("User name").fill(username)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", level=1).wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []

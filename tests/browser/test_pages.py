@@ -1,0 +1,207 @@
+"""What people do, in a real browser against real workers."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image as Pillow
+
+from tests import pictures
+from tests.browser.conftest import NARROW, WIDE
+from tests.engine.processes import workers
+from tests.factories import make_image, make_rows
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+FOCUSED = "selector => document.activeElement.matches(selector)"
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "harbour.png"
+    path.write_bytes(pictures.png(640, 480, seed=77))
+    return path
+
+
+def expect(locator):
+    from playwright.sync_api import expect as playwright_expect
+
+    return playwright_expect(locator)
+
+
+def choose(page, name: str) -> None:
+    page.locator(f'[data-operation="{name}"] .op-choice').click()
+
+
+def tab_to(page, selector: str) -> None:
+    for _ in range(120):
+        if page.evaluate(FOCUSED, selector):
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none" or page.evaluate(
+                "Boolean(document.activeElement.closest(':has(:focus-visible)'))"
+            )
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{selector} is not reached with the Tab key")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_picture_goes_in_and_results_come_out(open_page, photo, size):
+    page = open_page(size)
+    page.locator('input[type="file"]').set_input_files(photo)
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    choose(page, "webp")
+    choose(page, "resize")
+    page.locator("#op-resize-width").fill("320")
+    page.get_by_text("Side by side").click()
+    with workers():
+        page.get_by_role("button", name="Process picture").click()
+        card = page.locator("[data-my-jobs] .job-card")
+        expect(card).to_have_attribute("data-status", "completed", timeout=90_000)
+    card.locator(".job-card-link").click()
+    expect(page.locator(".result")).to_have_count(2)
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    assert page.locator(".compare").first.evaluate("e => e.style.getPropertyValue('--split')") == "55%"
+    assert slider.get_attribute("aria-valuetext") == "55 % before, 45 % after"
+    expect(page.get_by_text("320 × 240")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download harbour_webp.webp").click()
+    saved = Pillow.open(io.BytesIO(Path(download.value.path()).read_bytes()))
+    assert (saved.format, saved.size) == ("WEBP", (640, 480))
+    with page.expect_download() as archive:
+        page.get_by_role("link", name="Download all").click()
+    assert Path(archive.value.path()).read_bytes()[:2] == b"PK"
+
+
+def test_whole_way_with_the_keyboard_alone(open_page, photo):
+    page = open_page()
+    page.keyboard.press("Tab")
+    assert page.evaluate(FOCUSED, ".skip")
+    tab_to(page, '[data-dropzone] input[type="file"]')
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(photo)
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    tab_to(page, '[name="operation"][value="grayscale"]')
+    page.keyboard.press("Space")
+    tab_to(page, "[data-submit]")
+    with workers():
+        page.keyboard.press("Enter")
+        card = page.locator("[data-my-jobs] .job-card")
+        expect(card).to_have_attribute("data-status", "completed", timeout=90_000)
+    assert page.evaluate(FOCUSED, ".job-card-link")
+    expect(page.locator("#announcer")).to_have_text("Grayscale: Finished. All results are ready.")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("slider")).to_have_count(1)
+
+
+def test_text_called_jpg_shows_the_sentence(open_page, tmp_path, photo):
+    page = open_page(NARROW)
+    fake = tmp_path / "note.jpg"
+    fake.write_text("I am text.")
+
+    page.locator('input[type="file"]').set_input_files([fake, photo])
+
+    refused = page.locator('.upload[data-state="refused"]')
+    expect(refused).to_contain_text("The content is not a picture")
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    choose(page, "webp")
+    expect(page.get_by_text("1 result · 1 file left out")).to_be_visible()
+
+
+def test_wrong_parameter_is_said_beside_its_field(open_page, photo):
+    page = open_page()
+    page.locator('input[type="file"]').set_input_files(photo)
+    choose(page, "resize")
+    page.locator("#op-resize-width").fill("99999")
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+
+    page.get_by_role("button", name="Process picture").click()
+
+    expect(page.locator(".field-error")).to_contain_text("must be between 1 and 16384 px")
+    assert page.evaluate(FOCUSED, "#op-resize-width[aria-invalid=true]")
+    page.locator("#op-resize-width").fill("100")
+    expect(page.locator(".field-error")).to_have_count(0)
+
+
+def test_upload_survives_a_lost_connection(open_page, photo):
+    page = open_page()
+    page.context.set_offline(True)
+    page.locator('input[type="file"]').set_input_files(photo)
+    expect(page.locator('.upload[data-state="lost"]')).to_contain_text("The connection was lost")
+    page.context.set_offline(False)
+
+    page.get_by_role("button", name="Retry harbour.png").click()
+
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+
+
+def test_job_is_remembered_by_the_browser(open_page, photo):
+    page = open_page()
+    page.locator('input[type="file"]').set_input_files(photo)
+    choose(page, "webp")
+    page.get_by_role("button", name="Process picture").click()
+    expect(page.locator("[data-my-jobs] .job-card")).to_have_count(1)
+    first = page.locator("[data-my-jobs] .job-card").get_attribute("data-job")
+    page.get_by_label("Account").click()
+    page.get_by_role("button", name="Sign out").click()
+
+    from tests.factories import make_user
+
+    make_user("process", username="otto", password="other-harbour-8")
+    page.get_by_label("User name").fill("otto")
+    page.get_by_label("Password").fill("other-harbour-8")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(f'[data-my-jobs] [data-job="{first}"]')).to_have_count(1)
+
+
+def test_library_fills_while_scrolling_and_selects(open_page):
+    make_rows(60)
+    page = open_page()
+    page.goto("/images/")
+    expect(page.locator("[data-tile]")).to_have_count(48)
+    page.mouse.wheel(0, 20_000)
+    expect(page.locator("[data-tile]")).to_have_count(60)
+
+    boxes = page.locator('[data-tile] input[type="checkbox"]')
+    boxes.nth(0).check()
+    boxes.nth(3).click(modifiers=["Shift"])
+
+    expect(page.locator("[data-selected-count]")).to_have_text("4 selected")
+    page.get_by_role("button", name="Trash").click()
+    expect(page.get_by_text("4 pictures put into the trash.")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_no_page_is_wider_than_its_window(open_page, size):
+    image = make_image(name="a-name-without-any-space-that-is-really-very-long-indeed-" * 3 + ".jpg")
+    page = open_page(size)
+    for path in (
+        "/",
+        "/images/",
+        f"/images/{image.pk}/",
+        "/images/?search=x",
+        "/jobs/",
+        "/status/",
+        "/account/password/",
+    ):
+        page.goto(path)
+        widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert widths[0] <= widths[1], path
+
+
+def test_colours_can_be_switched(open_page):
+    page = open_page()
+    switch = page.locator("[data-theme-switch]")
+    expect(switch).to_have_attribute("aria-label", "Colours: as the system")
+    switch.click()
+    switch.click()
+    expect(switch).to_have_attribute("aria-label", "Colours: dark")
+
+    page.goto("/status/")
+
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(18, 19, 21)"
