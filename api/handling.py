@@ -1,7 +1,7 @@
 """From any exception in a view to the one error body."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -137,7 +137,7 @@ def _request_too_large(exc: Exception) -> str:
 # --- Django's own failures under /api/, outside of any view --------------------------------------------
 
 
-def json_error(request: HttpRequest, status: int, exception: BaseException | None = None) -> HttpResponse:
+def json_error(request: HttpRequest, status: int) -> HttpResponse:
     """The body for Django's own 400, 403, 404 and 500 under /api/."""
     codes = {400: ErrorCode.MALFORMED, 403: ErrorCode.PERMISSION_DENIED, 404: ErrorCode.NOT_FOUND}
     details = {
@@ -151,6 +151,16 @@ def json_error(request: HttpRequest, status: int, exception: BaseException | Non
         status=status,
     )
     return JsonResponse(error_body(fallback), status=status)
+
+
+def answering(status: int, page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A handler for Django's own failures: the error body under /api/, the page elsewhere."""
+
+    def handler(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        is_api = request.path.startswith("/api/")
+        return json_error(request, status) if is_api else page(request, *args, **kwargs)
+
+    return handler
 
 
 class UnknownAddress(APIView):

@@ -41,16 +41,6 @@ class ErrorItemSerializer(serializers.Serializer):
     detail = serializers.CharField()
 
 
-class ErrorSerializer(serializers.Serializer):
-    """The one body of every error."""
-
-    type = serializers.CharField()
-    code = serializers.ChoiceField(choices=ErrorCode.choices)
-    detail = serializers.CharField()
-    errors = ErrorItemSerializer(many=True)
-    request_id = serializers.CharField()
-
-
 class ErrorCodeSerializer(serializers.Serializer):
     code = serializers.CharField()
     status = serializers.IntegerField()

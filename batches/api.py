@@ -135,7 +135,7 @@ class BatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
         services.delete_batch(self.get_object(), actor=request.user)
         return Response(status=204)
 
-    @extend_schema(responses=ImageSerializer(many=True))
+    @extend_schema(responses=ImageSerializer(many=True), filters=False)
     @action(detail=True)
     def images(self, request: Request, pk: str) -> Response:
         """The batch's images in their order."""

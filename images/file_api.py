@@ -131,7 +131,7 @@ class ImageParts:
         image = self.get_object()  # type: ignore[attr-defined]
         return Response(MetadataSerializer(image, context={"request": request}).data)
 
-    @extend_schema(responses=ArtifactSerializer(many=True))
+    @extend_schema(responses=ArtifactSerializer(many=True), filters=False)
     @action(detail=True)
     def artifacts(self, request: Request, pk: str | None = None) -> Response:
         """Results that were made from this image, newest first."""
@@ -140,7 +140,7 @@ class ImageParts:
             made.select_related("artifact", "operation").order_by("-operation_id", "role"), ArtifactSerializer
         )
 
-    @extend_schema(responses=JobListSerializer(many=True))
+    @extend_schema(responses=JobListSerializer(many=True), filters=False)
     @action(detail=True)
     def jobs(self, request: Request, pk: str | None = None) -> Response:
         """Jobs that work on this image, newest first."""
@@ -148,7 +148,7 @@ class ImageParts:
         jobs = Job.objects.filter(pk__in=image.operations.values("job")).select_related("requested_by")
         return self._page(jobs.order_by("-created_at", "-id"), JobListSerializer)
 
-    @extend_schema(responses=HistorySerializer(many=True))
+    @extend_schema(responses=HistorySerializer(many=True), filters=False)
     @action(detail=True)
     def history(self, request: Request, pk: str | None = None) -> Response:
         """Who did what to this image, newest first."""

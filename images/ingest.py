@@ -69,6 +69,22 @@ def ingest(
         return _use_known(upload, facts) or _add(upload, facts)
 
 
+def examine(file: File | Path | str, *, filename: str) -> tuple[str, bool]:
+    """The SHA-256 of a file and whether it is known; checks it as `ingest` does and stores nothing.
+
+    Raises:
+        ApiError, ProcessingError: the file would be refused.
+    """
+    with receive(file) as upload:
+        check_size(upload, name=filename)
+        known = Image.objects.filter(sha256=upload.sha256).exclude(status=Image.Status.PURGED)
+        if known.exists():
+            return upload.sha256, True
+        with tempfile.TemporaryDirectory(dir=files.scratch_root(), prefix="inspect-") as folder:
+            _inspect(upload, folder)
+        return upload.sha256, False
+
+
 def _add(upload: Upload, facts: Facts) -> Ingested:
     with tempfile.TemporaryDirectory(dir=files.scratch_root(), prefix="inspect-") as folder:
         inspection = _inspect(upload, folder)

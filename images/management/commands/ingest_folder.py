@@ -1,0 +1,97 @@
+import sys
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from api.errors import ApiError
+from batches.models import Batch
+from batches.services import create_batch
+from images.ingest import examine, ingest
+from images.models import Image
+from processing.algorithms.errors import ProcessingError
+
+
+class Command(BaseCommand):
+    help = "Take in every picture of a folder. The files themselves are copied, never changed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path)
+        parser.add_argument("--batch", default="", metavar="NAME", help="put the images into this batch")
+        parser.add_argument("--recursive", action="store_true", help="with all folders inside")
+        parser.add_argument("--user", default="", metavar="NAME", help="who uploads")
+        parser.add_argument("--dry-run", action="store_true", help="check every file, store nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        folder: Path = options["folder"]
+        if not folder.is_dir():
+            raise CommandError(f"There is no folder {folder}.")
+        user, is_dry_run = self.user(options["user"]), options["dry_run"]
+        batch = None if is_dry_run else self.batch(options["batch"], user)
+        counts: Counter[str] = Counter()
+        self.seen: set[str] = set()  # in a dry run nothing else knows the files before
+        paths = list(files_in(folder, is_recursive=options["recursive"]))
+        for path in tqdm(paths, unit=" files", file=sys.stderr, disable=None):
+            counts[self.take(path, user=user, batch=batch, is_dry_run=is_dry_run)] += 1
+        self.stdout.write(self.summary(counts, is_dry_run))
+
+    def take(self, path: Path, *, user: Any, batch: Batch | None, is_dry_run: bool) -> str:
+        """What became of one file; a refusal is told and the next one follows."""
+        try:
+            if is_dry_run:
+                return self.examined(path)
+            source = Image.Source.COMMAND
+            taken = ingest(path, filename=path.name, uploaded_by=user, source=source, batch=batch)
+            return "known" if taken.is_duplicate else "new"
+        except (ApiError, ProcessingError) as error:
+            if isinstance(error, ApiError) and error.status >= 500:
+                raise CommandError(error.detail) from error
+            self.stdout.write(f"refused {path}: {error.detail}")
+        except OSError as error:
+            self.stdout.write(f"refused {path}: {error.strerror or error}")
+        return "refused"
+
+    def examined(self, path: Path) -> str:
+        sha256, is_known = examine(path, filename=path.name)
+        is_known = is_known or sha256 in self.seen
+        self.seen.add(sha256)
+        return "known" if is_known else "new"
+
+    @staticmethod
+    def summary(counts: Counter[str], is_dry_run: bool) -> str:
+        would = "would be " if is_dry_run else ""
+        return f"{counts['new']} new, {counts['known']} known already, {counts['refused']} {would}refused."
+
+    @staticmethod
+    def user(name: str) -> Any:
+        if not name:
+            return None
+        user = get_user_model().objects.filter(username=name).first()
+        if user is None:
+            raise CommandError(f"There is no user {name!r}.")
+        return user
+
+    @staticmethod
+    def batch(name: str, user: Any) -> Batch | None:
+        """The newest batch of this name that still takes images, else a new one."""
+        if not name:
+            return None
+        found = Batch.objects.filter(batch_name=name).exclude(status=Batch.Status.ARCHIVED)
+        try:
+            return found.order_by("-created_at").first() or create_batch(name, owner=user)
+        except ApiError as error:
+            raise CommandError(error.detail) from error
+
+
+def files_in(folder: Path, *, is_recursive: bool) -> Iterator[Path]:
+    """Every file in a steady order, but for hidden ones."""
+    paths = folder.rglob("*") if is_recursive else folder.iterdir()
+    found = (path for path in sorted(paths) if path.is_file())
+    return (
+        path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
