@@ -161,3 +161,10 @@ def test_forged_form_is_refused(administrator):
 
     job.refresh_from_db()
     assert (response.status_code, job.status) == (403, "queued")
+
+
+@pytest.mark.parametrize(("scope", "is_shown"), [("read", False), ("write", False), ("process", True)])
+def test_pages_lead_to_the_admin_whoever_may_enter_it(scope, is_shown):
+    page = client_of(scope).get(reverse("jobs")).content.decode()
+
+    assert (f'href="{reverse("admin:index")}"' in page) == is_shown
