@@ -11,7 +11,7 @@ from api.errors import ApiError, ErrorCode, FieldError
 from processing import durations, jobs, names
 from processing.algorithms import operations as algorithms
 from processing.algorithms.errors import ProcessingError
-from processing.handlers import PIPELINE, steps_of
+from processing.handlers import PIPELINE, input_limits, steps_of
 from processing.jobs import NewOperation
 from processing.models import Artifact, Job
 from processing.registry import HANDLERS
@@ -140,22 +140,21 @@ def _name_and_parameters(entry: Any) -> tuple[str, Mapping[str, Any]]:
 
 
 def check_source(work: Work, *, format: str, width: int, height: int) -> None:
-    """Refuse what cannot be done with this picture: conversion to its own format, a crop outside of it, …
-
-    Of a pipeline only the first step meets the source itself. Converting to the source's own format is refused
-    unless another step changes the picture.
-    """
+    """Refuse what cannot be done with this picture: conversion to its own format, a crop outside of it, …"""
+    lists = [(f"operations[{index}]", [step]) for index, step in enumerate(work.operations)]
+    if work.pipeline:
+        lists.append(("pipeline", list(work.pipeline)))
     errors = []
-    checked = [(f"operations[{index}]", step) for index, step in enumerate(work.operations)]
-    checked += [("pipeline[0]", step) for step in work.pipeline[:1]]
-    for path, step in checked:
+    for path, steps in lists:
         try:
-            algorithms.validate_for_source(
-                step.name, step.parameters, format=format, width=width, height=height
+            algorithms.validate_steps(
+                [(step.name, step.parameters) for step in steps],
+                format=format,
+                width=width,
+                height=height,
+                limits=input_limits(),
             )
         except ProcessingError as error:
-            if error.code == ErrorCode.SAME_FORMAT and path.startswith("pipeline") and len(work.pipeline) > 1:
-                continue
             path += f".parameters.{error.field}" if error.field else ""
             errors.append(FieldError(path, error.code, error.detail))
     if errors:
@@ -165,6 +164,9 @@ def check_source(work: Work, *, format: str, width: int, height: int) -> None:
 def check_images(work: Work, images: Sequence[Any]) -> None:
     """`check_source` for each image; with several, the sentence names the first that does not fit."""
     for image in images:
+        if image.status != "ready":
+            detail = f"Image {image.pk} is {image.status}; only images that are ready can be worked on."
+            raise ApiError(ErrorCode.CONFLICT, detail)
         try:
             check_source(work, format=image.format, width=image.width, height=image.height)
         except ApiError as error:
