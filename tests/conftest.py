@@ -27,6 +27,7 @@ from pixproject.embedded import attached  # noqa: E402
 assert settings.INSTALLED_APPS  # reads the settings: pytest-django sets Django up only where they were read
 
 SERVERS = contextlib.ExitStack()
+(DATA_DIR / "static").mkdir()  # nothing is collected for tests; WhiteNoise warns where the folder is missing
 
 
 def pytest_configure(config: pytest.Config) -> None:
