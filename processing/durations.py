@@ -100,16 +100,17 @@ def _seconds(parts: list[tuple[int, float]], threads: int) -> float:
 
 def job_eta(job: Job) -> Estimate:
     """Seconds until `job` is finished: its own open operations and those that are served before them."""
-    own = job.operations.filter(status__in=OPERATION_OPEN)
-    first = None if job.is_terminal else own.order_by("pk").values_list("pk", flat=True).first()
-    if first is None:
-        return Estimate()
-    work = {(name, queue): count for name, queue, count in _counts(own)}
+    work = {
+        (name, queue): count
+        for name, queue, count in _counts(job.operations.filter(status__in=OPERATION_OPEN))
+    }
     queues = {queue for _, queue in work}
-    before = Q(priority__lt=job.priority) | Q(priority=job.priority, pk__lt=first)  # the order of the queue
-    ahead = Operation.objects.filter(before, queue__in=queues, status__in=OPERATION_OPEN).exclude(job=job)
-    for name, queue, count in _counts(ahead):
-        work[name, queue] = work.get((name, queue), 0) + count
+    before = Q(priority__lt=job.priority) | Q(priority=job.priority, job__created_at__lt=job.created_at)
+    # Each status by itself, since PostgreSQL uses a partial index only for the status that it was made for.
+    for status in OPERATION_OPEN:
+        ahead = Operation.objects.filter(before, queue__in=queues, status=status).exclude(job=job)
+        for name, queue, count in _counts(ahead):
+            work[name, queue] = work.get((name, queue), 0) + count
     return estimate(work)
 
 

@@ -26,6 +26,10 @@ from pixproject.embedded import attached  # noqa: E402
 
 assert settings.INSTALLED_APPS  # reads the settings: pytest-django sets Django up only where they were read
 
+settings.PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # the real ones are slow on purpose
+
 SERVERS = contextlib.ExitStack()
 (DATA_DIR / "static").mkdir()  # nothing is collected for tests; WhiteNoise warns where the folder is missing
 
