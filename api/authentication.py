@@ -1,5 +1,7 @@
 """Who is asking: a program by its API key, a person by the session of the pages."""
 
+from typing import Any
+
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -14,7 +16,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
 
     keyword = "Api-Key"
 
-    def authenticate(self, request: Request):
+    def authenticate(self, request: Request) -> tuple[Any, ApiKey] | None:
         header = authentication.get_authorization_header(request).decode("latin-1").split()
         if not header or header[0].lower() != self.keyword.lower():
             return None
@@ -25,7 +27,8 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             raise AuthenticationFailed("There is no such API key.")
         self.check(key)
         note_use(key)
-        request._request.api_key = key  # type: ignore[attr-defined]  for the audit, which sees Django's request
+        # For the audit, which sees Django's own request.
+        request._request.api_key = key  # type: ignore[attr-defined]
         return key.user, key
 
     @staticmethod
@@ -51,7 +54,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = ApiKeyAuthentication
     name = "ApiKey"
 
-    def get_security_definition(self, auto_schema):
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         return {
             "type": "apiKey",
             "in": "header",
@@ -64,7 +67,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
     target_class = SessionAuthentication
     name = "Session"
 
-    def get_security_definition(self, auto_schema):
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
         from django.conf import settings
 
         return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}

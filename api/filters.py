@@ -21,7 +21,8 @@ class StrictFilterBackend(DjangoFilterBackend):
         filterset = self.get_filterset(request, queryset, view)
         known = {*PAGING, *getattr(view, "query_parameters", ()), *(filterset.filters if filterset else ())}
         check_parameters(request, known)
-        return super().filter_queryset(request, queryset, view)
+        filtered: QuerySet = super().filter_queryset(request, queryset, view)
+        return filtered
 
 
 def check_parameters(request: Request, known: set[str]) -> None:

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from api.errors import ErrorCode, invalid_field
@@ -19,7 +19,7 @@ LAST_USED_STEP = timedelta(minutes=1)
 
 
 def create_key(
-    name: str, *, user: AbstractUser, scopes: Iterable[str], expires_at: datetime | None = None
+    name: str, *, user: User, scopes: Iterable[str], expires_at: datetime | None = None
 ) -> tuple[ApiKey, str]:
     """Make a key; its text is returned here and can never be shown again."""
     prefix = "".join(secrets.choice(PREFIX_CHARACTERS) for _ in range(PREFIX_LENGTH))

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from rest_framework import permissions
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
 
 from api.models import ApiKey, Scope
 
@@ -33,13 +33,13 @@ def scopes_of(subject: Any) -> set[str]:
     return scopes & scopes_up_to(key.scopes) if isinstance(key, ApiKey) else scopes
 
 
-def _scopes_of_user(user: AbstractBaseUser | AnonymousUser) -> set[str]:
+def _scopes_of_user(user: Any) -> set[str]:
     if not user.is_authenticated or not user.is_active:
         return set()
-    if user.is_superuser:  # type: ignore[union-attr]
+    if user.is_superuser:
         return set(Scope.values)
     if not hasattr(user, "_scopes"):  # asked several times in one request
-        names = user.groups.values_list("name", flat=True)  # type: ignore[union-attr]
+        names = user.groups.values_list("name", flat=True)
         # Every signed-in user sees the whole library, also one in no group.
         user._scopes = scopes_up_to(
             {Scope.READ, *(GROUP_SCOPES[name] for name in names if name in GROUP_SCOPES)}
@@ -68,7 +68,7 @@ class HasScope(permissions.BasePermission):
     A view sets `required_scopes = {"POST": "process"}` by method, or has `scope_for(action)`.
     """
 
-    def has_permission(self, request, view) -> bool:
+    def has_permission(self, request: Request, view: Any) -> bool:
         if not request.user or not request.user.is_authenticated:
             return False
         scope = self.scope_of(request, view)
@@ -76,9 +76,10 @@ class HasScope(permissions.BasePermission):
         return has_scope(request, scope)
 
     @staticmethod
-    def scope_of(request, view) -> str:
+    def scope_of(request: Request, view: Any) -> str:
         scope_for = getattr(view, "scope_for", None)
         if scope_for and (scope := scope_for(getattr(view, "action", None))):
-            return scope
-        table = getattr(view, "required_scopes", {})
-        return table.get(request.method) or DEFAULT_SCOPES.get(request.method, Scope.WRITE)
+            return str(scope)
+        table: dict[str, str] = getattr(view, "required_scopes", {})
+        method = request.method or ""
+        return table.get(method) or DEFAULT_SCOPES.get(method, Scope.WRITE)

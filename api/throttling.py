@@ -2,9 +2,11 @@
 
 import hashlib
 import time
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from api.audit import client_ip
@@ -18,7 +20,12 @@ _away_until = 0.0
 class WindowThrottle(SimpleRateThrottle):
     """A fixed window. DRF's own keeps the time of every request of a minute in the cache."""
 
-    def allow_request(self, request, view) -> bool:
+    num_requests: int | None
+    duration: int
+    scope: str
+    remaining_s: float
+
+    def allow_request(self, request: Request, view: Any) -> bool:
         who = self.get_cache_key(request, view)
         if who is None or self.num_requests is None:
             return True
@@ -47,13 +54,14 @@ class WindowThrottle(SimpleRateThrottle):
         return count
 
     def get_rate(self) -> str:
-        return settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"][self.scope]
+        rates: dict[str, str] = settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]  # type: ignore[assignment]
+        return rates[self.scope]
 
 
 class AnonThrottle(WindowThrottle):
     scope = "anon"
 
-    def get_cache_key(self, request, view) -> str | None:
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
         if request.user and request.user.is_authenticated:
             return None
         return hashlib.sha256((client_ip(request) or "").encode()).hexdigest()[:16]
@@ -62,7 +70,7 @@ class AnonThrottle(WindowThrottle):
 class KeyThrottle(WindowThrottle):
     scope = "key"
 
-    def get_cache_key(self, request, view) -> str | None:
+    def get_cache_key(self, request: Request, view: Any) -> str | None:
         if isinstance(request.auth, ApiKey):
             return f"key-{request.auth.prefix}"
         return f"user-{request.user.pk}" if request.user and request.user.is_authenticated else None

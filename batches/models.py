@@ -22,8 +22,12 @@ class Batch(models.Model):
     status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
     parameters = models.JSONField(default=dict, blank=True)
     note = models.TextField(blank=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="batches")
-    images: "models.ManyToManyField" = models.ManyToManyField("images.Image", through="BatchImage", related_name="batches")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="batches"
+    )
+    images: "models.ManyToManyField" = models.ManyToManyField(
+        "images.Image", through="BatchImage", related_name="batches"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -49,7 +53,9 @@ class BatchImage(models.Model):
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="batch_images")
     image = models.ForeignKey("images.Image", models.PROTECT, related_name="batch_images")
     position = models.PositiveIntegerField(default=0)
-    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     added_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -151,7 +151,8 @@ class ImageViewSet(ImageParts, mixins.ListModelMixin, viewsets.GenericViewSet):
         return list(filterset.qs)
 
     def _process(self, images: list[Image], asked: dict[str, Any], request: Request) -> Response:
-        work = parse_work(operations=request.data.get("operations"), pipeline=request.data.get("pipeline"))
+        data: Any = request.data
+        work = parse_work(operations=data.get("operations"), pipeline=data.get("pipeline"))
         if asked["dry_run"]:
             usable = [image.pk for image in images if image.status in services.PRESENT]
             return Response(_bulk_result(asked, images, usable))

@@ -159,4 +159,5 @@ class ImageParts:
 
     def _page(self, rows: QuerySet[Any], serializer: type) -> Response:
         page = self.paginate_queryset(rows)  # type: ignore[attr-defined]
-        return self.get_paginated_response(serializer(page, many=True).data)  # type: ignore[attr-defined]
+        answer: Response = self.get_paginated_response(serializer(page, many=True).data)  # type: ignore[attr-defined]
+        return answer

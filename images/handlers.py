@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from images import ingest, renditions
 from images.models import Image
@@ -23,8 +24,14 @@ class StoredThumbnail:
     key: str
 
 
+def _image_id(claim: Claim) -> UUID:
+    if claim.image_id is None:  # its row was removed outside of Pix
+        raise ProcessingError("The image was deleted.", code="gone")
+    return claim.image_id
+
+
 def _source(claim: Claim, scratch: Path) -> str:
-    image = Image.objects.filter(pk=claim.image_id).exclude(status=Image.Status.PURGED).first()
+    image = Image.objects.filter(pk=_image_id(claim)).exclude(status=Image.Status.PURGED).first()
     if image is None:
         raise ProcessingError("The image was deleted.", code="gone")
     if not files.has_size(image.file, image.byte_size):
@@ -49,7 +56,7 @@ def _store_thumbnails(claim: Claim, outputs: list[compute.Output]) -> list[Store
 
 def _save_thumbnails(claim: Claim, thumbnails: list[StoredThumbnail]) -> dict[str, Any]:
     """A purge takes the row's lock first: whichever comes second sees what the other has done."""
-    image = Image.objects.select_for_update().only("status").get(pk=claim.image_id)
+    image = Image.objects.select_for_update().only("status").get(pk=_image_id(claim))
     if image.status == Image.Status.PURGED:
         files.delete_after_commit([thumbnail.key for thumbnail in thumbnails])
         return {"notes": ["The image was purged meanwhile."]}
@@ -70,7 +77,7 @@ def _save_facts(claim: Claim, inspection: compute.Inspection) -> dict[str, Any]:
     facts = {
         name: value for name, value in ingest.measured(inspection).items() if name not in MEASURED_ELSEWHERE
     }
-    Image.objects.filter(pk=claim.image_id).exclude(status=Image.Status.PURGED).update(**facts)
+    Image.objects.filter(pk=_image_id(claim)).exclude(status=Image.Status.PURGED).update(**facts)
     return {"format": inspection.info.format, "exif_fields": len(inspection.metadata.exif)}
 
 

@@ -250,4 +250,4 @@ def is_intact(image: Image) -> bool:
 
 def _sha256(key: str) -> str:
     with default_storage.open(key, "rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(source, "sha256").hexdigest()

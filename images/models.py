@@ -3,6 +3,7 @@ import uuid
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
+from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import Q
@@ -89,7 +90,7 @@ class Image(models.Model):
     def __str__(self) -> str:
         return self.title or self.original_filename
 
-    def open(self):
+    def open(self) -> File:
         """The original's bytes as a binary file."""
         return default_storage.open(self.file, "rb")
 

@@ -94,7 +94,7 @@ class ImageSerializer(serializers.ModelSerializer):
         return {"self": path, **{part: f"{path}{part}/" for part in PARTS}}
 
 
-def sees_gps(context: dict[str, Any]) -> bool:
+def sees_gps(context: Any) -> bool:
     """Asked once per answer, not once per image."""
     if "sees_gps" not in context:
         context["sees_gps"] = has_scope(context["request"], Scope.WRITE)
@@ -118,7 +118,7 @@ class UploadResultSerializer(serializers.Serializer):
     type = serializers.CharField(required=False)
     code = serializers.CharField(required=False)
     detail = serializers.CharField(required=False)
-    errors = ErrorItemSerializer(many=True, required=False)
+    errors = ErrorItemSerializer(many=True, required=False)  # type: ignore[assignment]
     request_id = serializers.CharField(required=False)
 
 

@@ -53,7 +53,7 @@ def _files(request: Request) -> list[UploadedFile]:
 
 
 def _facts(request: Request, batch: Batch | None) -> dict[str, Any]:
-    data = request.data
+    data: Any = request.data  # a form: there are files
     if unknown := sorted(set(data) - FIELDS - set(FILE_FIELDS)):
         errors = [FieldError(name, ErrorCode.UNKNOWN_FIELD, "Not known here.") for name in unknown]
         detail = f"Unknown field {unknown[0]!r}; there are {', '.join(sorted(FIELDS))}."

@@ -20,12 +20,14 @@ class HashedUpload(TemporaryUploadedFile):
 
 
 class HashingUploadHandler(TemporaryFileUploadHandler):
+    file: HashedUpload
+
     def handle_raw_input(
         self,
         input_data: Any,
         META: Mapping[str, Any],
         content_length: int,
-        boundary: bytes,
+        boundary: str,
         encoding: str | None = None,
     ) -> None:
         """Refuse at once a request that cannot be acceptable, however many files it holds."""
@@ -38,7 +40,9 @@ class HashingUploadHandler(TemporaryFileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         FileUploadHandler.new_file(self, *args, **kwargs)  # the direct parent would make a file of its own
-        self.file = HashedUpload(self.file_name, self.content_type, 0, self.charset, self.content_type_extra)
+        self.file = HashedUpload(
+            self.file_name or "", self.content_type, 0, self.charset, self.content_type_extra
+        )
         self._digest = hashlib.sha256()
         self._written = 0
 

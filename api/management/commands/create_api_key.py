@@ -1,5 +1,5 @@
 from argparse import ArgumentParser
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         self.stdout.write(text)
 
     @staticmethod
-    def expiry(days: int | None):
+    def expiry(days: int | None) -> datetime | None:
         if days is None:
             return None
         if not 1 <= days <= 36_500:
