@@ -19,7 +19,7 @@ GROUPS = {"read": "viewer", "write": "reviewer", "process": "operator", "admin":
 def make_user(scope: str = "read", **fields: Any) -> User:
     """A user whose group gives this scope (and those before it)."""
     username = fields.pop("username", f"user{next(_numbers)}")
-    user = User.objects.create_user(username, password=fields.pop("password", "secret"), **fields)
+    user = User.objects.create_user(username, password=fields.pop("password", None), **fields)
     group, _ = Group.objects.get_or_create(
         name=GROUPS[scope]
     )  # a flushed test database has lost the migration's
