@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-
 INLINE_CLAIMS = 8
 
 
@@ -65,7 +64,6 @@ class Handler:
     isolated: bool = True
     batch_size: int = 1
     timeout_s: float | None = None
-
 
     @property
     def claim_size(self) -> int:

@@ -37,7 +37,9 @@ def serve_file(
         response: HttpResponseBase = HttpResponse(status=304)
     else:
         response = _content(request, key, content_type, quoted)
-        response.headers["Content-Disposition"] = content_disposition_header(is_attachment, filename)
+        response.headers["Content-Disposition"] = (
+            content_disposition_header(is_attachment, filename) or "inline"
+        )
         response.headers["Accept-Ranges"] = "bytes"
     response.headers["ETag"] = quoted
     response.headers["Cache-Control"] = f"private, max-age={max_age_s}" if max_age_s else "private, no-cache"

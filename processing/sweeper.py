@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 import redis
 from django.core.cache import cache
@@ -59,7 +60,7 @@ def apply_retention() -> None:
         retention.apply_retention()
 
 
-def sweep_forever(is_stopped) -> None:
+def sweep_forever(is_stopped: Callable[[], bool]) -> None:
     """Sweep every second; a database that is away is waited for."""
     cleaned = retained = -float(RETENTION_INTERVAL_S)
     while not is_stopped():

@@ -46,7 +46,7 @@ def consumer(queue: str, function: Callable[[str], None]) -> dramatiq.Worker:
     It has a broker of its own: two workers on one broker would take each other's acknowledgements.
     """
     broker = _broker(wakeups_for=(queue,))
-    dramatiq.actor(function, broker=broker, actor_name=ACTOR, queue_name=queue)
+    dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=queue)(function)
     worker = dramatiq.Worker(broker, queues={queue}, worker_timeout=POLL_MS, worker_threads=threads(queue))
     worker.queue_prefetch = threads(queue)  # what runs counts too: more would be hoarded by a busy process
     return worker
@@ -70,7 +70,7 @@ def send(queue: str, count: int = 1) -> bool:
 
 def waiting(queue: str) -> int:
     """Wake-ups that nobody has taken yet."""
-    return int(redis_client().llen(f"{NAMESPACE}:{queue}"))  # type: ignore[arg-type]
+    return int(redis_client().llen(f"{NAMESPACE}:{queue}"))
 
 
 def _message(queue: str) -> Message:

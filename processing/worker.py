@@ -6,7 +6,7 @@ import platform
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from django.conf import settings
@@ -103,7 +103,7 @@ class Worker:
             time.sleep(KEEP_INTERVAL_S)
         self._say_goodbye()
 
-    def _check(self, ask) -> None:
+    def _check(self, ask: Callable[[Sequence[Claim]], set[int]]) -> None:
         with self._lock:
             claims = list(self._running.values())
         if claims:

@@ -17,7 +17,13 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="Say how many, change nothing.")
 
     def handle(
-        self, *args, failed: bool, job: str | None, error_code: str | None, dry_run: bool, **options
+        self,
+        *args: object,
+        failed: bool,
+        job: str | None,
+        error_code: str | None,
+        dry_run: bool,
+        **options: object,
     ) -> None:
         if not (failed or job or error_code):
             raise CommandError("Say what to queue again: --failed, --job ID or --error-code CODE.")

@@ -17,7 +17,7 @@ class Command(BaseCommand):
             help=f"Of {', '.join(wakeups.QUEUES)}; default: all.",
         )
 
-    def handle(self, *args, queues: str, **options) -> None:
+    def handle(self, *args: object, queues: str, **options: object) -> None:
         names = [name.strip() for name in queues.split(",") if name.strip()]
         unknown = sorted(set(names) - set(wakeups.QUEUES))
         if unknown or not names:

@@ -14,7 +14,7 @@ class Command(BaseCommand):
         mode.add_argument("--once", action="store_true", help="One round, then end.")
         mode.add_argument("--loop", action="store_true", help="A round every second until it is stopped.")
 
-    def handle(self, *args, once: bool, **options) -> None:
+    def handle(self, *args: object, once: bool, **options: object) -> None:
         if once:
             self._sweep_once()
             return
