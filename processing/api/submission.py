@@ -265,7 +265,11 @@ def _ingested(submission: Submission) -> list[Image]:
     if len(submission.files) > settings.MAX_FILES_PER_REQUEST:
         limit = settings.MAX_FILES_PER_REQUEST
         raise ApiError(ErrorCode.TOO_MANY_FILES, f"{len(submission.files)} files; the limit is {limit}.")
-    return [_ingest(file, index, submission) for index, file in enumerate(submission.files)]
+    files = submission.files
+    # In the order of their hashes: two requests with the same files, each in one transaction, cannot deadlock.
+    order = sorted(range(len(files)), key=lambda index: getattr(files[index], "sha256", ""))
+    taken = {index: _ingest(files[index], index, submission) for index in order}
+    return [taken[index] for index in range(len(files))]
 
 
 def _ingest(file: UploadedFile, index: int, submission: Submission) -> Image:
