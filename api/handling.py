@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core import exceptions as django_errors
 from django.core import signals
-from django.db import DataError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
@@ -119,6 +119,10 @@ def from_django(exc: BaseException) -> ApiError | None:
         return ApiError(ErrorCode.REQUEST_TOO_LARGE, _request_too_large(exc))
     if isinstance(exc, django_errors.SuspiciousOperation | MultiPartParserError | UnreadablePostError):
         return ApiError(ErrorCode.MALFORMED, f"The request cannot be read: {exc}")
+    if isinstance(exc, OperationalError | InterfaceError):
+        logger.error("The database did not answer", exc_info=exc)
+        detail = "The database is not available right now. Try again in a few seconds."
+        return ApiError(ErrorCode.UNAVAILABLE, detail, headers={"Retry-After": "5"})
     if isinstance(exc, UnicodeEncodeError | DataError):
         # A value that the database refuses: half a surrogate pair, a number out of range, a NUL character.
         return ApiError(

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from django.db import DataError
+from django.db import DataError, OperationalError
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 
@@ -51,6 +51,7 @@ def test_every_code_of_a_processing_error_is_in_the_table():
         (processing_errors.DamagedImage("x"), 400),
         (processing_errors.InvalidParameter("x", field="width"), 400),
         (DataError("integer out of range"), 400),
+        (OperationalError("the connection is closed"), 503),
         (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "no"), 400),
     ],
 )
