@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, QuerySet, Sum, Value, When
 
 from processing import durations, numbers
 from processing.algorithms.formats import FORMATS
@@ -150,6 +150,27 @@ def results(job: Job, *, offset: int = 0) -> list[Result]:
     return [Result(link) for link in links[offset : offset + RESULTS_PER_PAGE + 1]]
 
 
+@dataclass(frozen=True)
+class Savings:
+    """How much smaller all results of a job are than what they were made from."""
+
+    results: int
+    bytes: int
+    percent: int
+
+
+def savings(job: Job) -> Savings | None:
+    """None without results whose sources are known."""
+    links = OperationArtifact.objects.filter(operation__job=job, operation__image__isnull=False).order_by()
+    sums = links.aggregate(
+        count=Count("pk"), made=Sum("artifact__byte_size"), sources=Sum("operation__image__byte_size")
+    )
+    if not sums["count"]:
+        return None
+    saved = sums["sources"] - sums["made"]
+    return Savings(sums["count"], saved, round(100 * saved / sums["sources"]))
+
+
 def rows(job: Job) -> list[Row]:
     """The operations that matter most: failed, running, waiting, then finished ones."""
     order = {"failed": 0, "running": 1, "queued": 2, "cancelled": 3, "completed": 4}
@@ -207,6 +228,7 @@ def live_context(job: Job, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
         "rows": rows(job),
         "hidden_rows": max(0, job.operations_total - OPERATIONS_SHOWN),
         "results": found[:RESULTS_PER_PAGE],
+        "savings": savings(job) if found else None,
         "next_offset": RESULTS_PER_PAGE if len(found) > RESULTS_PER_PAGE else None,
         "events": job.events.order_by("-id")[:50],
         "eta": durations.job_eta(job),

@@ -19,7 +19,7 @@ STATUS_LABELS = {
     "queued": "Waiting",
     "running": "Running",
     "completed": "Done",
-    "completed_with_errors": "Done with errors",
+    "completed_with_errors": "Partly done",
     "failed": "Failed",
     "cancelled": "Cancelled",
     "ready": "Ready",

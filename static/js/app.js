@@ -100,8 +100,10 @@ function initLiveParts() {
 
 function initPictures() {
   const hide = (picture) => {
+    if (picture.classList.contains("is-broken")) return;
     picture.classList.add("is-broken");
-    picture.parentElement?.classList.add("has-broken");
+    picture.removeAttribute("srcset");
+    picture.src = document.body.dataset.blank;
   };
   document.addEventListener("error", (event) => { if (event.target.matches?.("img[data-fallback]")) hide(event.target); }, true);
   for (const picture of document.querySelectorAll("img[data-fallback]")) {

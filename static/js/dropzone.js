@@ -41,9 +41,11 @@ export function acceptFiles(input, onFiles) {
     event.preventDefault();
     onFiles(files);
   });
-  input.addEventListener("change", () => {
+  const take = () => {
     const files = Array.from(input.files);
     input.value = ""; // the files go by themselves; the same one can be chosen again
     if (files.length) onFiles(files);
-  });
+  };
+  input.addEventListener("change", take);
+  take(); // chosen while this script was still loading
 }

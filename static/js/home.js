@@ -66,6 +66,7 @@ class Home {
 
   async submit() {
     if (this.isSending) return;
+    this.isWaiting = false;
     const hasPictures = this.imageIds.length || this.uploads.isBusy;
     if (!hasPictures || !this.composer.chosenNames().length) {
       this.fail(hasPictures ? "Choose at least one operation." : "Choose at least one picture that was accepted.");

@@ -37,7 +37,7 @@ class Upload {
 
   /** An empty frame: the browser cannot show the file, or it is no picture. */
   noPreview(picture) {
-    picture.removeAttribute("src");
+    picture.src = document.body.dataset.blank;
     picture.classList.add("is-broken");
   }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
+from processing.models import Job
 from tests import pictures
 from tests.browser.conftest import NARROW, WIDE
 from tests.engine.processes import workers
@@ -77,6 +78,9 @@ def test_picture_goes_in_and_results_come_out(open_page, photo, size):
 
 def test_whole_way_with_the_keyboard_alone(open_page, photo):
     page = open_page()
+    page.on(
+        "filechooser", lambda chooser: None
+    )  # the browser hands choosers over from now on, before any key
     page.keyboard.press("Tab")
     assert page.evaluate(FOCUSED, ".skip")
     tab_to(page, '[data-dropzone] input[type="file"]')
@@ -136,6 +140,49 @@ def test_upload_survives_a_lost_connection(open_page, photo):
     page.get_by_role("button", name="Retry harbour.png").click()
 
     expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+
+
+def test_start_waits_for_uploads_and_a_removed_one_is_forgotten(open_page, photo, tmp_path):
+    page = open_page()
+    other = tmp_path / "other.png"
+    other.write_bytes(pictures.png(seed=78))
+    held = []
+    page.route("**/api/images/", lambda route: held.append(route))
+    page.locator('input[type="file"]').set_input_files([photo, other])
+    choose(page, "webp")
+    page.get_by_role("button", name="Process 2 pictures").click()
+    expect(page.get_by_text("Starts as soon as 2 uploads are through.")).to_be_visible()
+
+    page.get_by_role("button", name="Remove other.png").click()
+    held[0].continue_()
+
+    card = page.locator("[data-my-jobs] .job-card")
+    expect(card).to_contain_text("0 of 1 done")
+    expect(page.locator(".upload")).to_have_count(0)
+
+
+def test_submission_that_is_cut_off_is_repeated_under_its_key(open_page, photo):
+    page = open_page()
+    page.locator('input[type="file"]').set_input_files(photo)
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    choose(page, "webp")
+    keys = []
+
+    def cut_off_the_first_answer(route):
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.fetch()  # it arrives, its answer does not
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/api/jobs/", cut_off_the_first_answer)
+    page.get_by_role("button", name="Process picture").click()
+
+    expect(page.locator("[data-my-jobs] .job-card")).to_have_count(1)
+    assert len(keys) == 2
+    assert len(set(keys)) == 1
+    assert Job.objects.filter(kind="process").count() == 1
 
 
 def test_job_is_remembered_by_the_browser(open_page, photo):
