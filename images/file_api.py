@@ -1,6 +1,7 @@
 """What belongs to one image over REST: its bytes, thumbnails, metadata, results, jobs, history."""
 
 from typing import Any
+from urllib.parse import quote
 
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
@@ -45,9 +46,8 @@ def wants_bytes(request: Request) -> bool:
 
 
 def _presigned(image: Image) -> HttpResponseBase:
-    name = image.original_filename.encode("ascii", "replace").decode().replace('"', "_")
     parameters = {
-        "ResponseContentDisposition": f'attachment; filename="{name}"',
+        "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(image.original_filename)}",
         "ResponseContentType": FORMATS[image.format].mime_type,
     }
     return HttpResponseRedirect(default_storage.url(image.file, parameters=parameters))  # type: ignore[call-arg]

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ from pixproject import request_id
 from processing import compute, files, jobs
 from processing.handlers import input_limits
 from processing.jobs import NewOperation
+from processing.models import Job
 from processing.subprocesses import run_isolated
 
 JOB_KIND = "ingest"
@@ -126,7 +127,10 @@ def _create(upload: Upload, inspection: compute.Inspection, facts: Facts) -> Ima
     _first_thumbnails(image, inspection)
     _enter_batch(image, facts)
     audit.record("image.upload", image, actor=facts.uploaded_by, detail={"filename": image.original_filename})
-    submit_thumbnails([image], requested_by=facts.uploaded_by, source=facts.source)
+    made = set(image.renditions.values_list("size", "format"))
+    missing = [spec for spec in renditions.background_specs() if spec not in made]
+    if missing:
+        submit_thumbnails([image], specs=missing, requested_by=facts.uploaded_by, source=facts.source)
     return image
 
 
@@ -191,10 +195,16 @@ def _enter_batch(image: Image, facts: Facts) -> None:
         facts.batch.batch_images.get_or_create(image=image, defaults={"added_by": facts.uploaded_by})
 
 
-def submit_thumbnails(images: Iterable[Image], *, requested_by: Any = None, source: str = "api") -> Any:
-    """Have the usual thumbnails made in the background."""
+def submit_thumbnails(
+    images: Iterable[Image],
+    *,
+    specs: Sequence[renditions.Spec] = (),
+    requested_by: Any = None,
+    source: str = "api",
+) -> Job:
+    """Have thumbnails made in the background: the usual ones unless others are named."""
     rows = list(images)
-    parameters = {"specs": [list(spec) for spec in renditions.background_specs()]}
+    parameters = {"specs": [list(spec) for spec in specs or renditions.background_specs()]}
     return jobs.submit_job(
         kind=JOB_KIND,
         operations=[NewOperation("thumbnails", parameters, image_id=image.pk) for image in rows],
