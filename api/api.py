@@ -14,11 +14,12 @@ from rest_framework.views import APIView
 from api import audit
 from api.accounts import key_owner
 from api.errors import ApiError, ErrorCode, status_of
-from api.keys import create_key, revoke_key
+from api.keys import change_key, create_key, revoke_key
 from api.models import ApiKey, AuditEvent, Scope
 from api.pagination import PagePagination
 from api.permissions import require_scope, scopes_of, scopes_up_to
 from api.serializers import (
+    ApiKeyChangesSerializer,
     ApiKeySerializer,
     AuditEventSerializer,
     CreatedApiKeySerializer,
@@ -32,6 +33,7 @@ ADMIN_ONLY = {
     "HEAD": Scope.ADMIN,
     "OPTIONS": Scope.ADMIN,
     "POST": Scope.ADMIN,
+    "PATCH": Scope.ADMIN,
     "DELETE": Scope.ADMIN,
 }
 
@@ -105,6 +107,15 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         key.key = text  # type: ignore[attr-defined]
         location = {"Location": f"/api/api-keys/{key.pk}/"}
         return Response(CreatedApiKeySerializer(key).data, status=201, headers=location)
+
+    @extend_schema(request=ApiKeyChangesSerializer, responses=ApiKeySerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change the key's name or end; its scopes never change."""
+        serializer = ApiKeyChangesSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        key = change_key(self.get_object(), changes=serializer.validated_data)
+        audit.record("api_key.update", key, request=request, detail={"name": key.name})
+        return Response(ApiKeySerializer(key).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:

@@ -3,8 +3,9 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -42,6 +43,16 @@ def find_key(text: str) -> ApiKey | None:
     # A SHA-256 suffices: the secret is 256 random bits, which no dictionary holds.
     if key is None or not hmac.compare_digest(key.secret_sha256, _digest(secret)):
         return None
+    return key
+
+
+def change_key(key: ApiKey, *, changes: Mapping[str, Any]) -> ApiKey:
+    """Give a key another name or another end; scopes and text never change."""
+    if "name" in changes:
+        key.name = _checked_name(changes["name"])
+    if "expires_at" in changes:
+        key.expires_at = _checked_expiry(changes["expires_at"])
+    key.save(update_fields=["name", "expires_at"])
     return key
 
 

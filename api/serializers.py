@@ -76,18 +76,22 @@ class CreatedApiKeySerializer(ApiKeySerializer):
         read_only_fields = fields
 
 
-class NewApiKeySerializer(StrictSerializer):
-    name = serializers.CharField(max_length=100)
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), allow_empty=False)
-    user = serializers.CharField(
-        max_length=150, required=False, help_text="Whose key it is; yours by default."
-    )
+class ApiKeyChangesSerializer(StrictSerializer):
+    name = serializers.CharField(max_length=100, required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
     def validate_expires_at(self, value: Any) -> Any:
         if value is not None and value <= timezone.now():
             raise serializers.ValidationError(f"{value.isoformat()} is in the past.")
         return value
+
+
+class NewApiKeySerializer(ApiKeyChangesSerializer):
+    name = serializers.CharField(max_length=100)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), allow_empty=False)
+    user = serializers.CharField(
+        max_length=150, required=False, help_text="Whose key it is; yours by default."
+    )
 
 
 class LimitsSerializer(serializers.Serializer):

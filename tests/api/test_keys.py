@@ -118,6 +118,17 @@ def test_revoking_works_once(admin):
     assert client_with(body["key"]).get("/api/me/").status_code == 401
 
 
+def test_name_and_end_can_be_changed_but_no_more(admin):
+    address = f"{ADDRESS}{admin.post(ADDRESS, {'name': 'ci', 'scopes': ['read']}).json()['id']}/"
+
+    changed = admin.patch(address, {"name": "deploy", "expires_at": "2999-01-01T00:00:00Z"})
+    past = admin.patch(address, {"expires_at": "2001-01-01T00:00:00Z"})
+    scopes = admin.patch(address, {"scopes": ["admin"]})
+
+    assert (changed.json()["name"], changed.json()["expires_at"]) == ("deploy", "2999-01-01T00:00:00Z")
+    assert [past.status_code, scopes.status_code] == [400, 400]
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
