@@ -68,11 +68,11 @@ def job_live(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @require_safe
 def job_results(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """More results of a job with many."""
-    offset = _number(request, "offset", 0)
-    found = job_page.results(_job(job_id), offset=offset)
+    job, offset = _job(job_id), _number(request, "offset", 0)
+    found = job_page.results(job, offset=offset)
     is_more = len(found) > job_page.RESULTS_PER_PAGE
     context: dict[str, Any] = {
-        "job": _job(job_id),
+        "job": job,
         "results": found[: job_page.RESULTS_PER_PAGE],
         "next_offset": offset + job_page.RESULTS_PER_PAGE if is_more else None,
     }

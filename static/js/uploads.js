@@ -3,6 +3,7 @@ import { byteSize, csrfToken, parsed, retryAfterMs, sentence } from "./http.js";
 
 const PARALLEL = 3;
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|avif|gif|bmp)$/;
+const FORMAT_NAMES = { jpg: "JPEG", webp: "WebP" };
 const OPEN = new Set(["waiting", "sending", "checking"]);
 
 class Upload {
@@ -92,7 +93,7 @@ class Upload {
 
   accepted(image) {
     this.image = image;
-    const size = `${String(image.format).toUpperCase()} · ${image.width} × ${image.height} · ${byteSize(image.byte_size)}`;
+    const size = `${FORMAT_NAMES[image.format] ?? image.format.toUpperCase()} · ${image.width} × ${image.height} · ${byteSize(image.byte_size)}`;
     this.set("done", image.duplicate ? `${size} · already in the library` : size);
     const picture = this.part("preview");
     if (picture.classList.contains("is-broken")) {
