@@ -20,7 +20,8 @@ _CLAIMABLE = """
 SELECT q.name, (SELECT count(*) FROM (
     SELECT 1 FROM processing_operation o
     WHERE o.queue = q.name AND o.status = 'queued' AND o.available_at <= statement_timestamp() LIMIT 64) waiting)
-FROM processing_queuecontrol q WHERE NOT q.paused"""
+FROM unnest(%s::text[]) AS q(name)
+WHERE NOT EXISTS (SELECT 1 FROM processing_queuecontrol c WHERE c.name = q.name AND c.paused)"""
 
 
 def sweep() -> dict[str, int]:
@@ -33,7 +34,7 @@ def sweep() -> dict[str, int]:
 
 def _wake_queues() -> int:
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIMABLE)
+        cursor.execute(_CLAIMABLE, [list(wakeups.QUEUES)])
         claimable = {name: count for name, count in cursor.fetchall() if count}
     return sum(_wake(queue, count) for queue, count in claimable.items())
 

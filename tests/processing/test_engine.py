@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
-from processing import jobs, leases, sweeper
+from processing import jobs, leases, sweeper, wakeups
 from processing.jobs import NewOperation
 from processing.leases import Completion
 from processing.models import Job, Operation, QueueControl
@@ -262,7 +262,6 @@ def test_two_workers_that_finish_the_last_two_operations_finalize_once():
 
 @pytest.mark.django_db(transaction=True)
 def test_submission_neither_fails_nor_waits_while_redis_is_away(settings):
-    from processing import wakeups
 
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     wakeups.sender.cache_clear()
@@ -273,3 +272,16 @@ def test_submission_neither_fails_nor_waits_while_redis_is_away(settings):
 
     assert run_until_idle() == 1
     assert summary(job)[0] == JobStatus.COMPLETED
+
+
+def test_sweeper_wakes_a_queue_nobody_was_told_about_but_not_a_paused_one():
+    wakeups.redis_client().flushall()
+    QueueControl.objects.all().delete()
+    doubles(1)
+
+    assert sweeper.sweep()["woken"] == 1
+    assert sweeper.sweep()["woken"] == 0, "one wake-up is on its way"
+
+    wakeups.redis_client().flushall()
+    jobs.pause_queue("default")
+    assert sweeper.sweep()["woken"] == 0
