@@ -1,0 +1,186 @@
+"""Never a 500 for bad input: hostile values in every parameter and field, the same ones on every run."""
+
+import json
+import random
+
+import pytest
+
+from batches.models import Batch
+from tests import pictures
+from tests.factories import make_client, make_image, upload
+
+# Real transactions: a value that the database refuses must not be hidden by the test's own one.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+NUMBERS = [-1, 0, 2**31, 2**63, 2**70, 1e308, True, None]
+STRUCTURES = [
+    [],
+    {},
+    [[]],
+    [{}],
+    {"a": None},
+    [None],
+    ["a"],
+    ["x"] * 200,
+    [UNKNOWN],
+    {"status": []},
+    {"search": "\0"},
+]
+MOMENTS = ["2024-13-45", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+TEXTS = [
+    "",
+    " ",
+    "\0",
+    "\ud800",
+    "x" * 5000,
+    "null",
+    "[]",
+    "{}",
+    "../..",
+    "%00",
+    UNKNOWN,
+    "🙂",
+    "'",
+    "a" * 64,
+    "NaN",
+]
+HOSTILE = [*NUMBERS, *STRUCTURES, *MOMENTS, *TEXTS]
+ERROR_KEYS = {"type", "code", "detail", "errors", "request_id"}
+
+LISTS = ("images", "batches", "audit", "api-keys", "jobs", "artifacts")
+PARAMETERS = [
+    "status",
+    "kind",
+    "source",
+    "format",
+    "batch",
+    "tag",
+    "uploaded_by",
+    "reference",
+    "sha256",
+    "pinned",
+    "captured_after",
+    "created_before",
+    "width_min",
+    "deleted",
+    "search",
+    "ordering",
+    "page",
+    "page_size",
+    "size",
+    "redirect",
+    "action",
+    "actor",
+    "after",
+    "target_id",
+    "owner",
+    "image",
+    "queue",
+    "error_code",
+    "priority",
+    "job",
+    "operation",
+    "name",
+    "folder",
+    "requested_by",
+]
+WORK = [
+    "operations",
+    "pipeline",
+    "priority",
+    "output_folder",
+    "filename_prefix",
+    "reference",
+    "idempotency_key",
+    "dry_run",
+]
+
+
+@pytest.fixture
+def client():
+    client = make_client("admin")
+    client.raise_request_exception = False
+    return client
+
+
+def is_fine(response) -> bool:
+    """An error has the one body, and none is ours."""
+    if response.status_code < 400:
+        return True
+    return response.status_code < 500 and set(response.json()) >= ERROR_KEYS
+
+
+def as_text(value) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def test_parameters(client):
+    image = make_image()
+    parts = ("", "thumbnail/", "file/", "jobs/", "history/")
+    addresses = [f"/api/{name}/" for name in LISTS] + [f"/api/images/{image.pk}/{part}" for part in parts]
+    choose = random.Random(1)
+
+    for _ in range(300):
+        address, name = choose.choice(addresses), choose.choice(PARAMETERS)
+        value = as_text(choose.choice(HOSTILE))
+        assert is_fine(client.get(address, {name: value})), (address, name, value)
+
+
+def test_fields(client):
+    image, batch = make_image(), Batch.objects.create(batch_name="b")
+    key = client.user.api_keys.get()
+    good = {
+        "action": "tag",
+        "ids": [str(image.pk)],
+        "image": str(image.pk),
+        "image_ids": [str(image.pk)],
+        "operations": ["webp"],
+        "batch_name": "b",
+        "name": "n",
+        "scopes": ["read"],
+        "days_old": 5,
+    }
+    tables = {
+        ("post", "/api/images/actions/"): ["action", "ids", "filter", "tags", "remove_tags", *WORK],
+        ("post", "/api/batches/"): ["batch_name", "note", "parameters", "image_ids", "idempotency_key"],
+        ("post", f"/api/batches/{batch.pk}/images/"): ["image_ids", "idempotency_key"],
+        ("post", "/api/api-keys/"): ["name", "scopes", "user", "expires_at"],
+        ("post", "/api/jobs/"): ["image", "images", "batch", *WORK],
+        ("post", f"/api/images/{image.pk}/process/"): WORK,
+        ("post", "/api/cleanup/"): ["days_old", "classes", "dry_run"],
+        ("patch", f"/api/images/{image.pk}/"): [
+            "title",
+            "note",
+            "tags",
+            "kind",
+            "pinned",
+            "reference",
+            "metadata",
+        ],
+        ("patch", f"/api/batches/{batch.pk}/"): ["batch_name", "note", "parameters"],
+        ("patch", f"/api/api-keys/{key.pk}/"): ["name", "expires_at"],
+        ("patch", "/api/queues/light/"): ["paused", "reason"],
+    }
+    choose = random.Random(2)
+
+    for _ in range(400):
+        (method, address), fields = choose.choice(list(tables.items()))
+        body = {name: good[name] for name in fields if name in good}
+        body |= {name: choose.choice(HOSTILE) for name in choose.sample(fields, 1 + (choose.random() < 0.3))}
+        response = getattr(client, method)(address, json.dumps(body), content_type="application/json")
+        assert is_fine(response), (method, address, body)
+
+
+def test_forms(client):
+    choose, fields = (
+        random.Random(3),
+        ["batch", "kind", "title", "tags", "reference", "metadata", "idempotency_key"],
+    )
+
+    for _ in range(100):
+        form = {name: as_text(choose.choice(HOSTILE)) for name in choose.sample(fields, 2)}
+        files = [upload(pictures.png(seed=140)), upload(b"x")][: choose.choice([1, 2])]
+        response = client.post("/api/images/", {**form, "file": files}, format="multipart")
+        assert is_fine(response), form
