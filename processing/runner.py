@@ -172,6 +172,7 @@ def _finish(handler: Handler, claim: Claim, value: Any, started: float) -> None:
         for attempt in range(COMPLETION_TRIES):
             try:
                 _save_and_complete(handler, claim, value, started)
+                _tell(claim, started)
                 return
             except OperationalError:
                 if attempt == COMPLETION_TRIES - 1:
@@ -179,6 +180,11 @@ def _finish(handler: Handler, claim: Claim, value: Any, started: float) -> None:
     except BaseException:
         handler.discard(claim, value)
         raise
+
+
+def _tell(claim: Claim, started: float) -> None:
+    facts = {"operation": claim.operation_id, "job": str(claim.job_id), "duration_ms": _ms_since(started)}
+    logger.info("Operation %s (%s) completed", claim.operation_id, claim.name, extra=facts)
 
 
 def _save_and_complete(handler: Handler, claim: Claim, value: Any, started: float) -> None:
