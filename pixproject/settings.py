@@ -55,9 +55,10 @@ CACHES = {
         "KEY_PREFIX": "pix",
         "OPTIONS": {
             "IGNORE_EXCEPTIONS": True,
-            "SOCKET_CONNECT_TIMEOUT": 1,
-            "SOCKET_TIMEOUT": 1,
-            # redis-py repeats a failed command for seconds by default: a page must not wait for a dead cache.
+            # A cache that hangs is asked several times in one request, and redis-py repeats a failed command for
+            # seconds by default: a page must not wait for it.
+            "SOCKET_CONNECT_TIMEOUT": 0.3,
+            "SOCKET_TIMEOUT": 0.3,
             "CONNECTION_POOL_KWARGS": {"retry": None},
         },
     }
