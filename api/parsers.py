@@ -1,12 +1,15 @@
 """DRF's parsers with Django's limit on everything in a request but its files."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
+
+from api.errors import ErrorCode, invalid_field
 
 
 def refuse_large_body(parser_context: Mapping[str, Any] | None) -> None:
@@ -17,15 +20,42 @@ def refuse_large_body(parser_context: Mapping[str, Any] | None) -> None:
         raise RequestDataTooBig(f"The request has {size} bytes; the limit without files is {limit}.")
 
 
+# Lists whose own checks name the parameter that is no number, and its limits.
+CHECKED_ELSEWHERE = ("operations", "pipeline")
+
+
 class JSONParser(parsers.JSONParser):
+    """JSON whose NaN and infinite numbers are refused by the name of their field, not by their place in the text."""
+
+    strict = False
+
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         refuse_large_body(parser_context)
         try:
-            return super().parse(stream, media_type, parser_context)
+            data = super().parse(stream, media_type, parser_context)
+            for path, number in _not_finite(data):
+                if not path.startswith(CHECKED_ELSEWHERE):
+                    path = path or "body"
+                    raise invalid_field(
+                        path, f"must be a finite number; got {number}.", code=ErrorCode.MALFORMED
+                    )
+            return data
         except RecursionError:
             raise ParseError("The JSON is nested too deeply.") from None
+
+
+def _not_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """Where numbers are NaN or infinite, as `field.part[0]`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _not_finite(part, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _not_finite(part, f"{path}[{index}]")
 
 
 class FormParser(parsers.FormParser):

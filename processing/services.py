@@ -155,6 +155,8 @@ def check_source(work: Work, *, format: str, width: int, height: int) -> None:
                 limits=input_limits(),
             )
         except ProcessingError as error:
+            step = getattr(error, "step", None)
+            path += f"[{step}]" if path == "pipeline" and step is not None else ""
             path += f".parameters.{error.field}" if error.field else ""
             errors.append(FieldError(path, error.code, error.detail))
     if errors:

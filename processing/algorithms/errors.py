@@ -48,9 +48,10 @@ class SameFormat(ProcessingError):
 
 
 class InvalidParameter(ProcessingError):
-    """A parameter is wrong; `field` names it."""
+    """A parameter is wrong; `field` names it, `step` (where known) its place in a pipeline."""
 
     code = "invalid_parameter"
+    step: int | None = None
 
 
 class UnknownOperation(ProcessingError):

@@ -105,7 +105,9 @@ def checked(name: str, schema: Schema, aliases: Mapping[str, str], parameters: o
         raise InvalidParameter(f"The parameters of {name} must be an object; got {shown(parameters)}.")
     for field, value in parameters.items():
         if isinstance(value, float) and not math.isfinite(value):
-            raise InvalidParameter(f"{field} must be a finite number; got {value}.", field=str(field))
+            row = schema["properties"].get(field, {})
+            rule = _rule(row, "minimum") if "minimum" in row else "must be a finite number"
+            raise InvalidParameter(f"{field} {rule}; got {value}.", field=str(field))
     _check_schema(name, schema, {field: _printable(value) for field, value in parameters.items()})
     values = _without_aliases(name, aliases, dict(parameters))
     properties = schema["properties"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from processing.algorithms.encoding import check_encodable
-from processing.algorithms.errors import ImageTooLarge, SameFormat
+from processing.algorithms.errors import InvalidParameter, SameFormat
 from processing.algorithms.formats import FORMATS
 from processing.algorithms.probing import Limits
 from processing.algorithms.spec import OperationSpec
@@ -57,22 +57,35 @@ def check_steps(steps: Sequence[Step], *, format: str, width: int, height: int, 
 
     Raises:
         SameFormat: a single conversion into the format that the source already has.
-        InvalidParameter: a crop rectangle outside of the picture.
-        ImageTooLarge: a result above the limits, or above what its format can hold.
+        InvalidParameter: a crop rectangle outside of the picture, a result above the limits; `step` says which.
+        ImageTooLarge: a result above what its format can hold.
     """
     if len(steps) == 1 and steps[0][0].kind == "convert" and named_format(*steps[0]) == format:
         field = "format" if "format" in steps[0][1] else None
         raise SameFormat(f"The picture is {format} already; choose another format.", field=field)
-    for spec, parameters in steps:
-        width, height = spec.size_after(width, height, parameters)
-        check_result_size(spec.name, width, height, limits=limits)
+    for index, (spec, parameters) in enumerate(steps):
+        try:
+            width, height = spec.size_after(width, height, parameters)
+            check_result_size(spec.name, width, height, limits=limits, field=_size_field(parameters))
+        except InvalidParameter as error:
+            error.step = index
+            raise
     check_encodable(plan_storage(steps, source_format=format).format, width=width, height=height)
 
 
-def check_result_size(name: str, width: int, height: int, *, limits: Limits) -> None:
-    """Refuse a result of the operation `name` with a side or an area above the limits."""
+def _size_field(parameters: Mapping[str, Any]) -> str | None:
+    """The parameter that decides how large a result becomes."""
+    return next((name for name in ("width", "height", "angle") if name in parameters), None)
+
+
+def check_result_size(
+    name: str, width: int, height: int, *, limits: Limits, field: str | None = None
+) -> None:
+    """Refuse a result of the operation `name` with a side or an area above the limits; `field` is to blame."""
     size = f"The result of {name} would have {width} × {height}"
     if max(width, height) > limits.max_side_px:
-        raise ImageTooLarge(f"{size} px; the limit for a side is {limits.max_side_px} px.")
+        raise InvalidParameter(f"{size} px; the limit for a side is {limits.max_side_px} px.", field=field)
     if width * height > limits.max_pixels:
-        raise ImageTooLarge(f"{size} = {width * height} pixels; the limit is {limits.max_pixels}.")
+        raise InvalidParameter(
+            f"{size} = {width * height} pixels; the limit is {limits.max_pixels}.", field=field
+        )

@@ -108,7 +108,7 @@ def test_estimate_counts_what_is_cached(operator):
         ({}, "Name at least one operation"),
         ({"use": ["resize"]}, "width"),
         ({"use": ["resize"], "resize.width": "1000000000"}, "16384"),
-        ({"use": ["blur"], "blur.sigma_px": "nan"}, "finite"),
+        ({"use": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
         ({"use": ["blur"], "blur.sigma_px": "a lot"}, "a lot"),
         ({"use": ["convert"], "convert.format": "jpg"}, "jpg"),
         ({"use": ["flip"], "flip.direction": "sideways"}, "sideways"),

@@ -113,6 +113,40 @@ def test_operations_of_a_form_are_names_or_json(client, image, operations):
     assert response.status_code == 202, response.json()
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_a_number_that_is_none_is_refused_by_name(client, image, number):
+    blur = f'{{"name": "blur", "parameters": {{"sigma_px": {number}}}}}'
+    bodies = [
+        (f'"pipeline": ["grayscale", {blur}]', "pipeline[1].parameters.sigma_px"),
+        (f'"operations": [{blur}]', "operations[0].parameters.sigma_px"),
+        (f'"operations": ["webp"], "reference": {number}', "reference"),
+    ]
+    for fields, field in bodies:
+        body = f'{{"image": "{image.pk}", {fields}}}'
+        response = client.post("/api/jobs/", body, content_type="application/json")
+
+        assert (response.status_code, [name for name, _ in errors(response)]) == (400, [field])
+    assert Job.objects.filter(kind="process").count() == 0
+
+
+def test_a_step_that_does_not_fit_the_picture_is_named(client, image):
+    crop = {"name": "crop", "parameters": {"width": 9, "height": 9}}
+    giant = {
+        "name": "resize",
+        "parameters": {"width": 16384, "height": 16384, "fit": "exact", "upscale": True},
+    }
+    for body, field in [
+        (
+            {"pipeline": [{"name": "resize", "parameters": {"width": 8}}, crop]},
+            "pipeline[1].parameters.width",
+        ),
+        ({"operations": [giant]}, "operations[0].parameters.width"),
+    ]:
+        response = client.post("/api/jobs/", {"image": str(image.pk), **body}, format="json")
+
+        assert (response.status_code, errors(response)) == (400, [(field, "invalid_parameter")])
+
+
 def test_pipeline_gives_one_result(client, image):
     body = {
         "image": str(image.pk),
