@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from images.models import Image, Rendition
 from processing import numbers
+from processing.job_page import visible_jobs, with_first_image
 from processing.models import Artifact, Job, Operation, WorkerHeartbeat
 from processing.states import OperationStatus
 
@@ -47,13 +48,12 @@ class Disk:
     """The disk that holds the data folder, in bytes and percent."""
 
     total: int
-    used: int
     free: int
     kept_free: int
 
     @property
     def percent(self) -> int:
-        return round(100 * self.used / self.total)
+        return round(100 * (self.total - self.free) / self.total)
 
     @property
     def is_nearly_full(self) -> bool:
@@ -138,7 +138,7 @@ def dashboard() -> Dashboard:
         disk=_disk(),
         stored=bars(stored, [files.byte_size for files in stored]),
         durations=bars(durations, [duration.median_ms for duration in durations]),
-        jobs=list(Job.objects.select_related("image", "requested_by").exclude(kind="ingest")[:8]),
+        jobs=list(with_first_image(visible_jobs())[:8]),
     )
 
 
@@ -200,7 +200,7 @@ def _disk() -> Disk | None:
     if not folder.exists():
         return None
     usage = shutil.disk_usage(folder)
-    return Disk(usage.total, usage.used, usage.free, settings.MIN_FREE_DISK_BYTES)
+    return Disk(usage.total, usage.free, settings.MIN_FREE_DISK_BYTES)
 
 
 def failed_badge() -> str:

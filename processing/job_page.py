@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 
 from processing import durations, numbers
 from processing.algorithms.formats import FORMATS
@@ -24,6 +24,12 @@ FIRST_POLL_MS, SLOWEST_POLL_MS, POLL_GROWTH = 400, 8000, 1.35
 def visible_jobs() -> QuerySet[Job]:
     """Jobs that people asked for, the newest first."""
     return Job.objects.exclude(kind__in=INTERNAL_KINDS).select_related("requested_by", "image")
+
+
+def with_first_image(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """With `first_image`, the id of a picture that stands for the job."""
+    operations = Operation.objects.filter(job=OuterRef("pk"), image__isnull=False).order_by("position")
+    return jobs.annotate(first_image=Subquery(operations.values("image_id")[:1]))
 
 
 def operation_title(name: str, parameters: Any = None) -> str:

@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
+from processing.job_page import job_title
 from processing.links import signed_url
 from processing.models import OperationArtifact
 
@@ -20,6 +21,7 @@ SHOWN_FORMATS = ("jpg", "png", "webp", "avif", "gif", "bmp")
 MAX_PREVIEW_BYTES = 4 * 2**20
 
 register = template.Library()
+register.filter(job_title)
 
 STATUS_VARIANTS = {
     "completed": "success",

@@ -14,6 +14,7 @@ from unfold.decorators import action, display
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, go_back, may, plural
 from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, duration, unbroken, when
 from processing import durations, jobs
+from processing.job_page import with_first_image
 from processing.models import Job, Operation, OperationArtifact
 from processing.states import JOB_TERMINAL, OperationStatus, Priority
 
@@ -100,7 +101,7 @@ class JobAdmin(PixModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         rows: QuerySet[Job] = super().get_queryset(request)
-        return rows.select_related("image", "batch", "requested_by")
+        return with_first_image(rows.select_related("image", "batch", "requested_by"))
 
     def change_view(
         self,

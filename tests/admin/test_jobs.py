@@ -4,6 +4,7 @@ import pytest
 from django.urls import reverse
 
 from processing.models import Job, Operation
+from processing.services import parse_work, submit_work
 from processing.states import OperationStatus, Priority
 from processing.worker import run_until_idle
 from tests.admin.support import JOBS, act, audited, failed_job, said, waiting_job
@@ -208,3 +209,13 @@ def test_action_without_rows_changes_nothing(operator):
     operator.post(reverse(JOBS), {"action": "cancel", "index": "0"})
 
     assert Operation.objects.get().status == OperationStatus.QUEUED
+
+
+def test_job_of_many_pictures_has_a_name_and_a_picture(operator):
+    images = [make_image(), make_image()]
+    submit_work(parse_work(operations=["webp", "sepia"]), images=images)
+
+    page = operator.get(reverse(JOBS)).content.decode()
+
+    assert "<b>WebP, Sepia</b>" in page
+    assert f"/api/images/{images[0].pk}/thumbnail/" in page
