@@ -74,17 +74,23 @@ def submit_job(
             _row(job, position, new, hit)
             for position, (new, hit) in enumerate(zip(operations, hits, strict=True))
         ]
-        Operation.objects.bulk_create(rows, batch_size=CHUNK)
+        _copy(rows)
         _link_cached(job, rows, operations, cached)
         _tell(
             job,
             "submitted",
-            f"{len(rows)} operations submitted, {sum(hits)} of them already in the result cache.",
+            _submission(len(rows), sum(hits)),
         )
         _wake_on_commit(row.queue for row in rows if row.status == OperationStatus.QUEUED)
         if len(rows) >= ANALYZE_AFTER:
             transaction.on_commit(_analyze, robust=True)
     return job
+
+
+def _submission(count: int, hits: int) -> str:
+    """What the history of a job says first."""
+    words = f"{count} operation{'' if count == 1 else 's'} submitted"
+    return f"{words}, {hits} already in the result cache." if hits else f"{words}."
 
 
 def _already_done(is_done: bool) -> dict[str, Any]:
@@ -111,6 +117,15 @@ def _row(job: Job, position: int, new: NewOperation, is_cached: bool) -> Operati
     return row
 
 
+def _copy(rows: Sequence[Operation]) -> None:
+    """Insert operations by COPY: `bulk_create` took 1.6 s for 5 000 of them, most of it making SQL text."""
+    fields = [f for f in Operation._meta.concrete_fields if not f.primary_key and f.name != "available_at"]
+    columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    with connection.cursor() as cursor, cursor.copy(f"COPY processing_operation ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row([f.get_db_prep_save(getattr(row, f.attname), connection) for f in fields])
+
+
 def _cached_artifacts(operations: Sequence[NewOperation]) -> dict[str, list[Artifact]]:
     """Finished results by recipe, locked against a clean-up until the links to them are written."""
     keys = {new.cache_key for new in operations if new.cache_key}
@@ -132,9 +147,10 @@ def _link_cached(
     operations: Sequence[NewOperation],
     cached: Mapping[str, list[Artifact]],
 ) -> None:
+    ids = dict(job.operations.filter(cached=True).values_list("position", "pk"))
     links = [
         OperationArtifact(
-            operation=row,
+            operation_id=ids[row.position],
             artifact=artifact,
             role=artifact.role,
             folder=job.output_folder,

@@ -85,7 +85,7 @@ _CONVERSIONS = (
     row(
         "strip_metadata",
         "Strip metadata",
-        "Store the picture anew without EXIF, place and other hidden data.",
+        "Remove EXIF, place and other hidden data.",
         function=unchanged,
         kind="colour",
         properties=sets.STRIP_METADATA,
@@ -95,7 +95,7 @@ _GEOMETRY = (
     row(
         "resize",
         "Resize",
-        "Change the size; never enlarges unless asked to.",
+        "Change width and height.",
         function=geometry.resize,
         kind="geometry",
         properties=sets.RESIZE,
@@ -105,7 +105,7 @@ _GEOMETRY = (
     row(
         "crop",
         "Crop",
-        "Cut out a rectangle that lies inside the picture.",
+        "Cut out a rectangle.",
         function=geometry.crop,
         kind="geometry",
         properties=sets.CROP,
@@ -176,7 +176,7 @@ _OTHERS = (
     row(
         "enhance_fingerprint",
         "Enhance fingerprint",
-        "Make ridges stand out in seven steps; saves the enhanced and the original picture.",
+        "Make ridges stand out; also saves the original.",
         function=_enhance_fingerprint,
         kind="enhance",
         properties=sets.ENHANCE_FINGERPRINT,
