@@ -50,6 +50,8 @@ class Upload {
     this.part("bar").hidden = !(state === "sending" || state === "checking");
     this.part("retry").hidden = state !== "lost";
     this.part("done").hidden = state !== "done";
+    // What needs somebody's eye comes first: the list scrolls.
+    if ((state === "refused" || state === "lost") && !this.row.contains(document.activeElement)) this.row.parentElement.prepend(this.row);
     this.queue.changed();
   }
 
