@@ -147,6 +147,8 @@ def _link_cached(
     operations: Sequence[NewOperation],
     cached: Mapping[str, list[Artifact]],
 ) -> None:
+    if not cached:
+        return
     ids = dict(job.operations.filter(cached=True).values_list("position", "pk"))
     links = [
         OperationArtifact(
