@@ -9,6 +9,7 @@ bind = f"{settings.HOST}:{settings.PORT}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = 8
 worker_class = "gthread"
+logconfig_dict = settings.LOGGING  # its own lines like all others
 worker_tmp_dir = (
     "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 )  # a heartbeat file must not wait for a disk

@@ -44,14 +44,18 @@ def main() -> None:
         execute_from_command_line(sys.argv)
         return
     from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
 
     from pixproject.embedded import EmbeddedServerError, attached, embedded_names
 
-    names = embedded_names(
-        settings.DATA_DIR,
-        database_host=settings.DATABASES["default"]["HOST"],
-        redis_location=settings.REDIS_URL,
-    )
+    try:
+        names = embedded_names(
+            settings.DATA_DIR,
+            database_host=settings.DATABASES["default"]["HOST"],
+            redis_location=settings.REDIS_URL,
+        )
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     try:
         with attached(settings.DATA_DIR, names=names):
             execute_from_command_line(sys.argv)

@@ -1,9 +1,13 @@
 """JSON log lines with the request id; plain lines with LOG_FORMAT=text."""
 
 import logging
-import logging.config
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
 
 from pixproject import request_id
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class RequestIdFilter(logging.Filter):
@@ -14,14 +18,14 @@ class RequestIdFilter(logging.Filter):
         return True
 
 
-def configure(_logging: dict | None = None) -> None:
-    """Django calls this with LOGGING; what is logged follows from LOG_LEVEL and LOG_FORMAT alone."""
-    from django.conf import settings  # settings are being read while this module is imported
+def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
+    """For `logging.config.dictConfig`.
 
-    logging.config.dictConfig(_configuration(settings.LOG_LEVEL, as_json=settings.LOG_FORMAT == "json"))
-
-
-def _configuration(level: str, *, as_json: bool) -> dict:
+    Raises:
+        ImproperlyConfigured: the level is unknown.
+    """
+    if level not in LEVELS:
+        raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(LEVELS)}, not {level!r}.")
     fields = "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s"
     json_formatter = {
         "()": "pythonjsonlogger.json.JsonFormatter",
@@ -45,8 +49,10 @@ def _configuration(level: str, *, as_json: bool) -> dict:
         },
         "root": {"handlers": ["console"], "level": level},
         "loggers": {
+            "django": {"handlers": []},  # Django's own would write the same lines again
             "django.server": {"handlers": ["console"], "level": level, "propagate": False},
             "django.request": {"level": "ERROR"},  # our own middleware writes one line a request
+            "gunicorn.error": {"handlers": ["console"], "level": level, "propagate": False},
             "pebble": {"level": "WARNING"},
             "PIL": {"level": "WARNING"},
             "botocore": {"level": "WARNING"},

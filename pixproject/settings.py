@@ -4,21 +4,21 @@ import os
 from pathlib import Path
 from typing import Any
 
-import environ
-
-from pixproject import embedded
+from pixproject import embedded, logs
+from pixproject.environment import Environment
 from pixproject.secret import secret_key
 from pixproject.unfold import UNFOLD  # noqa: F401  a setting by its name
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
+env = Environment()
 if not os.environ.get("PIX_IGNORE_ENV_FILE"):
-    environ.Env.read_env(BASE_DIR / ".env")
+    Environment.read_env(BASE_DIR / ".env")
 
 # --- where it runs -----------------------------------------------------------------------------------
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
-DATA_DIR = Path(env.str("PIX_DATA_DIR", str(BASE_DIR / "var"))).expanduser().absolute()
+# From here, not from wherever the command was given: each of them must find the same servers.
+DATA_DIR = BASE_DIR / Path(env.str("PIX_DATA_DIR", "var")).expanduser()
 ADMIN_PASSWORD = env.str("PIX_ADMIN_PASSWORD", "")
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY", "") or secret_key(DATA_DIR)
@@ -267,5 +267,4 @@ SPECTACULAR_SETTINGS = {
         "BatchStatus": "batches.models.Batch.Status",
     },
 }
-LOGGING_CONFIG = "pixproject.logs.configure"
-LOGGING: dict = {}
+LOGGING = logs.configuration(LOG_LEVEL, as_json=LOG_FORMAT == "json")

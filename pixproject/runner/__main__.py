@@ -4,6 +4,8 @@ import os
 import sys
 from types import ModuleType
 
+from django.core.exceptions import ImproperlyConfigured
+
 from pixproject.embedded import EmbeddedServerError
 
 from .instance import CannotRun, stop
@@ -26,6 +28,8 @@ def main(arguments: list[str]) -> None:
 def _settings() -> ModuleType:
     try:
         from pixproject import settings
+    except ImproperlyConfigured as error:
+        raise CannotRun(str(error)) from error
     except PermissionError as error:
         raise CannotRun(
             f"{error.filename} cannot be read or written by this user; PIX_DATA_DIR names another."
