@@ -1,5 +1,6 @@
 """Settings that contradict each other or cannot work: told at every start and by `manage.py check`."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from processing.algorithms.formats import FORMATS
 
 MIN_LEASE_SECONDS = 5
+RATE = re.compile(r"\d+/[smhd][a-z]*")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 DATABASE_SCHEMES = {"postgres", "postgresql", "psql", "pgsql"}
 REDIS_SCHEMES = {"redis", "rediss", "unix"}
@@ -17,7 +19,7 @@ REDIS_SCHEMES = {"redis", "rediss", "unix"}
 
 @register()
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_storage(), *_engine(), *_limits(), *_servers(), *_safety()]
+    return [*_storage(), *_engine(), *_limits(), *_servers(), *_api_and_logs(), *_safety()]
 
 
 def _storage() -> Iterable[CheckMessage]:
@@ -103,6 +105,17 @@ def _servers() -> Iterable[CheckMessage]:
         yield Error(
             f"REDIS_URL must begin with redis://, rediss:// or unix://, not {scheme!r}.", id="pix.E031"
         )
+
+
+def _api_and_logs() -> Iterable[CheckMessage]:
+    for name in ("API_RATE_ANON", "API_RATE_KEY"):
+        if not RATE.fullmatch(getattr(settings, name)):
+            yield Error(
+                f"{name} is {getattr(settings, name)!r}; write a number per sec, min, hour or day: 60/min.",
+                id="pix.E032",
+            )
+    if settings.LOG_FORMAT not in ("json", "text"):
+        yield Error(f"LOG_FORMAT must be json or text, not {settings.LOG_FORMAT!r}.", id="pix.E033")
 
 
 def _safety() -> Iterable[CheckMessage]:

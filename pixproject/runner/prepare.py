@@ -13,8 +13,13 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixproject.settings")
     import django
     from django.core.management import call_command
+    from django.core.management.base import SystemCheckError
 
     django.setup()
+    try:
+        call_command("check", stdout=sys.stderr, stderr=sys.stderr)
+    except SystemCheckError as error:
+        sys.exit(str(error))
     call_command("migrate", interactive=False, stdout=sys.stderr)
     _collect_static_files()
     call_command("ensure_superuser")

@@ -62,7 +62,7 @@ def _prepare(environment: dict[str, str]) -> str:
         check=False,
     )
     if process.returncode != 0:
-        raise CannotRun("The database could not be brought up to date; see above.")
+        raise CannotRun("Settings or database are not fit to start with; see above.")
     return process.stdout.strip()
 
 

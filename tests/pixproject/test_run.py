@@ -181,3 +181,23 @@ def test_listener_is_taken_at_once():
             open_listener("127.0.0.1", port)
         with socket.create_connection(("127.0.0.1", port), timeout=5):
             pass  # connects before the web server accepts
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("LEASE_SECONDS", "1", "LEASE_SECONDS is 1; at least 5 are needed."),
+        ("STORAGE_BACKEND", "ftp", "STORAGE_BACKEND must be local or s3, not 'ftp'."),
+    ],
+)
+def test_settings_that_cannot_work_are_told_before_anything_starts(tmp_path, name, value, sentence):
+    result = runner("run", tmp_path / "d", **{name: value})
+
+    assert result.returncode == 1
+    assert sentence in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_beyond_the_highest_is_told(tmp_path):
+    with pytest.raises(CannotRun, match="PORT is 99999; the highest port is 65535."):
+        open_listener("127.0.0.1", 99999)
