@@ -58,6 +58,14 @@ def gif(width: int = 64, height: int = 48, *, seed: int = 0) -> bytes:
     return encoded(photo(width, height, seed=seed).quantize(64), "GIF")
 
 
+def heic(width: int = 64, height: int = 48, *, seed: int = 0, exif: Image.Exif | None = None) -> bytes:
+    from pillow_heif import from_pillow
+
+    target = io.BytesIO()
+    from_pillow(photo(width, height, seed=seed)).save(target, **({"exif": exif.tobytes()} if exif else {}))
+    return target.getvalue()
+
+
 def animated_gif(frames: int = 4, *, seed: int = 0) -> bytes:
     pictures = [photo(seed=seed + number).quantize(32) for number in range(frames)]
     return encoded(pictures[0], "GIF", save_all=True, append_images=pictures[1:], duration=80, loop=0)

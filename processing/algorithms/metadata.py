@@ -57,7 +57,7 @@ def read_metadata(stream: BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> Metad
         ProcessingError: only where the file itself is no acceptable picture.
     """
     image = open_image(stream, limits=limits)[0]
-    block = image.info.get("exif", b"")
+    block = image.info.get("exif") or b""  # pillow-heif says None where there is no block
     if len(block) > _MAX_EXIF_BYTES:
         return Metadata(
             raw={"ignored": f"The EXIF block has {len(block)} bytes; the limit is {_MAX_EXIF_BYTES}."}

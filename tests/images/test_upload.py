@@ -121,6 +121,7 @@ def test_everything_said_is_kept(client):
         (pictures.tiff, "tiff"),
         (pictures.bmp, "bmp"),
         (pictures.gif, "gif"),
+        (pictures.heic, "heic"),
         (pictures.animated_gif, "gif"),
         (pictures.png_16_bit, "png"),
         (pictures.cmyk_jpeg, "jpg"),
