@@ -5,6 +5,8 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
+
 
 def double(value: int) -> int:
     return 2 * value
@@ -33,7 +35,7 @@ def misbehave(how: str) -> str:
         case "memory":
             hoard = []
             while True:
-                hoard.append(bytearray(64 * 2**20))
+                hoard.append(np.empty(64 * 2**20, np.uint8))  # untouched: at the limit at once, however busy
         case "raise":
             raise RuntimeError("something unexpected")
     return how
