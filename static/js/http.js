@@ -10,12 +10,15 @@ export function randomKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+const SIGNED_OUT = "You are no longer signed in. Reload the page and sign in again.";
+
 /** The sentence of an error body, or one of ours when the answer is none of the API's. */
 export function sentence(status, body) {
+  if (status === 401) return SIGNED_OUT;
   if (body && typeof body.detail === "string" && body.detail) return body.detail;
   if (status === 0) return "The connection was lost. Check the network and try again.";
   if (status === 413) return "The file is larger than the server accepts.";
-  if (status === 401 || status === 403) return "You are no longer signed in. Reload the page and sign in again.";
+  if (status === 403) return SIGNED_OUT;
   return `The server answered with the error ${status}. Try again in a moment.`;
 }
 

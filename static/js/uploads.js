@@ -89,7 +89,7 @@ class Upload {
       setTimeout(() => this.queue.pump(), this.heldUntil - Date.now() + 20);
       return undefined;
     }
-    const mayWorkLater = xhr.status === 0 || xhr.status >= 500;
+    const mayWorkLater = xhr.status === 0 || xhr.status === 401 || xhr.status >= 500;
     return this.set(mayWorkLater ? "lost" : "refused", sentence(xhr.status, body));
   }
 

@@ -142,6 +142,30 @@ def test_upload_survives_a_lost_connection(open_page, photo):
     expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
 
 
+def test_ended_session_is_said_as_such(open_page, photo):
+    page = open_page()
+    page.context.clear_cookies()
+
+    page.locator('input[type="file"]').set_input_files(photo)
+
+    expect(page.locator('.upload[data-state="lost"]')).to_contain_text("You are no longer signed in.")
+
+
+def test_refused_file_comes_first_and_the_selection_fits(open_page, photo, tmp_path):
+    page = open_page(NARROW)
+    fake = tmp_path / "note.jpg"
+    fake.write_text("I am text.")
+    page.locator('input[type="file"]').set_input_files([photo, fake])
+    expect(page.locator(".upload").first).to_contain_text("The content is not a picture")
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+
+    page.goto("/images/")
+    page.locator(".tile-check input").first.check()
+
+    expect(page.locator(".selection-bar")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_start_waits_for_uploads_and_a_removed_one_is_forgotten(open_page, photo, tmp_path):
     page = open_page()
     other = tmp_path / "other.png"
