@@ -2,6 +2,7 @@ import uuid
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from api.errors import ErrorCode
 from processing import jobs
 from processing.models import Job, Operation
 from processing.states import OperationStatus
@@ -27,6 +28,8 @@ class Command(BaseCommand):
     ) -> None:
         if not (failed or job or error_code):
             raise CommandError("Say what to queue again: --failed, --job ID or --error-code CODE.")
+        if error_code and error_code not in ErrorCode.values:
+            raise CommandError(f"There is no error code {error_code!r}; GET /api/errors/ lists them.")
         if dry_run:
             self.stdout.write(f"{self._count(job, error_code)} operations would be queued again.")
         elif job:
