@@ -6,7 +6,7 @@ from pixproject import settings
 
 wsgi_app = "pixproject.wsgi"
 bind = f"{settings.HOST}:{settings.PORT}"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+workers = settings.WEB_CONCURRENCY
 threads = 8
 worker_class = "gthread"
 logconfig_dict = settings.LOGGING  # its own lines like all others

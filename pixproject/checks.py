@@ -58,7 +58,12 @@ def _engine() -> Iterable[CheckMessage]:
         "DECODE_TIMEOUT_SECONDS",
         "IDEMPOTENCY_TTL_SECONDS",
     )
-    concurrency = ("QUEUE_CONCURRENCY_LIGHT", "QUEUE_CONCURRENCY_DEFAULT", "QUEUE_CONCURRENCY_ML")
+    concurrency = (
+        "WEB_CONCURRENCY",
+        "QUEUE_CONCURRENCY_LIGHT",
+        "QUEUE_CONCURRENCY_DEFAULT",
+        "QUEUE_CONCURRENCY_ML",
+    )
     for name in (*positive, *concurrency, "PRESIGNED_URL_EXPIRY_SECONDS"):
         yield from _at_least(name, 1)
 
