@@ -8,12 +8,17 @@ from api.handling import answering
 from pixproject import metrics
 from processing.links import linked_file
 
+to_health = login_not_required(RedirectView.as_view(url="/api/health/"))
+to_docs = login_not_required(RedirectView.as_view(url="/api/docs/"))
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("api.urls")),
     path("files/<uuid:link_id>/<str:name>", linked_file, name="linked-file"),
-    path("health", login_not_required(RedirectView.as_view(url="/api/health/")), name="health-redirect"),
-    path("docs", login_not_required(RedirectView.as_view(url="/api/docs/")), name="docs-redirect"),
+    path("health", to_health, name="health-redirect"),
+    path("health/", to_health),
+    path("docs", to_docs, name="docs-redirect"),
+    path("docs/", to_docs),
     path("metrics", metrics.metrics, name="metrics"),
     path("", include("pixproject.page_urls")),
 ]

@@ -16,7 +16,9 @@ OPEN = {
     "/admin/login/",
     # Redirects to addresses that are not open themselves.
     "/health",
+    "/health/",
     "/docs",
+    "/docs/",
 }
 # The signature is the permission: without one the answer is 403.
 SIGNED = re.compile(r"/files/")
