@@ -44,6 +44,7 @@ class Report:
 
     checked: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+    young: int = 0  # files without a row that may still get one
 
     @property
     def is_clean(self) -> bool:
@@ -124,10 +125,13 @@ def _sha256(key: str) -> str:
 
 def _find_orphans(file_class: FileClass, report: Report, *, repair: bool, before: datetime) -> None:
     assert file_class.known is not None
-    settled = (listed for listed in walk(file_class.prefix) if listed.changed_at < before)
-    while chunk := list(islice(settled, CHUNK)):
-        known = file_class.known([listed.key for listed in chunk])
-        _add_orphans(report, file_class.name, [f for f in chunk if f.key not in known], repair=repair)
+    listed = walk(file_class.prefix)
+    while chunk := list(islice(listed, CHUNK)):
+        known = file_class.known([file.key for file in chunk])
+        unknown = [file for file in chunk if file.key not in known]
+        settled = [file for file in unknown if file.changed_at < before]
+        report.young += len(unknown) - len(settled)
+        _add_orphans(report, file_class.name, settled, repair=repair)
 
 
 def _add_orphans(report: Report, name: str, orphans: list[Listed], *, repair: bool) -> None:

@@ -159,6 +159,18 @@ def run(*args: str) -> tuple[int, str]:
     return 0, out.getvalue()
 
 
+def test_command_counts_young_files_without_a_row_and_judges_them_when_told_to():
+    young = orphan("raw", "young.png")
+    os.utime(young)
+
+    status, text = run()
+    assert (status, "1 without a row are too young to judge" in text) == (0, True)
+    status, text = run("--repair", "--grace-minutes", "0")
+
+    assert (status, young.exists()) == (0, False)
+    assert "1 orphaned" in text
+
+
 def test_command_exits_1_until_it_has_repaired():
     image = make_image(1)
     path_of(image.file).unlink()

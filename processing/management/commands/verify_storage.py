@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentParser
 from collections import Counter
+from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -22,10 +23,24 @@ class Command(BaseCommand):
         )
         parser.add_argument("--fast", action="store_true", help="Compare sizes only, read no contents.")
 
+        parser.add_argument(
+            "--grace-minutes",
+            type=int,
+            default=int(integrity.GRACE.total_seconds() // 60),
+            metavar="N",
+            help="Files without a row that are younger may belong to work in progress: they are counted, "
+            "and neither a problem nor deleted (default %(default)s; 0 while nothing runs).",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         # Progress goes to standard error, and only where somebody looks at it.
         with tqdm(unit=" files", file=sys.stderr, disable=None) as bar:
-            report = integrity.verify(repair=options["repair"], fast=options["fast"], progress=bar.update)
+            report = integrity.verify(
+                repair=options["repair"],
+                fast=options["fast"],
+                grace=timedelta(minutes=max(0, options["grace_minutes"])),
+                progress=bar.update,
+            )
         for finding in report.findings:
             self.stdout.write(self.line(finding))
         self.stdout.write(self.counts(report))
@@ -44,4 +59,7 @@ class Command(BaseCommand):
         kinds = (integrity.MISSING, integrity.DAMAGED, integrity.ORPHANED, integrity.RECOVERED)
         found = ", ".join(f"{problems[kind]} {kind}" for kind in kinds)
         repaired = sum(bool(finding.done) for finding in report.findings)
-        return f"Files checked: {checked}. Found: {found}; {repaired} dealt with."
+        young = (
+            f" {report.young} without a row are too young to judge (--grace-minutes)." if report.young else ""
+        )
+        return f"Files checked: {checked}. Found: {found}; {repaired} dealt with.{young}"
