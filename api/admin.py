@@ -1,13 +1,16 @@
 """Keys and the audit in the admin."""
 
 from typing import Any
+from uuid import UUID, uuid4
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,15 +25,19 @@ from unfold.widgets import (
 
 from api.accounts import key_owner
 from api.errors import ApiError
-from api.keys import create_key, revoke_key
+from api.keys import KeyExists, create_key, revoke_key
 from api.models import ApiKey, AuditEvent, Scope
 from pixproject.admin_site import PixModelAdmin, add_refusal, go_back
 from pixproject.templatetags.pix_admin import unbroken, when
+
+NEW_KEY_IN_SESSION = "new_api_key"  # (id, text), from the form's answer to the page that shows it
 
 
 class KeyForm(forms.Form):
     """What a new key is for."""
 
+    # The new key's id, chosen with the form: a form that is sent twice makes one key.
+    key_id = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid4)
     name = forms.CharField(
         max_length=100, widget=UnfoldAdminTextInputWidget, help_text="Which program uses it."
     )
@@ -100,25 +107,48 @@ class ApiKeyAdmin(PixModelAdmin):
     ) -> HttpResponse:
         self.check_add(request)
         form = KeyForm(request.POST or None, initial={"user": request.user.pk, "scopes": [Scope.READ]})
-        if form.is_valid() and (created := self._create(request, form)):
-            key, text = created
-            context = self.page(request, "API key created") | {"key": key, "text": text}
-            return TemplateResponse(request, "admin/api/apikey/created.html", context)
+        if form.is_valid() and (key_id := self._create(request, form)):
+            return redirect("admin:api_apikey_created", key_id)
         context = self.page(request, "New API key") | {"form": form, "media": self.media + form.media}
         return TemplateResponse(request, "admin/form_page.html", context | {"submit_text": "Create the key"})
 
-    def _create(self, request: HttpRequest, form: KeyForm) -> tuple[ApiKey, str] | None:
+    def get_urls(self) -> list[URLPattern]:
+        created = self.admin_site.admin_view(self.created_view)
+        return [path("<uuid:key_id>/created/", created, name="api_apikey_created"), *super().get_urls()]
+
+    def created_view(self, request: HttpRequest, key_id: UUID) -> HttpResponse:
+        """Show a new key's text, and forget it."""
+        self.check_add(request)
+        shown_id, text = request.session.get(NEW_KEY_IN_SESSION, ("", ""))
+        key = ApiKey.objects.filter(pk=key_id).first()
+        if key is None or shown_id != str(key_id):
+            messages.info(
+                request, "A new key’s text is shown once. If it is lost, revoke the key and make another."
+            )
+            return redirect("admin:api_apikey_changelist")
+        del request.session[NEW_KEY_IN_SESSION]
+        context = self.page(request, "API key created") | {"key": key, "text": text}
+        return TemplateResponse(request, "admin/api/apikey/created.html", context)
+
+    def _create(self, request: HttpRequest, form: KeyForm) -> UUID | None:
         asked = form.cleaned_data
         try:
             owner = key_owner(asked["user"].get_username(), scopes=asked["scopes"])
             key, text = create_key(
-                asked["name"], user=owner, scopes=asked["scopes"], expires_at=asked["expires_at"]
+                asked["name"],
+                user=owner,
+                scopes=asked["scopes"],
+                expires_at=asked["expires_at"],
+                key_id=asked["key_id"],
             )
         except ApiError as error:
             add_refusal(form, error)
             return None
+        except KeyExists:  # by this very form
+            return UUID(str(asked["key_id"]))
         self.audit(request, "api_key.create", key, {"name": key.name, "scopes": key.scopes})
-        return key, text
+        request.session[NEW_KEY_IN_SESSION] = (str(key.pk), text)
+        return key.pk
 
     @action(description="Revoke", permissions=["admin"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

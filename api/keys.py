@@ -6,8 +6,10 @@ import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from api.errors import ErrorCode, invalid_field
@@ -19,13 +21,27 @@ PREFIX_LENGTH = 8
 LAST_USED_STEP = timedelta(minutes=1)
 
 
+class KeyExists(Exception):
+    """There is a key with this id: the request that made it was sent again."""
+
+
 def create_key(
-    name: str, *, user: User, scopes: Iterable[str], expires_at: datetime | None = None
+    name: str,
+    *,
+    user: User,
+    scopes: Iterable[str],
+    expires_at: datetime | None = None,
+    key_id: UUID | None = None,
 ) -> tuple[ApiKey, str]:
-    """Make a key; its text is returned here and can never be shown again."""
+    """Make a key; its text is returned here and can never be shown again.
+
+    Raises:
+        ApiError: 400 naming the field; KeyExists: `key_id` was used before.
+    """
     prefix = "".join(secrets.choice(PREFIX_CHARACTERS) for _ in range(PREFIX_LENGTH))
     secret = secrets.token_urlsafe(32)
-    key = ApiKey.objects.create(
+    key = ApiKey(
+        id=key_id or uuid4(),
         name=_checked_name(name),
         user=user,
         prefix=prefix,
@@ -33,6 +49,13 @@ def create_key(
         scopes=checked_scopes(scopes),
         expires_at=_checked_expiry(expires_at),
     )
+    try:
+        with transaction.atomic():
+            key.save(force_insert=True)
+    except IntegrityError as error:
+        if ApiKey.objects.filter(pk=key.pk).exists():
+            raise KeyExists from error
+        raise
     return key, f"{prefix}.{secret}"
 
 

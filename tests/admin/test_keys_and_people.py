@@ -17,14 +17,20 @@ from tests.factories import make_user
 pytestmark = pytest.mark.django_db
 NEW_KEY = "admin:api_apikey_add"
 KEYS = "admin:api_apikey_changelist"
+SECRET = re.compile(r"<code class=\"pix-secret[^>]*>([^<]+)</code>")
 
 
 def test_key_is_shown_once(administrator):
     fields = {"name": "shop", "user": administrator.user.pk, "scopes": ["read", "process"]}
 
-    page = administrator.post(reverse(NEW_KEY), fields)
+    answer = administrator.post(reverse(NEW_KEY), fields)
+    page = administrator.get(answer.headers["Location"])
+    again = administrator.get(answer.headers["Location"], follow=True)
 
-    (text,) = re.findall(r"<code class=\"pix-secret[^>]*>([^<]+)</code>", page.content.decode())
+    (text,) = SECRET.findall(page.content.decode())
+    assert text not in again.content.decode()
+    assert "shown once" in said(again)[0]
+    assert "new_api_key" not in administrator.session
     key = find_key(text)
     assert (key.name, key.user, key.scopes) == ("shop", administrator.user, ["read", "process"])
     assert "no-store" in page.headers["Cache-Control"]
@@ -33,6 +39,20 @@ def test_key_is_shown_once(administrator):
     assert text.split(".")[1] not in detail + rows
     assert key.secret_sha256 not in detail + rows
     assert audited() == [("api_key.create", str(key.pk))]
+
+
+def test_key_form_that_is_sent_again_makes_no_second_key(administrator):
+    form = administrator.get(reverse(NEW_KEY)).content.decode()
+    (key_id,) = re.findall(r'name="key_id" value="([^"]+)"', form)
+    fields = {"key_id": key_id, "name": "shop", "user": administrator.user.pk, "scopes": ["read"]}
+
+    first, second = (administrator.post(reverse(NEW_KEY), fields) for _ in range(2))
+
+    assert first.headers["Location"] == second.headers["Location"]
+    (text,) = SECRET.findall(administrator.get(second.headers["Location"]).content.decode())
+    assert [key.name for key in ApiKey.objects.all()] == ["shop"]
+    assert find_key(text) == ApiKey.objects.get(pk=key_id)
+    assert audited() == [("api_key.create", key_id)]
 
 
 def test_bad_key_says_why(administrator):
