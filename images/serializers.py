@@ -205,9 +205,9 @@ class BulkSerializer(StrictSerializer):
     remove_tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
     dry_run = serializers.BooleanField(default=False)
     priority = serializers.ChoiceField(choices=["urgent", "high", "normal", "low"], default="normal")
-    output_folder = serializers.CharField(required=False, default="", max_length=200)
-    filename_prefix = serializers.CharField(required=False, default="", max_length=100)
-    reference = serializers.CharField(required=False, default="", max_length=MAX_REFERENCE)
+    output_folder = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
+    filename_prefix = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
+    reference = serializers.CharField(required=False, default="", allow_blank=True, max_length=MAX_REFERENCE)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("ids" in attrs) == ("filter" in attrs):
