@@ -15,12 +15,12 @@ logger = logging.getLogger("pix.wakeups")
 ACTOR = "drain"
 QUEUES = ("light", "default", "ml")
 NAMESPACE = "pix"
-REDIS_TIMEOUT_S = 1
+REDIS_TIMEOUT_S = 0.5
 POLL_MS = 100  # how long an idle worker sleeps between looks: by default a second, and 292 ms of latency
 
 
 def redis_client() -> redis.Redis:
-    """A client that reports a dead server after a second, without repeating the command."""
+    """A client that reports a dead server after half a second, without repeating the command."""
     return redis.Redis.from_url(
         settings.REDIS_URL, socket_connect_timeout=REDIS_TIMEOUT_S, socket_timeout=REDIS_TIMEOUT_S, retry=None
     )
