@@ -50,6 +50,11 @@ class SessionAuthentication(authentication.SessionAuthentication):
     """The session of the pages, with its CSRF check."""
 
 
+def door(request: Request) -> str:
+    """Through which door a request came, as images and jobs record it: the pages use the API with their session."""
+    return "web" if isinstance(request.successful_authenticator, SessionAuthentication) else "api"
+
+
 class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = ApiKeyAuthentication
     name = "ApiKey"

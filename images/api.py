@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.authentication import door
 from api.errors import ApiError, ErrorCode, FieldError
 from api.idempotency import idempotent
 from api.models import Scope
@@ -164,6 +165,7 @@ class ImageViewSet(ImageParts, mixins.ListModelMixin, viewsets.GenericViewSet):
             filename_prefix=asked["filename_prefix"],
             reference=asked["reference"],
             requested_by=request.user,
+            source=door(request),
             request_id=request_id.current(),
         )
         job = submit_work(work, images, delivery)

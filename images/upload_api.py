@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import UploadedFile
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.authentication import door
 from api.errors import ApiError, ErrorCode, FieldError, error_body, invalid_field
 from api.handling import as_api_error
 from api.text import has_unstorable_characters
@@ -86,7 +87,7 @@ def _tags(values: Sequence[str]) -> list[str]:
 
 
 def _ingest(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:
-    return ingest(file, filename=file.name or "", uploaded_by=request.user, source=Image.Source.API, **facts)
+    return ingest(file, filename=file.name or "", uploaded_by=request.user, source=door(request), **facts)
 
 
 def _image_json(taken: Ingested, request: Request) -> dict[str, Any]:

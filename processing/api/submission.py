@@ -16,6 +16,7 @@ from django.db import transaction
 from django.http import QueryDict
 from rest_framework.request import Request
 
+from api.authentication import door
 from api.errors import ApiError, ErrorCode, FieldError, invalid_field
 from api.idempotency import key_of
 from api.text import has_unstorable_characters
@@ -132,7 +133,7 @@ def _delivery(fields: Mapping[str, Any], request: Request) -> services.Delivery:
         priority=Priority.NORMAL if priority in (None, "") else priority_of(priority),
         idempotency_key=key_of(request) or "",
         requested_by=request.user,
-        source="api",
+        source=door(request),
         request_id=request_id.current(),
         **texts,
     )
@@ -277,7 +278,7 @@ def _ingest(file: UploadedFile, index: int, submission: Submission) -> Image:
     delivery = submission.delivery
     try:
         taken = image_services.ingest(
-            file, filename=file.name or "", uploaded_by=delivery.requested_by, source=Image.Source.API
+            file, filename=file.name or "", uploaded_by=delivery.requested_by, source=delivery.source
         )
     except (ApiError, ProcessingError) as error:
         field = f"file[{index}]" if len(submission.files) > 1 else "file"

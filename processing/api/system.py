@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import audit
+from api.authentication import door
 from api.errors import ApiError, ErrorCode, invalid_field
 from api.idempotency import idempotent
 from api.models import Scope
@@ -194,6 +195,8 @@ class CleanupView(WaitsForJob, APIView):
         if is_dry_run:
             plan = retention.plan_as_json(retention.plan(moments))
             return Response({"dry_run": True, "days_old": days_old, **plan})
-        job = retention.submit_cleanup(moments, requested_by=request.user, request_id=request_id.current())
+        job = retention.submit_cleanup(
+            moments, requested_by=request.user, source=door(request), request_id=request_id.current()
+        )
         audit.record("cleanup", job, request=request, detail={"days_old": days_old, "classes": classes})
         return accepted(job)
