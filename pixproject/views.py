@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
+from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
@@ -134,7 +135,15 @@ def status_live(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/_status_live.html", _status_context())
 
 
+class SignInForm(AuthenticationForm):
+    error_messages = {
+        "invalid_login": "This user name and password do not match. Mind upper and lower case.",
+        "inactive": "This account is switched off. An administrator can switch it on again.",
+    }
+
+
 class SignIn(auth_views.LoginView):
+    authentication_form = SignInForm
     template_name = "account/sign_in.html"
     redirect_authenticated_user = True
 
