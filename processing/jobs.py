@@ -121,7 +121,10 @@ def _copy(rows: Sequence[Operation]) -> None:
     """Insert operations by COPY: `bulk_create` took 1.6 s for 5 000 of them, most of it making SQL text."""
     fields = [f for f in Operation._meta.concrete_fields if not f.primary_key and f.name != "available_at"]
     columns = ", ".join(connection.ops.quote_name(field.column or "") for field in fields)
-    with connection.cursor() as cursor, cursor.copy(f"COPY processing_operation ({columns}) FROM STDIN") as copy:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY processing_operation ({columns}) FROM STDIN") as copy,
+    ):
         for row in rows:
             copy.write_row([f.get_db_prep_save(getattr(row, f.attname), connection) for f in fields])
 
