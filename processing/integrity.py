@@ -14,13 +14,15 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 from django.utils import timezone
 
-from processing import files, stored
+from processing import files, in_progress, stored
 from processing.stored import FileClass, StoredFile
 
 CHUNK = 500
 READ_BYTES = 1 << 20
-# A worker stores a file before its row exists and an upload takes its time: younger files are not judged.
+# A worker stores a file before its row exists and an upload takes its time: younger files are judged only when all
+# work that was going on when they were listed has ended.
 GRACE = timedelta(hours=1)
+SETTLE_S = 10
 MISSING, DAMAGED, ORPHANED, RECOVERED = "missing", "damaged", "orphaned", "recovered"
 TEMPORARY = "temporary"
 Progress = Callable[[], object]
@@ -69,9 +71,13 @@ def verify(
     for file_class in stored.CLASSES.values():
         if file_class.files is not None:
             _verify_rows(file_class, report, repair=repair, fast=fast, progress=progress)
-    for file_class in stored.CLASSES.values():
-        if file_class.known is not None:
-            _find_orphans(file_class, report, repair=repair, before=timezone.now() - grace)
+    young = [
+        (file_class, file)
+        for file_class in stored.CLASSES.values()
+        if file_class.known is not None
+        for file in _find_orphans(file_class, report, repair=repair, before=timezone.now() - grace)
+    ]
+    _judge_young(young, report, repair=repair)
     _find_leftovers(report, repair=repair, before=timezone.now() - grace)
     return report
 
@@ -123,15 +129,31 @@ def _sha256(key: str) -> str:
     return digest.hexdigest()
 
 
-def _find_orphans(file_class: FileClass, report: Report, *, repair: bool, before: datetime) -> None:
-    assert file_class.known is not None
+def _find_orphans(
+    file_class: FileClass, report: Report, *, repair: bool, before: datetime
+) -> Iterator[Listed]:
+    """Report a class's orphans; yields the files without a row that are too young to be judged by their age."""
     listed = walk(file_class.prefix)
     while chunk := list(islice(listed, CHUNK)):
-        known = file_class.known([file.key for file in chunk])
-        unknown = [file for file in chunk if file.key not in known]
-        settled = [file for file in unknown if file.changed_at < before]
-        report.young += len(unknown) - len(settled)
-        _add_orphans(report, file_class.name, settled, repair=repair)
+        unknown = _without_row(file_class, chunk)
+        _add_orphans(report, file_class.name, [f for f in unknown if f.changed_at < before], repair=repair)
+        yield from (file for file in unknown if file.changed_at >= before)
+
+
+def _without_row(file_class: FileClass, listed: list[Listed]) -> list[Listed]:
+    assert file_class.known is not None
+    known = file_class.known([file.key for file in listed])
+    return [file for file in listed if file.key not in known]
+
+
+def _judge_young(young: list[tuple[FileClass, Listed]], report: Report, *, repair: bool) -> None:
+    if not young:
+        return
+    if not in_progress.wait_for_end(timezone.now(), timeout_s=SETTLE_S):
+        report.young = len(young)
+        return
+    for file_class, file in young:
+        _add_orphans(report, file_class.name, _without_row(file_class, [file]), repair=repair)
 
 
 def _add_orphans(report: Report, name: str, orphans: list[Listed], *, repair: bool) -> None:

@@ -28,8 +28,8 @@ class Command(BaseCommand):
             type=int,
             default=int(integrity.GRACE.total_seconds() // 60),
             metavar="N",
-            help="Files without a row that are younger may belong to work in progress: they are counted, "
-            "and neither a problem nor deleted (default %(default)s; 0 while nothing runs).",
+            help="Files without a row that are younger may belong to work in progress: that work is waited for, and "
+            "when it takes too long they are counted, and neither a problem nor deleted (default %(default)s).",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,7 +59,5 @@ class Command(BaseCommand):
         kinds = (integrity.MISSING, integrity.DAMAGED, integrity.ORPHANED, integrity.RECOVERED)
         found = ", ".join(f"{problems[kind]} {kind}" for kind in kinds)
         repaired = sum(bool(finding.done) for finding in report.findings)
-        young = (
-            f" {report.young} without a row are too young to judge (--grace-minutes)." if report.young else ""
-        )
+        young = f" {report.young} without a row may belong to work in progress." if report.young else ""
         return f"Files checked: {checked}. Found: {found}; {repaired} dealt with.{young}"
