@@ -29,7 +29,7 @@ def upload(request: Request, *, batch: Batch | None = None) -> Response:
     files = _files(request)
     facts = _facts(request, batch)
     if len(files) == 1:
-        taken = _ingest(files[0], facts, request)
+        taken = _ingest_one(files[0], facts, request)
         body = _image_json(taken, request)
         status = 200 if taken.is_duplicate else 201
         return Response(body, status=status, headers={"Location": f"/api/images/{taken.image.pk}/"})
@@ -88,6 +88,15 @@ def _tags(values: Sequence[str]) -> list[str]:
 
 def _ingest(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:
     return ingest(file, filename=file.name or "", uploaded_by=request.user, source=door(request), **facts)
+
+
+def _ingest_one(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:
+    """A refusal of the only file names the part that it came in."""
+    try:
+        return _ingest(file, facts, request)
+    except ProcessingError as exc:
+        errors = [FieldError(FILE_FIELDS[0], exc.code, exc.detail)]
+        raise ApiError(exc.code, exc.detail, errors=errors) from exc
 
 
 def _image_json(taken: Ingested, request: Request) -> dict[str, Any]:

@@ -26,11 +26,12 @@ def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
     """
     if level not in LEVELS:
         raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(LEVELS)}, not {level!r}.")
-    fields = "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s"
+    fields = "%(levelname)s %(name)s %(message)s %(request_id)s"
     json_formatter = {
         "()": "pythonjsonlogger.json.JsonFormatter",
         "format": fields,
-        "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+        "timestamp": "time",  # RFC 3339, UTC
+        "rename_fields": {"levelname": "level", "name": "logger"},
     }
     text_formatter = {"format": "%(asctime)s %(levelname)-7s %(name)s [%(request_id)s] %(message)s"}
     return {

@@ -11,6 +11,7 @@ from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from api.errors import ApiError, ErrorCode
@@ -57,6 +58,7 @@ def _check(link_id: uuid.UUID, expires: str, signature: str) -> None:
 
 
 @login_not_required
+@csrf_exempt  # it only reads; so that other methods are answered 405
 @require_safe
 def linked_file(request: HttpRequest, link_id: uuid.UUID, name: str) -> HttpResponseBase:
     """A result's bytes for the holder of a signed link."""

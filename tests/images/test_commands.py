@@ -37,7 +37,7 @@ def test_a_folder_is_taken_in_and_left_as_it_was(folder):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     user = make_user()
 
-    lines = run("ingest_folder", folder, "--batch", "Dunes", "--user", user.username)
+    lines = run("ingest_folder", folder, "--no-recursive", "--batch", "Dunes", "--user", user.username)
 
     assert lines[-1] == "2 new, 1 known already, 1 refused."
     assert lines[0].startswith(f"refused {folder}/notes.txt: The content is not a picture")
@@ -50,19 +50,16 @@ def test_a_folder_is_taken_in_and_left_as_it_was(folder):
 
 
 def test_a_second_run_adds_nothing(folder):
-    run("ingest_folder", folder, "--recursive", "--batch", "Dunes")
+    run("ingest_folder", folder, "--batch", "Dunes")
 
-    assert (
-        run("ingest_folder", folder, "--recursive", "--batch", "Dunes")[-1]
-        == "0 new, 4 known already, 1 refused."
-    )
+    assert run("ingest_folder", folder, "--batch", "Dunes")[-1] == "0 new, 4 known already, 1 refused."
     assert (Image.objects.count(), Batch.objects.get().images.count()) == (3, 3)
 
 
 def test_a_dry_run_stores_nothing(folder):
     lines = run("ingest_folder", folder, "--dry-run", "--batch", "Dunes")
 
-    assert lines[-1] == "2 new, 1 known already, 1 would be refused."
+    assert lines[-1] == "3 new, 1 known already, 1 would be refused."
     assert (Image.objects.count(), Batch.objects.count(), Job.objects.count()) == (0, 0, 0)
 
 

@@ -378,3 +378,14 @@ def test_uploading_needs_the_scope_write(client, scope, status):
 
     assert response.status_code == status
     assert Image.objects.count() == 0
+
+
+def test_refused_single_upload_names_the_part_it_came_in():
+    answer = make_client("write").post(
+        "/api/images/", {"file": upload(pictures.TEXT, "text.jpg")}, format="multipart"
+    )
+
+    assert answer.status_code == 415
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [
+        ("file", "not_an_image")
+    ]

@@ -1,5 +1,5 @@
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, BooleanOptionalAction
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--batch", default="", metavar="NAME", help="put the images into this batch")
-        parser.add_argument("--recursive", action="store_true", help="with all folders inside")
+        parser.add_argument(
+            "--recursive",
+            action=BooleanOptionalAction,
+            default=True,
+            help="with all folders inside (default: yes)",
+        )
         parser.add_argument("--user", default="", metavar="NAME", help="who uploads")
         parser.add_argument("--dry-run", action="store_true", help="check every file, store nothing")
 
