@@ -181,11 +181,12 @@ def _check_schema(name: str, schema: Schema, parameters: dict[str, Any]) -> None
 
 
 def _missing(name: str, schema: Schema, parameters: dict[str, Any]) -> InvalidParameter:
+    title = name.replace("_", " ").capitalize()
     missing = [field for field in schema.get("required", ()) if field not in parameters]
     if missing:
-        return InvalidParameter(f"{name} needs {' and '.join(missing)}.", field=missing[0])
+        return InvalidParameter(f"{title} needs {' and '.join(missing)}.", field=missing[0])
     options = [row["required"][0] for row in schema["anyOf"]]
-    return InvalidParameter(f"{name} needs {' or '.join(options)}.", field=options[0])
+    return InvalidParameter(f"{title} needs {' or '.join(options)}.", field=options[0])
 
 
 def _rule(schema: Schema, validator: str) -> str:

@@ -91,7 +91,7 @@ def test_validate_parameters_intensity_is_an_alias(name: str, target: str) -> No
 @pytest.mark.parametrize(
     ("name", "parameters", "field", "detail"),
     [
-        ("resize", {}, "width", "resize needs width or height."),
+        ("resize", {}, "width", "Resize needs width or height."),
         ("resize", {"width": 10**9}, "width", "width must be between 1 and 16384 px; got 1000000000."),
         ("resize", {"width": 0}, "width", "width must be between 1 and 16384 px; got 0."),
         ("resize", {"width": "200"}, "width", "width must be a whole number; got '200'."),
@@ -103,7 +103,7 @@ def test_validate_parameters_intensity_is_an_alias(name: str, target: str) -> No
         ("resize", {"width": 9, "fit": ""}, "fit", "fit must be one of contain, cover, exact; got ''."),
         ("resize", {"width": 9, "upscale": 1}, "upscale", "upscale must be true or false; got 1."),
         ("flip", {"axis": 9}, "axis", f"flip has no parameter {FLIP_HAS}"),
-        ("crop", {"width": 5}, "height", "crop needs height."),
+        ("crop", {"width": 5}, "height", "Crop needs height."),
         ("crop", {"width": 5, "height": 5, "x": -1}, "x", "x must be between 0 and 16384 px; got -1."),
         ("blur", {"sigma_px": math.nan}, "sigma_px", "sigma_px must be between 0 and 50 px; got nan."),
         ("blur", {"sigma_px": math.inf}, "sigma_px", "sigma_px must be between 0 and 50 px; got inf."),
