@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from api.errors import ApiError, ErrorCode, invalid_field
 from api.models import AuditEvent
-from images import renditions
+from images import damage, renditions
 from images.models import Image
 from images.serializers import HistorySerializer, MetadataSerializer
 from processing import files
@@ -24,12 +24,15 @@ from processing.serving import serve_file
 
 BYTES = {(200, "image/*"): OpenApiTypes.BINARY}
 THUMBNAIL_SECONDS = 86_400
+STAND_IN_SECONDS = 60  # of a thumbnail that was not asked for: the right one may be there soon
 
 
 def original(request: HttpRequest, image: Image) -> HttpResponseBase:
     """The original's bytes, only ever as attachment: they are foreign."""
     if image.status == Image.Status.PURGED:
         raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
+    if damage.note(image) == damage.MISSING:
+        raise ApiError(ErrorCode.FILE_MISSING, renditions.NO_ORIGINAL)
     return serve_file(
         request,
         image.file,
@@ -112,7 +115,9 @@ class ImageParts:
     def thumbnail(self, request: Request, pk: str | None = None) -> HttpResponseBase:
         """A small picture, upright and without metadata; made now where it is missing."""
         image = self.get_object()  # type: ignore[attr-defined]
-        rendition = renditions.thumbnail(image, size=_size(request), format=_format(request))
+        asked = (_size(request), _format(request))
+        rendition = renditions.thumbnail(image, size=asked[0], format=asked[1])
+        is_asked = (rendition.size, rendition.format) == asked
         return serve_file(
             request._request,
             rendition.file,
@@ -120,7 +125,7 @@ class ImageParts:
             filename=f"{image.pk}-{rendition.size}.{rendition.format}",
             etag=f"{image.sha256[:32]}-{rendition.size}-{rendition.format}",
             is_attachment=False,
-            max_age_s=THUMBNAIL_SECONDS,
+            max_age_s=THUMBNAIL_SECONDS if is_asked else STAND_IN_SECONDS,
             vary=("Accept",),
         )
 

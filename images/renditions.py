@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from api.errors import ApiError, ErrorCode, invalid_field
 from api.written_files import note_written, removed_on_error
+from images import damage
 from images.models import Image, Rendition
 from processing import compute, files
 from processing.handlers import input_limits
@@ -17,6 +18,7 @@ from processing.subprocesses import run_isolated
 
 FORMATS = ("webp", "jpg", "png")
 BACKGROUND_FORMATS = ("webp", "jpg")
+NO_ORIGINAL = "The original's file is missing or damaged; upload it again."
 SIZES = (64, 128, 256, 512, 1024)
 
 Spec = tuple[int, str]
@@ -35,12 +37,20 @@ def background_specs() -> list[Spec]:
 def thumbnail(image: Image, *, size: int, format: str = "webp") -> Rendition:
     """The thumbnail of this size; made now, once, where it or its file is missing.
 
+    Without its original an image is marked as damaged and shown by the nearest thumbnail that is there.
+
     Raises:
         ApiError: 400 for another size or format, 404 `file_missing`, 410 after a purge.
     """
     _check(image, size, format)
-    found = _intact(image, size, format)
-    return found or _make_alone(image, size, format)
+    if found := _intact(image, size, format):
+        return found
+    if files.has_size(image.file, image.byte_size):
+        return _make_alone(image, size, format)
+    damage.note(image)
+    if nearest := _nearest(image, size, format):
+        return nearest
+    raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
 
 
 def _check(image: Image, size: int, format: str) -> None:
@@ -59,6 +69,15 @@ def _intact(image: Image, size: int, format: str) -> Rendition | None:
     return found if found and files.has_size(found.file, found.byte_size) else None
 
 
+def _nearest(image: Image, size: int, format: str) -> Rendition | None:
+    """In the same format before another, larger before smaller, then the closest size."""
+    there = sorted(
+        image.renditions.all(),
+        key=lambda row: (row.format != format, row.size < size, abs(row.size - size), row.format),
+    )
+    return next((row for row in there if files.has_size(row.file, row.byte_size)), None)
+
+
 def _make_alone(image: Image, size: int, format: str) -> Rendition:
     """Of many requests for one missing thumbnail the first makes it, the others wait and find it."""
     number = hashlib.sha256(f"thumbnail {image.pk} {size} {format}".encode()).digest()[:8]
@@ -72,7 +91,7 @@ def _make_alone(image: Image, size: int, format: str) -> Rendition:
 
 def _make(image: Image, size: int, format: str) -> Rendition:
     if not files.has_size(image.file, image.byte_size):
-        raise ApiError(ErrorCode.FILE_MISSING, "The original's file is missing or damaged; upload it again.")
+        raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
     with (
         files.local_copy(image.file) as path,
         tempfile.TemporaryDirectory(dir=files.scratch_root()) as folder,

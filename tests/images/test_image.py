@@ -87,6 +87,8 @@ def test_a_missing_file_is_said(client, image):
     response = client.get(address(image, "file/"))
 
     assert (response.status_code, response.json()["code"]) == (404, "file_missing")
+    image.refresh_from_db()
+    assert image.status == Image.Status.DAMAGED
 
 
 def test_metadata(client, image):

@@ -1,12 +1,14 @@
 """Thumbnails: by Accept, lazily, upright, and in the background."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 from PIL import Image as Pillow
 
+from api.models import AuditEvent
 from images.models import Rendition
 from processing.models import Job
 from processing.worker import run_until_idle
@@ -146,10 +148,46 @@ def test_without_its_original_only_what_is_there_is_served(client):
     image = make_image(pictures.jpeg(seed=84))
     default_storage.delete(image.file)
 
-    made, missing = get(client, image, "?size=256&format=webp"), get(client, image, "?size=64&format=webp")
+    made = get(client, image, "?size=256&format=webp")
+    image.refresh_from_db()
+    assert (made.status_code, image.status) == (200, "ready")  # nobody looked for the original
 
-    assert made.status_code == 200
-    assert (missing.status_code, missing.json()["code"]) == (404, "file_missing")
+    small, large = get(client, image, "?size=64&format=webp"), get(client, image, "?size=1024&format=webp")
+
+    stored = {row.format: row.size for row in image.renditions.all()}
+    assert [answer["Content-Disposition"] for answer in (small, large)] == [
+        f'inline; filename="{image.pk}-{stored["webp"]}.webp"'
+    ] * 2
+    assert [answer["Cache-Control"] for answer in (made, small)] == [
+        "private, max-age=86400",
+        "private, max-age=60",
+    ]
+    image.refresh_from_db()
+    assert image.status == "damaged"
+    (event,) = AuditEvent.objects.filter(action="image.damaged")
+    assert (event.target_id, event.detail) == (str(image.pk), {"file": image.file, "found": "missing"})
+
+
+def test_without_any_file_a_thumbnail_is_missing(client):
+    image = make_image(pictures.jpeg(seed=84))
+    default_storage.delete(image.file)
+    image.renditions.all().delete()
+
+    response = get(client, image, "?size=64&format=webp")
+
+    assert (response.status_code, response.json()["code"]) == (404, "file_missing")
+
+
+def test_storage_that_is_away_damages_no_image(client, settings):
+    image = make_image(pictures.jpeg(seed=84))
+    folder = Path(settings.MEDIA_ROOT) / settings.UPLOAD_DIR
+    folder.rename(folder.with_name("elsewhere"))
+
+    response = client.get(f"/api/images/{image.pk}/file/")
+
+    folder.with_name("elsewhere").rename(folder)
+    image.refresh_from_db()
+    assert (response.status_code, image.status) == (404, "ready")
 
 
 def test_thumbnails_carry_no_metadata(client):
