@@ -30,6 +30,8 @@ class Image(models.Model):
         ADMIN = "admin"
         COMMAND = "command"
 
+    ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     sha256 = models.CharField(max_length=64)
     file = models.CharField(max_length=300, help_text="Storage key of the original.")
@@ -89,6 +91,10 @@ class Image(models.Model):
 
     def __str__(self) -> str:
         return self.title or self.original_filename
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.mode in self.ALPHA_MODES
 
     def open(self) -> File:
         """The original's bytes as a binary file."""

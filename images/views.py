@@ -11,13 +11,14 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError
 from api.permissions import has_scope
-from images import bulk, services
+from images import bulk, damage, services
 from images import gallery as galleries
 from images.models import Image
 from pixproject.page_access import needs, next_path, tell
 from processing import job_page
 from processing.algorithms.errors import ProcessingError
 from processing.models import OperationArtifact
+from processing.result_page import Result
 
 MAX_TO_PROCESS = 100  # as many ids as fit into an address
 JOBS_SHOWN = 10
@@ -109,6 +110,7 @@ def detail(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
 
 
 def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> HttpResponse:
+    problem = damage.note(image)
     links = OperationArtifact.objects.filter(operation__image=image)
     links = links.select_related("artifact", "operation", "operation__image").order_by(
         "-operation_id", "role"
@@ -116,8 +118,9 @@ def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> Ht
     jobs = job_page.visible_jobs().filter(operations__image=image).distinct()[:JOBS_SHOWN]
     context = {
         "image": image,
+        "is_missing": problem == damage.MISSING,
         "renditions": image.renditions.order_by("size", "format"),
-        "results": [job_page.Result(link) for link in links[:RESULTS_SHOWN]],
+        "results": [Result(link) for link in links[:RESULTS_SHOWN]],
         "cards": job_page.cards(jobs),
         "kinds": Image.Kind.choices,
         "sees_gps": has_scope(request.user, "write"),

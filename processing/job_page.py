@@ -7,17 +7,15 @@ from typing import Any
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 
 from processing import durations, numbers
-from processing.algorithms.formats import FORMATS
-from processing.algorithms.operations import OPERATIONS
 from processing.handlers import PIPELINE
 from processing.models import Job, Operation, OperationArtifact
+from processing.result_page import Result, operation_title
 from processing.states import JobStatus, OperationStatus
 
 INTERNAL_KINDS = ("ingest",)
 OPERATIONS_SHOWN = 60
+OPERATIONS_UNFOLDED = 12
 RESULTS_PER_PAGE = 12
-SHOWN_BY_BROWSERS = frozenset({"jpg", "png", "webp", "avif", "gif", "bmp"})
-SAME_SHAPE = 0.02  # how far two aspect ratios may be apart for one picture to be laid over the other
 FIRST_POLL_MS, SLOWEST_POLL_MS, POLL_GROWTH = 400, 8000, 1.35
 
 
@@ -32,13 +30,6 @@ def with_first_image(jobs: QuerySet[Job]) -> QuerySet[Job]:
     return jobs.annotate(first_image=Subquery(operations.values("image_id")[:1]))
 
 
-def operation_title(name: str, parameters: Any = None) -> str:
-    if name == PIPELINE and isinstance(parameters, dict):
-        return " → ".join(operation_title(step["name"]) for step in parameters.get("steps", []))
-    spec = OPERATIONS.get(name)
-    return spec.title if spec else name.replace("_", " ").capitalize()
-
-
 def job_title(job: Job) -> str:
     """What a job does: 'Resize → WebP', 'WebP, AVIF'."""
     work = job.parameters if isinstance(job.parameters, dict) else {}
@@ -46,80 +37,6 @@ def job_title(job: Job) -> str:
     if work.get("pipeline"):
         parts.append(operation_title(PIPELINE, {"steps": work["pipeline"]}))
     return ", ".join(parts) or operation_title(job.kind)
-
-
-@dataclass(frozen=True)
-class Result:
-    """One result file beside the picture that it was made from."""
-
-    link: OperationArtifact
-
-    @property
-    def operation(self) -> Operation:
-        return self.link.operation
-
-    @property
-    def artifact(self) -> Any:
-        return self.link.artifact
-
-    @property
-    def image(self) -> Any:
-        return self.link.operation.image
-
-    @property
-    def title(self) -> str:
-        title = operation_title(self.operation.name, self.operation.parameters)
-        return title if self.link.role == "result" else f"{title}: {self.link.role.replace('_', ' ')}"
-
-    @property
-    def url(self) -> str:
-        return f"/api/artifacts/{self.link.pk}/file/"
-
-    @property
-    def download_url(self) -> str:
-        return f"{self.url}?download=1"
-
-    @property
-    def mime_type(self) -> str:
-        return FORMATS[self.artifact.format].mime_type
-
-    @property
-    def has_source(self) -> bool:
-        return self.image is not None and self.image.status in ("ready", "trashed")
-
-    @property
-    def is_shown(self) -> bool:
-        """A picture is never enlarged for nothing: tiff and the like are for downloading."""
-        return self.artifact.format in SHOWN_BY_BROWSERS
-
-    @property
-    def can_compare(self) -> bool:
-        if not (self.is_shown and self.has_source):
-            return False
-        before = self.image.width / self.image.height
-        after = self.artifact.width / self.artifact.height
-        return bool(abs(before - after) <= SAME_SHAPE * before)
-
-    @property
-    def saved_percent(self) -> int | None:
-        """How much smaller than the source, in percent of it; negative when it grew."""
-        if self.image is None:
-            return None
-        share = float(self.artifact.byte_size / self.image.byte_size)
-        return round(100 * (1 - share))
-
-    @property
-    def grown_percent(self) -> int:
-        return -(self.saved_percent or 0)
-
-    @property
-    def saved_bytes(self) -> int:
-        return int(self.image.byte_size - self.artifact.byte_size) if self.image else 0
-
-    @property
-    def is_resized(self) -> bool:
-        size = (self.artifact.width, self.artifact.height)
-        return self.image is not None and (self.image.width, self.image.height) != size
 
 
 @dataclass(frozen=True)
@@ -193,6 +110,14 @@ def rows(job: Job) -> list[Row]:
     return [_row(operation) for operation in ranked[:OPERATIONS_SHOWN]]
 
 
+def folded(listed: list[Row], total: int) -> tuple[list[Row], list[Row]]:
+    """Of many operations those that failed or run are shown at once; the others wait behind a disclosure."""
+    if total <= OPERATIONS_UNFOLDED:
+        return listed, []
+    urgent = [row for row in listed if row.operation.status in ("failed", "running")][:OPERATIONS_UNFOLDED]
+    return urgent, [row for row in listed if row not in urgent]
+
+
 def _row(operation: Operation) -> Row:
     result = operation.result if isinstance(operation.result, dict) else {}
     title = operation_title(operation.name, operation.parameters)
@@ -219,7 +144,7 @@ def announcement(job: Job) -> str:
         JobStatus.COMPLETED: "Finished. All results are ready.",
         JobStatus.COMPLETED_WITH_ERRORS: f"Finished with errors: {job.operations_failed} of {total} failed.",
         JobStatus.FAILED: "The job failed.",
-        JobStatus.CANCELLED: "The job was cancelled.",
+        JobStatus.CANCELLED: f"Cancelled: {job.operations_completed} of {total} completed.",
         JobStatus.QUEUED: "Waiting to start.",
     }
     return endings.get(JobStatus(job.status), f"{done} of {total} operations done.")
@@ -228,10 +153,13 @@ def announcement(job: Job) -> str:
 def live_context(job: Job, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
     """What the live part of a job's page shows."""
     found = results(job)
+    shown_rows, folded_rows = folded(rows(job), job.operations_total)
     return {
         "job": job,
         "title": job_title(job),
-        "rows": rows(job),
+        "rows": shown_rows,
+        "folded_rows": folded_rows,
+        "folded_count": job.operations_total - len(shown_rows),
         "hidden_rows": max(0, job.operations_total - OPERATIONS_SHOWN),
         "results": found[:RESULTS_PER_PAGE],
         "savings": savings(job) if found else None,

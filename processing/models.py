@@ -79,6 +79,11 @@ class Job(models.Model):
     def percent(self) -> int:
         return 100 if self.is_terminal else int(100 * self.operations_done / max(1, self.operations_total))
 
+    @property
+    def percent_completed(self) -> int:
+        """The share that has results; a job that was cancelled is done all the same."""
+        return int(100 * self.operations_completed / max(1, self.operations_total))
+
 
 class Operation(models.Model):
     """One unit of work of a job. The row is the truth; messages only wake workers up."""

@@ -83,9 +83,11 @@ function initLiveParts() {
     location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
   });
   let focused = null;
+  let opened = [];
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const { target } = event.detail;
     focused = target.contains(document.activeElement) ? document.activeElement.id : null;
+    opened = Array.from(target.querySelectorAll("details[id][open]"), (part) => part.id);
     if (!target.querySelector("input:active")) return;
     event.detail.shouldSwap = false; // a slider is being dragged: the part would be pulled away from the hand
     setTimeout(() => window.htmx.trigger(target, "again"), 1000);
@@ -94,6 +96,7 @@ function initLiveParts() {
     const part = event.detail.elt;
     const text = part.dataset?.announce ?? part.querySelector?.("[data-announce]")?.dataset.announce;
     if (text) announce(text);
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   });
 }

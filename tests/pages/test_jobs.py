@@ -203,3 +203,46 @@ def test_job_page_has_a_constant_number_of_queries(viewer, django_assert_max_num
 
     with django_assert_max_num_queries(15):
         viewer.get(f"/jobs/{job.pk}/")
+
+
+def test_many_operations_are_folded_but_for_those_that_failed_or_run(viewer):
+    turns = [{"name": "rotate", "parameters": {"angle": angle}} for angle in range(1, 15)]
+    job = make_job(*turns)
+    first, second = job.operations.all()[:2]
+    Operation.objects.filter(pk=second.pk).update(status=OperationStatus.FAILED, error_detail="Too dark.")
+
+    text = viewer.get(f"/jobs/{job.pk}/").content.decode()
+
+    unfolded, _, folded = text.partition('<details class="more operations-more"')
+    assert unfolded.count('<li class="operation ') == 1
+    assert "Too dark." in unfolded
+    assert folded.count('<li class="operation ') == 13
+    assert "Show the other 13 of 14" in folded
+
+
+def test_few_operations_are_not_folded(viewer):
+    text = viewer.get(f"/jobs/{make_job('webp', 'blur').pk}/").content.decode()
+
+    assert ("operations-more" in text, text.count('<li class="operation ')) == (False, 2)
+
+
+def test_cancelled_job_says_how_much_it_completed(operator):
+    job = make_job("webp", "blur", user=operator.user)
+    jobs.cancel_job(job)
+
+    page = operator.get(f"/jobs/{job.pk}/").content.decode()
+    listed = operator.get("/jobs/").content.decode()
+
+    assert "0 of 2 completed, cancelled" in page
+    assert "0 of 2 completed, cancelled" in listed
+
+
+@pytest.mark.parametrize(
+    ("angle", "fill", "expected"), [(30, None, True), (30, "#ffffff", False), (90, None, False)]
+)
+def test_turned_picture_is_seen_through_at_its_corners(viewer, angle, fill, expected):
+    parameters = {"angle": angle, "format": "png"} | ({"fill": fill} if fill else {})
+    job = make_job({"name": "rotate", "parameters": parameters})
+    run_until_idle()
+
+    assert ("see-through" in viewer.get(f"/jobs/{job.pk}/").content.decode()) is expected

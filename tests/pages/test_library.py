@@ -1,6 +1,7 @@
 import uuid
 
 import pytest
+from django.core.files.storage import default_storage
 
 from images import services
 from images.gallery import PAGE_SIZE
@@ -202,3 +203,25 @@ def test_library_has_a_constant_number_of_queries(viewer, django_assert_max_num_
 
     with django_assert_max_num_queries(12):
         viewer.get("/images/")
+
+
+def test_image_without_its_original_says_so_and_is_listed_as_damaged(reviewer):
+    image = make_image(pictures.png(seed=91))
+    default_storage.delete(image.file)
+
+    text = reviewer.get(f"/images/{image.pk}/").content.decode()
+
+    assert "The original’s file is missing from storage." in text
+    assert "verify_storage --repair" in text
+    assert f"/api/images/{image.pk}/file/" not in text
+    assert names(reviewer, "status=damaged") == [image.original_filename]
+
+
+def test_pattern_lies_behind_transparent_pictures_only(reviewer):
+    opaque = make_image(pictures.png(seed=92))
+    transparent = make_image(pictures.png(seed=93))
+    Image.objects.filter(pk=transparent.pk).update(mode="RGBA")
+
+    pages = [reviewer.get(f"/images/{image.pk}/").content.decode() for image in (opaque, transparent)]
+
+    assert ["see-through" in page for page in pages] == [False, True]
