@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
@@ -23,6 +22,7 @@ from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
 from images.models import Image, Rendition
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
+from pixproject.templatetags.pix import byte_size
 from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
 from processing.algorithms.errors import ProcessingError
 from processing.models import Artifact, Job, OperationArtifact
@@ -72,7 +72,7 @@ class ImageAdmin(PixModelAdmin):
 
     @display(description="Size", ordering="byte_size")
     def size(self, image: Image) -> str:
-        return filesizeformat(image.byte_size)
+        return byte_size(image.byte_size)
 
     @display(description="Status", ordering="status", label=STATUS_VARIANTS)
     def state(self, image: Image) -> tuple[str, str]:
@@ -131,7 +131,7 @@ class ImageAdmin(PixModelAdmin):
             return redirect("admin:images_image_changelist")
         limits = (
             f"Up to {settings.MAX_FILES_PER_REQUEST} files of at most "
-            f"{filesizeformat(settings.MAX_UPLOAD_BYTES)} and {settings.MAX_IMAGE_PIXELS / 1e6:g} megapixels "
+            f"{byte_size(settings.MAX_UPLOAD_BYTES)} and {settings.MAX_IMAGE_PIXELS / 1e6:g} megapixels "
             f"each: {', '.join(settings.ALLOWED_EXTENSIONS)}."
         )
         context = self.page(request, "Upload images") | {

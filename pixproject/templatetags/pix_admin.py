@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
+from pixproject.templatetags.pix import byte_size
 from processing.job_page import job_title
 from processing.links import signed_url
 from processing.models import OperationArtifact
@@ -22,6 +23,7 @@ MAX_PREVIEW_BYTES = 4 * 2**20
 
 register = template.Library()
 register.filter(job_title)
+register.filter(byte_size)  # the pages and the admin write sizes alike
 
 STATUS_VARIANTS = {
     "completed": "success",

@@ -3,12 +3,12 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
 from pixproject.admin_site import PixModelAdmin
+from pixproject.templatetags.pix import byte_size
 from pixproject.templatetags.pix_admin import unbroken, when
 from processing.models import OperationArtifact
 
@@ -43,7 +43,7 @@ class ResultAdmin(PixModelAdmin):
 
     @display(description="Size", ordering="artifact__byte_size")
     def size(self, link: OperationArtifact) -> str:
-        return filesizeformat(link.artifact.byte_size)
+        return byte_size(link.artifact.byte_size)
 
     @display(description="Made", ordering="artifact__created_at")
     def made_at(self, link: OperationArtifact) -> SafeString:

@@ -219,3 +219,17 @@ def test_job_of_many_pictures_has_a_name_and_a_picture(operator):
 
     assert "<b>WebP, Sepia</b>" in page
     assert f"/api/images/{images[0].pk}/thumbnail/" in page
+
+
+def test_bar_of_a_cancelled_job_is_neutral_and_attempts_are_failures(operator):
+    job = waiting_job()
+    act(operator, JOBS, "cancel", job)
+
+    page = operator.get(reverse("admin:processing_job_change", args=[job.pk])).content.decode()
+    rows = operator.get(reverse(JOBS)).content.decode()
+
+    for text in (page, rows):
+        assert 'class="pix-progress is-neutral" max="100" value="0"' in text
+    assert "completed, cancelled" in page
+    assert "Failed attempts" in page
+    assert "0 of 3" not in page
