@@ -146,6 +146,17 @@ def test_variables_are_settings():
     assert used - known == set()
 
 
+def test_no_deployment_answers_to_every_host_name():
+    environments = [
+        {variable["name"]: variable["value"] for variable in container["environment"]}
+        for container in task()["containerDefinitions"]
+    ]
+    environments += [d["data"] for d in kubernetes() if d["kind"] == "ConfigMap"]
+    hosts = {environment["ALLOWED_HOSTS"] for environment in environments}
+
+    assert hosts == {"pix.example.com"}
+
+
 def test_images_are_pinned():
     images = [
         *(line.split()[0] for line in dockerfile_lines("FROM")),

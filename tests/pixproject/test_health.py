@@ -162,3 +162,13 @@ def test_database_away_is_said_to_anybody_before_it_is_asked_who_is_calling(monk
 
     assert (deep.status_code, deep.json()["code"], deep["Retry-After"]) == (503, "unavailable", "5")
     assert (ready.status_code, ready.json()) == (503, {"status": "failed"})
+
+
+@pytest.mark.parametrize("probe", ["/api/health/live/", "/api/health/live", "/api/health/ready/"])
+def test_probes_answer_whatever_host_they_ask_for(settings, probe):
+    settings.ALLOWED_HOSTS = ["pix.example.com"]
+    client = APIClient(raise_request_exception=False)
+
+    assert client.get(probe, HTTP_HOST="10.0.3.7:8000").status_code == 200
+    others = [client.get(path, HTTP_HOST="10.0.3.7:8000") for path in ("/api/health/", "/api/images/")]
+    assert [answer.status_code for answer in others] == [400, 400]
