@@ -1,8 +1,10 @@
 """The web server. Found by gunicorn itself when it starts in this folder."""
 
 import os
+from typing import Any
 
 from pixproject import settings
+from processing.subprocesses import warm_up_shared
 
 wsgi_app = "pixproject.wsgi"
 bind = f"{settings.HOST}:{settings.PORT}"
@@ -17,3 +19,9 @@ timeout = 60  # of a worker's heartbeat, not of a request
 graceful_timeout = 15
 keepalive = 5
 control_socket_disable = True  # it lies in the home folder: two instances would fight over it
+WARM_UP_AFTER_S = 2.0  # the workers of the engine start at the same time, and nobody uploads that soon
+
+
+def post_worker_init(worker: Any) -> None:
+    """Runs in each web process once it can answer: let no first upload wait for its decoder to start."""
+    warm_up_shared(settings.DECODE_MEMORY_BYTES, after_s=WARM_UP_AFTER_S)

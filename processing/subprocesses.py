@@ -11,6 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from queue import LifoQueue
@@ -162,6 +163,10 @@ class SubprocessPool:
         for slot in self._slots:
             slot.start(os.getpid, timeout_s=STOP_TIMEOUT_S)
 
+    def warm_up_first(self) -> None:
+        """Start the subprocess that the next caller gets; one that comes meanwhile shares the wait."""
+        self._slots[-1].start(os.getpid, timeout_s=STOP_TIMEOUT_S)
+
     def run(
         self,
         function: Callable[..., Any],
@@ -211,6 +216,18 @@ def run_isolated(function: Callable[..., Any], *args: Any, timeout_s: float, mem
         raise ProcessingError(detail, code="memory_limit") from error
     except SubprocessCrashed as error:
         raise ProcessingError("The file makes its decoder crash.", code="subprocess_crashed") from error
+
+
+def warm_up_shared(memory_bytes: int, *, after_s: float) -> None:
+    """Start a subprocess of this process's own pool a little later: the start of the process itself comes first."""
+
+    def warm_up() -> None:
+        with suppress(SubprocessInterrupted):  # the process is ending already
+            _shared_pool(memory_bytes).warm_up_first()
+
+    timer = threading.Timer(after_s, warm_up)
+    timer.daemon = True  # the end of the process waits for no warm-up
+    timer.start()
 
 
 def _shared_pool(memory_bytes: int) -> SubprocessPool:

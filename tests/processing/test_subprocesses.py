@@ -1,0 +1,38 @@
+"""Worker subprocesses that are started before anybody needs them."""
+
+import os
+import threading
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from processing import subprocesses
+from processing.subprocesses import SubprocessPool
+
+LIMIT_BYTES = 2 * 2**30
+
+
+@pytest.fixture
+def shared(monkeypatch) -> Iterator[dict[int, SubprocessPool]]:
+    """This process's own pool, empty at first."""
+    pools: dict[int, SubprocessPool] = {}
+    monkeypatch.setattr(subprocesses, "_shared", pools)
+    yield pools
+    for pool in pools.values():
+        pool.stop()
+
+
+def test_first_caller_gets_the_subprocess_that_was_warmed_up(shared):
+    before = {child.pid for child in psutil.Process().children()}
+    subprocesses.warm_up_shared(LIMIT_BYTES, after_s=0)
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join()
+    # Besides it there may be multiprocessing's own tracker, which the first spawn starts.
+    warm = {child.pid for child in psutil.Process().children()} - before
+
+    answered = subprocesses.run_isolated(os.getpid, timeout_s=30, memory_bytes=LIMIT_BYTES)
+
+    assert answered in warm
+    assert list(shared) == [os.getpid()]
