@@ -8,6 +8,7 @@ from pixproject import embedded, logs
 from pixproject.environment import Environment
 from pixproject.secret import secret_key
 from pixproject.unfold import UNFOLD  # noqa: F401  a setting by its name
+from processing.algorithms.formats import format_names
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
@@ -109,8 +110,8 @@ MAX_IMAGE_PIXELS = env.int("MAX_IMAGE_PIXELS", 50_000_000)
 MAX_IMAGE_SIDE = env.int("MAX_IMAGE_SIDE", 16_384)
 MAX_FRAMES = env.int("MAX_FRAMES", 500)
 MAX_FILES_PER_REQUEST = env.int("MAX_FILES_PER_REQUEST", 100)
-ALLOWED_EXTENSIONS = env.list(
-    "ALLOWED_EXTENSIONS", default=["jpg", "png", "webp", "avif", "tiff", "bmp", "gif", "heic"]
+ALLOWED_EXTENSIONS = format_names(
+    env.list("ALLOWED_EXTENSIONS", default=["jpg", "png", "webp", "avif", "tiff", "bmp", "gif", "heic"])
 )
 DEFAULT_THUMBNAIL_SIZES = env.list("DEFAULT_THUMBNAIL_SIZES", cast=int, default=[256, 512])
 DECODE_TIMEOUT_SECONDS = env.int("DECODE_TIMEOUT_SECONDS", 20)

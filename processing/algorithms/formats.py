@@ -87,6 +87,7 @@ FORMATS: dict[str, Format] = {
         ),
     )
 }
+_NAME_OF_EXTENSION = {extension: row.name for row in FORMATS.values() for extension in row.extensions}
 WRITABLE_FORMATS = tuple(name for name, row in FORMATS.items() if row.can_write)
 
 _AVIF_BRANDS = {b"avif", b"avis"}
@@ -113,6 +114,12 @@ _FOREIGN_SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a ZIP archive"),
 )
 HEADER_BYTES = 512
+
+
+def format_names(extensions: Iterable[str]) -> list[str]:
+    """The formats that file name endings mean, each once: `.JPEG` is jpg, `tif` is tiff; unknown ones stay as they are."""
+    plain = (extension.strip().lower().lstrip(".") for extension in extensions)
+    return list(dict.fromkeys(_NAME_OF_EXTENSION.get(name, name) for name in plain if name))
 
 
 def detect_format(header: bytes) -> str:

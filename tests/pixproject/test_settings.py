@@ -115,3 +115,9 @@ def test_log_format_and_level_are_settings(tmp_path):
 
     assert len(result.stderr.splitlines()) == 1
     assert result.stderr.strip().endswith("ERROR   django.request [abc] once")
+
+
+def test_file_name_endings_are_understood_as_formats(tmp_path):
+    environment = {"ALLOWED_EXTENSIONS": "jpg,JPEG, .png,gif,bmp,tif", "PIX_DATA_DIR": str(tmp_path)}
+
+    assert values(["ALLOWED_EXTENSIONS"], **environment) == [str(["jpg", "png", "gif", "bmp", "tiff"])]
