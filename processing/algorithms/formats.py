@@ -117,7 +117,7 @@ HEADER_BYTES = 512
 
 
 def format_names(extensions: Iterable[str]) -> list[str]:
-    """The formats that file name endings mean, each once: `.JPEG` is jpg, `tif` is tiff; unknown ones stay as they are."""
+    """The formats that file name endings mean, each once: `.JPEG` is jpg, `tif` is tiff; unknown ones stay."""
     plain = (extension.strip().lower().lstrip(".") for extension in extensions)
     return list(dict.fromkeys(_NAME_OF_EXTENSION.get(name, name) for name in plain if name))
 
