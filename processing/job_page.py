@@ -1,5 +1,6 @@
 """What the pages show of jobs: titles, results beside their sources, and how soon to look again."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,9 +32,10 @@ def with_first_image(jobs: QuerySet[Job]) -> QuerySet[Job]:
 
 
 def job_title(job: Job) -> str:
-    """What a job does: 'Resize → WebP', 'WebP, AVIF'."""
+    """What a job does: 'Resize → WebP', 'WebP, AVIF', 'Blur (3×), PNG'."""
     work = job.parameters if isinstance(job.parameters, dict) else {}
-    parts = [operation_title(step["name"]) for step in work.get("operations", [])]
+    counts = Counter(operation_title(step["name"]) for step in work.get("operations", []))
+    parts = [f"{title} ({count}×)" if count > 1 else title for title, count in counts.items()]
     if work.get("pipeline"):
         parts.append(operation_title(PIPELINE, {"steps": work["pipeline"]}))
     return ", ".join(parts) or operation_title(job.kind)

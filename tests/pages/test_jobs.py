@@ -218,6 +218,7 @@ def test_many_operations_are_folded_but_for_those_that_failed_or_run(viewer):
     assert "Too dark." in unfolded
     assert folded.count('<li class="operation ') == 13
     assert "Show the other 13 of 14" in folded
+    assert job_page.job_title(job) == "Rotate (14×)"
 
 
 def test_few_operations_are_not_folded(viewer):
