@@ -6,8 +6,10 @@ import pytest
 import yaml
 from django.core.management import call_command
 from django.urls import reverse
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
+from processing.algorithms.operations import OPERATIONS
 from tests.processing.support import client_of
 
 
@@ -27,3 +29,12 @@ def test_schema_describes_what_the_contract_names():
 @pytest.mark.django_db
 def test_schema_needs_a_sign_in():
     assert APIClient().get(reverse("schema")).status_code in (401, 403)
+
+
+def test_document_names_the_operations():
+    document = SchemaGenerator().get_schema(request=None, public=True)
+
+    steps = document["components"]["schemas"]["JobRequestRequest"]["properties"]["operations"]
+
+    assert steps["items"]["oneOf"][0]["enum"] == list(OPERATIONS)
+    assert steps["example"][0] == "webp"

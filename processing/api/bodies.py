@@ -4,26 +4,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from processing.algorithms.operations import OPERATIONS
 from processing.filters import priority_of
 from processing.models import Job
+from processing.services import MAX_STEPS
 from processing.states import OperationStatus, Priority
 
+_NAMES = {"type": "string", "enum": list(OPERATIONS)}
 
-class StepSerializer(serializers.Serializer):
-    name = serializers.CharField()
-    parameters = serializers.DictField(required=False)
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "maxItems": MAX_STEPS,
+        "items": {
+            "oneOf": [
+                _NAMES,
+                {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {
+                        "name": _NAMES,
+                        "parameters": {"type": "object", "description": "See `GET /api/operations/`."},
+                    },
+                    "additionalProperties": False,
+                },
+            ]
+        },
+        "example": ["webp", {"name": "resize", "parameters": {"width": 200}}],
+    }
+)
+class StepsField(serializers.JSONField):
+    """A list of operations, as the documentation shows it; `services.parse_work` reads it."""
 
 
 class WorkSerializer(serializers.Serializer):
     """What to do and how the results are named."""
 
-    operations = serializers.JSONField(
+    operations = StepsField(
         required=False, help_text='Done side by side: names or `{"name", "parameters"}`; in a form as JSON.'
     )
-    pipeline = serializers.JSONField(required=False, help_text="Done one after the other, with one result.")
+    pipeline = StepsField(required=False, help_text="Done one after the other, with one result.")
     priority = serializers.ChoiceField(choices=Priority.labels, required=False)
     output_folder = serializers.CharField(max_length=200, required=False)
     filename_prefix = serializers.CharField(max_length=100, required=False)
