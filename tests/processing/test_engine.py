@@ -5,7 +5,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from processing import jobs, leases, sweeper, wakeups
@@ -285,3 +285,30 @@ def test_sweeper_wakes_a_queue_nobody_was_told_about_but_not_a_paused_one():
     wakeups.redis_client().flushall()
     jobs.pause_queue("default")
     assert sweeper.sweep()["woken"] == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_claim_does_not_wait_for_another_workers_claim():
+    doubles(1, 2)
+    claimed, may_end = threading.Event(), threading.Event()
+    first: list = []
+
+    def claim_slowly():
+        with transaction.atomic():
+            first.extend(leases.claim("default"))
+            claimed.set()
+            may_end.wait(30)
+        connections.close_all()
+
+    slow = threading.Thread(target=claim_slowly)
+    slow.start()
+    claimed.wait(30)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '5s'")
+        [second] = leases.claim("default")
+    finally:
+        may_end.set()
+        slow.join()
+
+    assert second.operation_id != first[0].operation_id
