@@ -289,7 +289,8 @@ def test_sweeper_wakes_a_queue_nobody_was_told_about_but_not_a_paused_one():
 
 @pytest.mark.django_db(transaction=True)
 def test_claim_does_not_wait_for_another_workers_claim():
-    doubles(1, 2)
+    doubles(1)
+    doubles(2)
     claimed, may_end = threading.Event(), threading.Event()
     first: list = []
 
@@ -310,5 +311,6 @@ def test_claim_does_not_wait_for_another_workers_claim():
     finally:
         may_end.set()
         slow.join()
+        connection.close()  # with its time-out
 
     assert second.operation_id != first[0].operation_id
