@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from processing import compute, files, names
+from processing import compute, files
 from processing.algorithms.codecs import Limits
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.operations import OPERATIONS
@@ -71,20 +71,14 @@ def _store_file(output: compute.Output) -> str:
 def _save(claim: Claim, results: list[Stored]) -> dict[str, Any]:
     image = image_model().objects.only("original_filename").get(pk=claim.image_id)
     for stored in results:
-        artifact = _artifact(claim, stored)
-        OperationArtifact.objects.create(
+        OperationArtifact.named(
+            _artifact(claim, stored),
             operation_id=claim.operation_id,
-            artifact=artifact,
-            role=artifact.role,
+            operation=claim.name,
+            source_name=image.original_filename,
             folder=claim.output_folder,
-            name=names.result_name(
-                operation=claim.name,
-                role=artifact.role,
-                source_name=image.original_filename,
-                extension=artifact.format,
-                prefix=claim.filename_prefix,
-            ),
-        )
+            prefix=claim.filename_prefix,
+        ).save(force_insert=True)
     return {"notes": [note for stored in results for note in stored.output.notes]}
 
 

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from processing import files, leases, names, wakeups
+from processing import files, leases, wakeups
 from processing.models import Artifact, Job, JobEvent, Operation, OperationArtifact, QueueControl
 from processing.registry import HANDLERS
 from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority
@@ -154,18 +154,13 @@ def _link_cached(
         return
     ids = dict(job.operations.filter(cached=True).values_list("position", "pk"))
     links = [
-        OperationArtifact(
+        OperationArtifact.named(
+            artifact,
             operation_id=ids[row.position],
-            artifact=artifact,
-            role=artifact.role,
+            operation=new.name,
+            source_name=new.source_name,
             folder=job.output_folder,
-            name=names.result_name(
-                operation=new.name,
-                role=artifact.role,
-                source_name=new.source_name,
-                extension=artifact.format,
-                prefix=job.filename_prefix,
-            ),
+            prefix=job.filename_prefix,
         )
         for row, new in zip(rows, operations, strict=True)
         if row.cached

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from processing.names import result_name
 from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority, Queue
 
 
@@ -206,6 +207,27 @@ class OperationArtifact(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def named(
+        cls,
+        artifact: Artifact,
+        *,
+        operation_id: int,
+        operation: str,
+        source_name: str,
+        folder: str,
+        prefix: str,
+    ) -> "OperationArtifact":
+        """A new link, not saved yet, under the name that follows from the request and the source."""
+        name = result_name(
+            operation=operation,
+            role=artifact.role,
+            source_name=source_name,
+            extension=artifact.format,
+            prefix=prefix,
+        )
+        return cls(operation_id=operation_id, artifact=artifact, role=artifact.role, folder=folder, name=name)
 
 
 class JobEvent(models.Model):
