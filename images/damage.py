@@ -37,12 +37,18 @@ def _is_storage_there() -> bool:
 def note(image: Image) -> str:
     """The problem of an image's original; an image that was ready is marked as damaged by whoever sees it first."""
     found = problem(image)
-    if not found or image.status != Image.Status.READY:
-        return found
+    if found and image.status == Image.Status.READY:
+        mark(image, file=image.file, found=found)
+    return found
+
+
+def mark(image: Image, *, file: str, found: str) -> bool:
+    """Mark an image that is ready as damaged; False when somebody else did, or mended it meanwhile."""
     with transaction.atomic():
         # The key: an upload of the same bytes may have mended the image since this row was read.
-        ready = Image.objects.filter(pk=image.pk, file=image.file, status=Image.Status.READY)
-        if ready.update(status=Image.Status.DAMAGED, updated_at=timezone.now()):
-            audit.record("image.damaged", image, detail={"file": image.file, "found": found})
+        ready = Image.objects.filter(pk=image.pk, file=file, status=Image.Status.READY)
+        won = ready.update(status=Image.Status.DAMAGED, updated_at=timezone.now())
+        if won:
+            audit.record("image.damaged", image, detail={"file": file, "found": found})
             image.status = Image.Status.DAMAGED
-    return found
+    return bool(won)

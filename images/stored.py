@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from images import services
+from images import damage, services
 from images.ingest import JOB_KIND
 from images.models import Image, Rendition
 from processing import files
@@ -91,9 +91,7 @@ def known_thumbnails(keys: Sequence[str]) -> set[str]:
 def mark_damaged(file: StoredFile, problem: str) -> str:
     """An original cannot be made again: say so on its page until somebody uploads the same bytes."""
     image: Image = file.owner
-    Image.objects.filter(pk=image.pk, file=file.key, status=Image.Status.READY).update(
-        status=Image.Status.DAMAGED
-    )
+    damage.mark(image, file=file.key, found=problem)
     if image.status == Image.Status.TRASHED:
         return "in the trash: left there"
     return "image marked as damaged; uploading the same file again mends it"
