@@ -163,6 +163,7 @@ def measured(inspection: compute.Inspection) -> dict[str, Any]:
         "dpi_x": dpi_x,
         "dpi_y": dpi_y,
         "phash": inspection.phash,
+        "pixel_sha256": inspection.pixel_sha256,
         "captured_at": _moment(metadata.exif.get("captured_at")),
         "exif": metadata.exif,
         "exif_raw": metadata.raw,

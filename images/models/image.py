@@ -46,12 +46,20 @@ class Image(models.Model):
     dpi_x = models.FloatField(null=True, blank=True)
     dpi_y = models.FloatField(null=True, blank=True)
     phash = models.BigIntegerField(null=True, blank=True, help_text="64-bit perceptual hash, signed.")
+    pixel_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the decoded upright pixels.")
     captured_at = models.DateTimeField(null=True, blank=True)
     exif = models.JSONField(default=dict, blank=True)
     exif_raw = models.JSONField(default=dict, blank=True)
     gps = models.JSONField(null=True, blank=True)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.PHOTO)
     status = models.CharField(max_length=16, choices=Status, default=Status.READY)
+    quality_grade = models.FloatField(null=True, blank=True, help_text="0–100, where 100 is best.")
+    issues = models.JSONField(
+        default=list, blank=True, help_text="What is wrong with the picture, each with its numbers."
+    )
+    quality_profile = models.CharField(
+        max_length=80, blank=True, help_text="The cut-offs that gave the issues."
+    )
     title = models.CharField(max_length=200, blank=True)
     note = models.TextField(blank=True)
     tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
@@ -86,6 +94,9 @@ class Image(models.Model):
             models.Index(fields=["reference"], name="image_by_reference", condition=~Q(reference="")),
             models.Index(fields=["captured_at"], name="image_by_captured"),
             models.Index(fields=["phash"], name="image_by_phash"),
+            models.Index(fields=["pixel_sha256"], name="image_by_pixels", condition=~Q(pixel_sha256="")),
+            models.Index(fields=["quality_grade"], name="image_by_grade"),
+            GinIndex(fields=["issues"], name="image_by_issue", opclasses=["jsonb_path_ops"]),
             GinIndex(fields=["tags"], name="image_by_tag"),
         ]
 
