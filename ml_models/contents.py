@@ -1,0 +1,107 @@
+"""What is inside a file of weights, read without running anything that it contains."""
+
+import gzip
+import pickle
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_TEXT_BYTES = 64 * 2**20  # a vocabulary, unpacked
+
+
+class Refused(Exception):
+    """The file is not of its kind, or wants code to be run; the sentence says which."""
+
+
+def tensors(stream: BinaryIO, suffix: str) -> dict[str, "Tensor"]:
+    """All tensors of an open .safetensors, .pth or .pt file."""
+    if suffix == ".safetensors":
+        return _safetensors(stream)
+    if suffix not in (".pth", ".pt"):
+        raise Refused(f"a file of type {suffix} holds no tensors that are read from here.")
+    from ml_models import torchscript
+
+    if torchscript.is_archive(stream):
+        return torchscript.tensors(stream)
+    return _torch(stream)
+
+
+def _safetensors(stream: BinaryIO) -> dict[str, "Tensor"]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        return load(stream.read())
+    except SafetensorError as error:
+        raise Refused(f"it is not a safetensors file ({error}).") from error
+
+
+def _torch(stream: BinaryIO) -> dict[str, "Tensor"]:
+    import torch
+
+    try:
+        loaded = torch.load(stream, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Unsupported operand" not in str(error):  # no opcode of a pickle: another kind of file
+            raise Refused("it holds more than tensors and would run code while it is loaded.") from error
+        raise Refused("it is not a file of torch.") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise Refused("it is not a file of torch, or a damaged one.") from error
+    found = dict(_named(loaded))
+    if not found:
+        raise Refused("it holds no tensors.")
+    return found
+
+
+def _named(value: Any, prefix: str = "") -> Iterator[tuple[str, "Tensor"]]:
+    from torch import Tensor
+
+    if isinstance(value, Tensor):
+        yield prefix or "0", value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _named(item, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _named(item, f"{prefix}.{index}" if prefix else str(index))
+
+
+def check(path: Path, suffix: str) -> None:
+    """Read the file as one of its kind.
+
+    Raises:
+        Refused: if it is of another kind, damaged, or wants code to be run.
+    """
+    if suffix == ".mat":
+        _check_matlab(path)
+    elif suffix == ".gz":
+        _check_gzip(path)
+    else:
+        with path.open("rb") as stream:
+            tensors(stream, suffix)
+
+
+def _check_matlab(path: Path) -> None:
+    from scipy.io import whosmat
+
+    try:
+        variables = whosmat(str(path))
+    except (
+        Exception
+    ) as error:  # scipy raises what its parser stumbles over: ValueError, TypeError, zlib.error …
+        raise Refused("it is not a MATLAB file, or a damaged one.") from error
+    if not variables:
+        raise Refused("it is a MATLAB file without variables.")
+
+
+def _check_gzip(path: Path) -> None:
+    try:
+        with gzip.open(path) as stream:
+            if len(stream.read(MAX_TEXT_BYTES + 1)) > MAX_TEXT_BYTES:
+                raise Refused(f"unpacked it has more than {MAX_TEXT_BYTES} bytes.")
+    except (OSError, EOFError, zlib.error) as error:
+        raise Refused("it is not a gzip file, or a damaged one.") from error

@@ -1,0 +1,217 @@
+"""Which models there are, which of them are installed, and their tensors: nothing is loaded before its hash is checked.
+
+Files that come with Pix lie in `ml_models/weights/`, downloaded ones in the folder that callers pass in. No function
+here reaches the network (`ml_models/fetching.py` does) and none replaces a missing model by another one.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from ml_models import hashing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MANIFEST = Path(__file__).with_name("weights.toml")
+BUNDLED_DIR = Path(__file__).with_name("weights")
+FAMILIES = ("denoise", "quality", "embedding")
+
+
+class ModelUnavailable(Exception):
+    """A model cannot be used here; `detail` says why, with the command that helps."""
+
+    def __init__(self, name: str, why_not: str, command: str) -> None:
+        self.name, self.why_not, self.command = name, why_not, command
+        self.detail = f"{why_not} {remedy(command)}"
+        super().__init__(self.detail)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # it travels from a subprocess to its worker
+        return ModelUnavailable, (self.name, self.why_not, self.command)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model, as weights.toml states it."""
+
+    name: str
+    family: str
+    title: str
+    file: str
+    byte_size: int  # 0: not published
+    sha256: str  # "": not published, recorded at the first installation
+    licence: str
+    input: str
+    version: str
+    address: str = ""
+    licence_note: str = ""
+    dim: int | None = None
+    is_bundled: bool = False
+    other_sha256: tuple[str, ...] = ()
+    used_by: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What makes the model available."""
+        return (
+            "git checkout -- ml_models/weights" if self.is_bundled else f"manage.py models fetch {self.name}"
+        )
+
+
+@dataclass(frozen=True)
+class State:
+    """Whether a model can be used here, and why not."""
+
+    name: str
+    is_present: bool
+    is_verified: bool
+    why_not: str  # "" where it can be used
+    command: str
+    sha256: str = ""  # of the installed file
+
+
+def remedy(command: str) -> str:
+    return f"Run: {command}"
+
+
+@cache
+def entries() -> Mapping[str, Entry]:
+    """Every model by its name, in the order of weights.toml."""
+    tables = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+    return MappingProxyType({name: _entry(name, table) for name, table in tables.items()})
+
+
+def _entry(name: str, table: dict[str, Any]) -> Entry:
+    unknown = set(table) - {field.name for field in fields(Entry)}
+    if unknown:
+        raise ValueError(f"weights.toml, [{name}]: unknown {', '.join(sorted(unknown))}.")
+    lists = {key: tuple(table.get(key, ())) for key in ("other_sha256", "used_by")}
+    return Entry(name=name, **{**table, **lists})
+
+
+def entry(name: str) -> Entry:
+    """One model; KeyError with the names that exist where there is none."""
+    if name not in entries():
+        raise KeyError(f"There is no model {name!r}; there are {', '.join(entries())}.")
+    return entries()[name]
+
+
+def path_of(name: str, folder: Path | str) -> Path:
+    """Where the model's file lies once it is installed."""
+    known = entry(name)
+    return (BUNDLED_DIR if known.is_bundled else Path(folder)) / known.file
+
+
+def wanted(known: Entry, path: Path) -> str:
+    """The hash that the file should have: the published one, else that of the first file that was installed."""
+    if known.sha256 or known.is_bundled:
+        return known.sha256
+    found = hashing.note_of(path)
+    return found.sha256 if found else ""
+
+
+def objection(known: Entry, path: Path, sha256: str) -> str:
+    """Why a file with this hash must not be loaded; "" where nothing speaks against it."""
+    should_be = wanted(known, path)
+    if sha256 == should_be or sha256 in known.other_sha256:
+        return ""
+    if should_be:
+        return (
+            f"The file {path.name} has the SHA-256 {sha256}, not {should_be}: it is damaged or another file."
+        )
+    if known.is_bundled:
+        return f"The file {path.name} has no hash in weights.toml."
+    return f"The file {path.name} was never checked, and no hash of it is published."
+
+
+def _absence(known: Entry, path: Path) -> str:
+    if not known.is_bundled:
+        return f"The model {known.name} is not installed (no file {path.name} in the folder of models)."
+    if not known.sha256:
+        return f"The model {known.name} is not part of this version of Pix."
+    return f"The model {known.name} comes with Pix, but {path.name} is not in ml_models/weights."
+
+
+def find(name: str, folder: Path | str) -> Path:
+    """The model's file, its hash checked in this process.
+
+    Raises:
+        ModelUnavailable: if it is not there or is not the file that weights.toml means.
+    """
+    known, path = entry(name), path_of(name, folder)
+    try:
+        with path.open("rb") as stream:
+            why_not = objection(known, path, hashing.sha256_of_open(stream, path))
+    except OSError as error:
+        why_not = _unreadable(known, path, error)
+    if why_not:
+        raise ModelUnavailable(name, why_not, known.command)
+    return path
+
+
+def _unreadable(known: Entry, path: Path, error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return _absence(known, path)
+    return f"The file {path.name} of the model {known.name} cannot be read: {error.strerror}."
+
+
+def sha256_of(name: str, folder: Path | str) -> str:
+    """The hash of the installed file, which results record.
+
+    Raises:
+        ModelUnavailable: as `find`.
+    """
+    found = state(name, folder)
+    if found.why_not:
+        raise ModelUnavailable(name, found.why_not, found.command)
+    return found.sha256
+
+
+def state(name: str, folder: Path | str) -> State:
+    """Whether the model can be used; quick, because a file is hashed only where it changed since it was checked."""
+    known, path = entry(name), path_of(name, folder)
+    try:
+        sha256 = hashing.quick_sha256(path)
+    except OSError as error:
+        is_present = not isinstance(error, FileNotFoundError)
+        return State(name, is_present, False, _unreadable(known, path, error), known.command)
+    why_not = objection(known, path, sha256)
+    return State(name, True, not why_not, why_not, known.command, sha256)
+
+
+def load_tensors(name: str, folder: Path | str) -> dict[str, "Tensor"]:
+    """The model's tensors on the CPU, in the type in which they are stored.
+
+    The keys are those of the file; what is nested in it gets names with dots (`params.conv.weight`, `0` for the first
+    of a tuple). A TorchScript archive gives every tensor of its modules, also those that are no parameters.
+
+    Raises:
+        ModelUnavailable: if the file is absent, has another hash, or cannot be read without running code from it.
+    """
+    from ml_models import contents
+
+    known, path = entry(name), path_of(name, folder)
+    why_not = ""
+    try:
+        with path.open(
+            "rb"
+        ) as stream:  # the file that is checked is the one that is read, whatever its name means later
+            why_not = objection(known, path, hashing.sha256_of_open(stream, path))
+            if not why_not:
+                return contents.tensors(stream, path.suffix)
+    except OSError as error:
+        why_not = _unreadable(known, path, error)
+    except contents.Refused as error:
+        why_not = f"The file {path.name}: {error}"
+    raise ModelUnavailable(name, why_not, known.command)
+
+
+def remember(path: Path) -> None:
+    """Note a checked file's hash where its folder can be written: the web then need not read it again."""
+    with suppress(OSError):
+        hashing.write_note(path, hashing.quick_sha256(path))
