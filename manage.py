@@ -17,6 +17,7 @@ WITHOUT_SERVERS = {
     "findstatic",
     "help",
     "makemessages",
+    "models",
     "startapp",
     "startproject",
     "version",

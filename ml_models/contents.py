@@ -46,7 +46,9 @@ def _torch(stream: BinaryIO) -> dict[str, "Tensor"]:
     try:
         loaded = torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported operand" not in str(error):  # no opcode of a pickle: another kind of file
+        stream.seek(0)
+        # Pickles begin with 0x80; with anything else the reader stumbled over another kind of file.
+        if stream.read(1) == b"\x80" or "Unsupported operand" not in str(error):
             raise Refused("it holds more than tensors and would run code while it is loaded.") from error
         raise Refused("it is not a file of torch.") from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:

@@ -104,6 +104,9 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
+# --- models -------------------------------------------------------------------------------------------
+ML_MODELS_DIR = BASE_DIR / Path(env.str("ML_MODELS_DIR", "") or DATA_DIR / "models").expanduser()
+
 # --- input limits -------------------------------------------------------------------------------------
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", env.int("MAX_FILE_SIZE", 10 * 2**20))
 MAX_IMAGE_PIXELS = env.int("MAX_IMAGE_PIXELS", 50_000_000)
