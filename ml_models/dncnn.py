@@ -29,7 +29,8 @@ class DnCNN(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         """The picture without its noise; values may leave 0–1 slightly."""
-        return picture - self.model(picture)
+        noise: Tensor = self.model(picture)
+        return picture - noise
 
 
 def initialise(network: DnCNN, *, seed: int, scale: float = 0.4) -> None:
@@ -47,6 +48,7 @@ def initialise(network: DnCNN, *, seed: int, scale: float = 0.4) -> None:
         factor = scale if is_between else (1.0 if index == 0 else 0.1)
         with torch.no_grad():
             layer.weight.normal_(0, deviation * factor, generator=generator)
+            assert layer.bias is not None
             layer.bias.zero_()
             if is_between:
                 diagonal = torch.arange(layer.out_channels)

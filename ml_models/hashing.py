@@ -8,7 +8,6 @@ long as the file's size, times and inode are those that were noted. What loads a
 import hashlib
 import json
 import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -87,6 +86,6 @@ def write_note(path: Path, sha256: str) -> None:
     temporary.replace(target)
 
 
-def forget_note(path: Path) -> None:
-    with suppress(FileNotFoundError):
-        note_path(path).unlink()
+def forget_digest(path: Path) -> None:
+    """Have the file read again, even where nothing about it seems to have changed."""
+    _digests.pop(path, None)

@@ -4,7 +4,6 @@ The learning rate rises, stays, and falls to zero over the last part of the step
 with more or fewer steps ends as a run of that length would.
 """
 
-import csv
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -17,11 +16,11 @@ import torch
 from torch import Tensor
 
 from ml_models.dncnn import DnCNN, grey_from_colour, initialise
+from ml_models.layout import channels_last
 from ml_models.training.patches import find_pictures, random_patches, read
+from ml_models.training.records import CHECKPOINT, LOG, append_row, load_checkpoint, save_checkpoint
 
-CHECKPOINT = "checkpoint.pt"
-LOG = "log.csv"
-LOG_FIELDS = ("step", "seconds", "learning_rate", "loss", "psnr_15", "psnr_25", "psnr_50")
+PANELS = (("psnr_15", "psnr_25", "psnr_50"), ("loss",), ("learning_rate",))
 SIGMAS = (15, 25, 50)
 WARM_UP_STEPS = 200
 _MSE_FLOOR = 1e-4  # a patch with almost no noise must not outweigh the others
@@ -118,14 +117,13 @@ def start(settings: Settings, device: torch.device, begin_with: DnCNN | None = N
         network.load_state_dict((begin_with if same else grey_from_colour(begin_with)).state_dict())
     averaged = DnCNN(settings.channels)
     averaged.load_state_dict(network.state_dict())
-    network.to(device, memory_format=torch.channels_last)
-    averaged.to(device, memory_format=torch.channels_last)
+    channels_last(network.to(device))
+    channels_last(averaged.to(device))
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, betas=(0.9, 0.99))
     return State(network, averaged, optimizer)
 
 
 def save(state: State, settings: Settings, folder: Path) -> None:
-    """Write the checkpoint beside the old one, then put it in its place."""
     values = {
         "network": state.network.state_dict(),
         "averaged": state.averaged.state_dict(),
@@ -134,14 +132,16 @@ def save(state: State, settings: Settings, folder: Path) -> None:
         "seconds": state.seconds,
         "settings": asdict(settings),
     }
-    temporary = folder / f"{CHECKPOINT}.new"
-    torch.save(values, temporary)
-    temporary.replace(folder / CHECKPOINT)
+    save_checkpoint(values, folder)
 
 
 def resume(folder: Path, settings: Settings, device: torch.device) -> State:
-    """Go on from the folder's checkpoint."""
-    values = torch.load(folder / CHECKPOINT, weights_only=True, map_location=device)
+    """Go on from the folder's checkpoint.
+
+    Raises:
+        OtherTraining: it was written with other settings.
+    """
+    values = load_checkpoint(folder, asdict(settings), device)
     state = start(settings, device)
     state.network.load_state_dict(values["network"])
     state.averaged.load_state_dict(values["averaged"])
@@ -187,6 +187,7 @@ def train(
     begin_with: DnCNN | None = None,
     device: torch.device | None = None,
     tell: Callable[[dict[str, Any]], None] = lambda row: None,
+    on_step: Callable[[int], None] = lambda step: None,
 ) -> DnCNN:
     """Train until the last step, going on from the checkpoint in `out` where there is one.
 
@@ -195,12 +196,13 @@ def train(
         out: folder for the checkpoint and `log.csv`.
         begin_with: a network to start from instead of random weights.
         tell: called with each row of the log.
+        on_step: called with the number of steps done.
 
     Returns:
         The averaged network.
 
     Raises:
-        ValueError: no pictures, or they are smaller than a patch.
+        ValueError: no pictures, or they are smaller than a patch; the folder's training has other settings.
     """
     out.mkdir(parents=True, exist_ok=True)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -211,11 +213,12 @@ def train(
     since = time.monotonic()
     while state.step < settings.steps:
         losses.append(update(state, settings, pictures))
+        on_step(state.step)
         if state.step % settings.validate_every == 0 or state.step == settings.steps:
             state.seconds += time.monotonic() - since
             since = time.monotonic()
             row = _measure(state, settings, held_out, float(np.mean(losses)))
-            _log(out / LOG, row)
+            append_row(out / LOG, row)
             save(state, settings, out)
             tell(row)
             losses.clear()
@@ -242,18 +245,5 @@ def _read_all(dataset: Path, settings: Settings) -> tuple[list[np.ndarray], list
 def _measure(state: State, settings: Settings, held_out: Sequence[np.ndarray], loss: float) -> dict[str, Any]:
     scores = {f"psnr_{sigma}": mean_psnr(state.averaged, held_out, sigma=sigma) for sigma in SIGMAS}
     rate = learning_rate_at(state.step - 1, settings)
-    row = {"step": state.step, "seconds": round(state.seconds), "learning_rate": f"{rate:.3g}", "loss": loss}
+    row = {"step": state.step, "seconds": round(state.seconds), "learning_rate": rate, "loss": loss}
     return row | scores
-
-
-def _log(path: Path, row: dict[str, Any]) -> None:
-    is_new = not path.exists()
-    with path.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, LOG_FIELDS)
-        if is_new:
-            writer.writeheader()
-        writer.writerow({name: _short(row[name]) for name in LOG_FIELDS})
-
-
-def _short(value: Any) -> Any:
-    return f"{value:.4f}" if isinstance(value, float) else value

@@ -50,6 +50,6 @@ def random_patches(
         top = rng.integers(picture.shape[0] - size_px + 1)
         left = rng.integers(picture.shape[1] - size_px + 1)
         patch = picture[top : top + size_px, left : left + size_px]
-        patch = np.rot90(patch, rng.integers(4))
+        patch = np.rot90(patch, int(rng.integers(4)))
         patches.append(patch[:, ::-1] if rng.integers(2) else patch)
     return np.ascontiguousarray(np.stack(patches).transpose(0, 3, 1, 2))

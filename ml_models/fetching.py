@@ -1,0 +1,248 @@
+"""Bring files of weights into the folder of models: from their address, from a mirror, or from another folder.
+
+A file gets its name only after its hash and its content were checked, and is whole on the disk by then. Two that fetch
+the same file wait for each other.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ml_models import hashing, inspection, weights
+from ml_models.download import Download, FetchFailed, Progress, download
+from ml_models.weights import Entry
+
+MAX_UNKNOWN_BYTES = (
+    64 * 2**20
+)  # of a file whose size is not published; those that there are have a few megabytes
+TOLERANCE_BYTES = 64 * 2**10
+SPARE_BYTES = 16 * 2**20  # that stay free on the disk
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where files come from: a folder, the address of a mirror, or, with neither, the address in weights.toml."""
+
+    folder: Path | None = None
+    base_address: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Source":
+        """What `--from` names: an address or a folder."""
+        if text.startswith(("http://", "https://")):
+            return cls(base_address=text)
+        folder = Path(text).expanduser()
+        if not folder.is_dir():
+            raise FetchFailed(f"There is no folder {text}, and it is no address beginning with http.")
+        return cls(folder=folder)
+
+    def address(self, known: Entry) -> str:
+        base = self.base_address
+        if not base:
+            return known.address
+        return base if base.endswith(f"/{known.file}") else f"{base.rstrip('/')}/{known.file}"
+
+
+def nothing(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def fetch(
+    name: str,
+    folder: Path | str,
+    *,
+    source: Source | None = None,
+    force: bool = False,
+    progress: Progress = nothing,
+    backoff_s: float = 1.0,
+) -> bool:
+    """Install one model; False where it was installed already.
+
+    Args:
+        folder: the folder of models; it is made where it does not exist.
+        force: fetch it again, and forget the hash that was recorded of it.
+        backoff_s: pause before the second attempt; each later one doubles it.
+
+    Raises:
+        FetchFailed: with the reason. What was installed before stays as it was.
+    """
+    known = weights.entry(name)
+    if known.is_bundled:
+        return _bundled(known, folder)
+    path = weights.path_of(name, folder)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _partial_file(path) as part:
+            if not force and _is_installed(known, path):
+                return False
+            _bring(known, path, part, source or Source(), progress, backoff_s)
+            _install(known, path, part, force=force)
+    except OSError as error:
+        raise FetchFailed(_sentence(error, path)) from error
+    return True
+
+
+def _bundled(known: Entry, folder: Path | str) -> bool:
+    found = weights.state(known.name, folder)
+    if found.why_not:
+        raise FetchFailed(f"{found.why_not} It is not fetched: it comes with Pix.")
+    return False
+
+
+def _is_installed(known: Entry, path: Path) -> bool:
+    """The right file is there. One whose hash is published nowhere is checked and recorded now."""
+    if not path.exists():
+        return False
+    sha256 = hashing.quick_sha256(path)
+    if (
+        not known.sha256
+        and not weights.wanted(known, path)
+        and not inspection.why_unreadable(path, path.suffix)
+    ):
+        hashing.write_note(path, sha256)
+    return not weights.objection(known, path, sha256)
+
+
+@contextmanager
+def _partial_file(path: Path) -> Iterator[BinaryIO]:
+    """The file that is being filled, for one process at a time.
+
+    Whoever waited may hold a file that has its final name by now, or none: then a new one is opened.
+    """
+    name = path.with_name(f"{path.name}.part")
+    while True:
+        with name.open("a+b") as part:
+            fcntl.flock(part, fcntl.LOCK_EX)
+            if not _is_still(part, name):
+                continue
+            try:
+                yield part
+            finally:
+                if _is_still(part, name) and not os.fstat(part.fileno()).st_size:
+                    name.unlink()
+            return
+
+
+def _is_still(part: BinaryIO, name: Path) -> bool:
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(part.fileno()), name.stat())
+    return False
+
+
+def _bring(
+    known: Entry, path: Path, part: BinaryIO, source: Source, progress: Progress, backoff_s: float
+) -> None:
+    """Fill the partial file and check its hash."""
+    if not known.sha256:
+        part.truncate(0)  # the rest could be of another file, and no hash would tell
+    began_at = part.seek(0, 2)
+    _fill(known, part, source, progress, backoff_s)
+    sha256 = hashing.sha256_of_stream(part)
+    if began_at and not _is_right(known, sha256):  # what an earlier run left was not its beginning
+        part.truncate(0)
+        _fill(known, part, source, progress, backoff_s)
+        sha256 = hashing.sha256_of_stream(part)
+    if known.sha256 and not _is_right(known, sha256):
+        size = part.seek(0, 2)
+        part.truncate(0)
+        raise FetchFailed(
+            f"The file for {known.name} has the SHA-256 {sha256} ({size} bytes), not {known.sha256}: "
+            "it is damaged or another file, and was not installed."
+        )
+
+
+def _is_right(known: Entry, sha256: str) -> bool:
+    return sha256 in (known.sha256, *known.other_sha256)
+
+
+def _fill(known: Entry, part: BinaryIO, source: Source, progress: Progress, backoff_s: float) -> None:
+    max_bytes = known.byte_size + TOLERANCE_BYTES if known.byte_size else MAX_UNKNOWN_BYTES
+    _check_room(known, Path(part.name).parent, part.seek(0, 2))
+    if source.folder:
+        _copy(known, source.folder, part, max_bytes, progress)
+        return
+    task = Download(source.address(known), part, known.byte_size, max_bytes, progress)
+    download(task, backoff_s=backoff_s)
+
+
+def _check_room(known: Entry, folder: Path, there_bytes: int) -> None:
+    needed, free = known.byte_size - there_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
+    if free < needed:
+        raise FetchFailed(f"The disk of {folder} has {free} bytes free; {known.name} needs {needed}.")
+
+
+def _copy(known: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: Progress) -> None:
+    origin = folder / known.file
+    if not origin.is_file():
+        raise FetchFailed(f"There is no file {known.file} in {folder}.")
+    size = origin.stat().st_size
+    if size > max_bytes:
+        raise FetchFailed(f"The file {origin} has {size} bytes; at most {max_bytes} are taken.")
+    part.truncate(0)
+    with origin.open("rb") as stream:
+        done = 0
+        while chunk := stream.read(hashing.CHUNK_BYTES):
+            done += part.write(chunk)
+            progress(done, size)
+    part.flush()
+
+
+def _install(known: Entry, path: Path, part: BinaryIO, *, force: bool) -> None:
+    """Give the checked file its name, for good: what is inside is read first, in a process of its own."""
+    sha256 = hashing.sha256_of_stream(part)
+    recorded = "" if known.sha256 or force else weights.wanted(known, path)
+    if recorded and sha256 != recorded and not _is_right(known, sha256):
+        part.truncate(0)
+        raise FetchFailed(
+            f"The file for {known.name} has the SHA-256 {sha256}; the first one that was installed had {recorded}. "
+            "Where the change is meant, say --force."
+        )
+    why_not = inspection.why_unreadable(Path(part.name), path.suffix)
+    if why_not:
+        part.truncate(0)
+        raise FetchFailed(f"The file for {known.name} was not installed: {why_not}")
+    os.fchmod(part.fileno(), 0o644)
+    os.fsync(part.fileno())
+    os.replace(part.name, path)
+    _sync_folder(path.parent)
+    hashing.write_note(path, sha256)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last through a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sentence(error: OSError, path: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"The disk of {path.parent} is full; {path.name} was not installed. Make room and fetch it again."
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"The folder {path.parent} cannot be written ({error.strerror})."
+    return f"{path.name} could not be installed: {error.strerror or error} ({error.filename or path.parent})."
+
+
+def check(name: str, folder: Path | str) -> None:
+    """Read the installed file again, hash and content, whatever was noted when it was installed.
+
+    Raises:
+        ModelUnavailable: if it is absent, has another hash, or holds more than tensors.
+    """
+    path = weights.path_of(name, folder)
+    hashing.forget_digest(path)
+    weights.find(name, folder)
+    why_not = inspection.why_unreadable(path, path.suffix)
+    if why_not:
+        raise weights.ModelUnavailable(name, f"The file {path.name}: {why_not}", weights.entry(name).command)
+    weights.remember(path)
