@@ -67,6 +67,7 @@ def download(task: Download, *, backoff_s: float = 1.0) -> None:
 
 def _attempt(task: Download) -> None:
     import requests
+    import urllib3
 
     offset = task.offset
     headers = {"Accept-Encoding": "identity", "User-Agent": "Pix"}
@@ -87,7 +88,7 @@ def _attempt(task: Download) -> None:
         raise FetchFailed(f"{task.address}: the server's certificate is not accepted ({error}).") from error
     except requests.exceptions.Timeout as error:
         raise _TryAgain(f"no answer within {READ_TIMEOUT_S} s.") from error
-    except requests.exceptions.RequestException as error:
+    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
         raise _TryAgain(f"the connection failed or was cut ({type(error).__name__}).") from error
 
 
@@ -109,6 +110,8 @@ def _total(task: Download, response: "Response", offset: int) -> int:
     if status not in (200, 206):
         hint = {401: " (not signed in)", 403: " (forbidden)", 404: " (not found)"}.get(status, "")
         raise FetchFailed(f"{task.address}: the server answers {status}{hint}.")
+    if task.address.startswith("https:") and not response.url.startswith("https:"):
+        raise FetchFailed(f"{task.address}: the server sends elsewhere without encryption ({response.url}).")
     if response.headers.get("Content-Type", "").startswith("text/html"):
         raise FetchFailed(f"{task.address}: the answer is a web page, not the file.")
     begin, total = _range_of(response)
@@ -146,7 +149,8 @@ def _check_size(task: Download, total: int) -> None:
 def _receive(task: Download, response: "Response", total: int) -> None:
     received = task.offset
     task.progress(received, total or task.byte_size)
-    for chunk in response.iter_content(CHUNK_BYTES):
+    # Not decoded: a server that calls a .gz file encoded would have it unpacked.
+    for chunk in response.raw.stream(CHUNK_BYTES, decode_content=False):
         received += len(chunk)
         if received > task.max_bytes:
             task.restart()

@@ -77,9 +77,11 @@ def fetch(
         return _bundled(known, folder)
     path = weights.path_of(name, folder)
     try:
+        if not force and _is_installed(known, path):
+            return False
         path.parent.mkdir(parents=True, exist_ok=True)
         with _partial_file(path) as part:
-            if not force and _is_installed(known, path):
+            if not force and _is_installed(known, path):  # by the one that was waited for
                 return False
             _bring(known, path, part, source or Source(), progress, backoff_s)
             _install(known, path, part, force=force)
@@ -124,6 +126,8 @@ def _partial_file(path: Path) -> Iterator[BinaryIO]:
             try:
                 yield part
             finally:
+                with suppress(OSError):  # a full disk was said already
+                    part.flush()
                 if _is_still(part, name) and not os.fstat(part.fileno()).st_size:
                     name.unlink()
             return
@@ -241,7 +245,11 @@ def check(name: str, folder: Path | str) -> None:
     """
     path = weights.path_of(name, folder)
     hashing.forget_digest(path)
-    weights.find(name, folder)
+    try:
+        weights.find(name, folder)
+    except weights.ModelUnavailable:
+        hashing.distrust(path)
+        raise
     why_not = inspection.why_unreadable(path, path.suffix)
     if why_not:
         raise weights.ModelUnavailable(name, f"The file {path.name}: {why_not}", weights.entry(name).command)

@@ -8,6 +8,7 @@ long as the file's size, times and inode are those that were noted. What loads a
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -76,11 +77,24 @@ def note_of(path: Path) -> Note | None:
 
 
 def write_note(path: Path, sha256: str) -> None:
-    """Note that the file was checked; in one step, so that nobody reads half a note."""
+    """Note that the file was checked and what it has."""
+    _write(path, Note(sha256, stamp_of(path.stat())))
+
+
+def distrust(path: Path) -> None:
+    """Have everybody read the file again; the hash that was noted stays the one that it should have."""
+    found = note_of(path)
+    if found:
+        with suppress(OSError):
+            _write(path, Note(found.sha256, (0, 0, 0, 0)))
+
+
+def _write(path: Path, note: Note) -> None:
+    """In one step, so that nobody reads half a note."""
     target = note_path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     with temporary.open("w") as stream:
-        json.dump(asdict(Note(sha256, stamp_of(path.stat()))), stream)
+        json.dump(asdict(note), stream)
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(target)
