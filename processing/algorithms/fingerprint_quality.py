@@ -79,7 +79,7 @@ WORTH: Mapping[str, tuple[float, float]] = {
     "contrast": (0.0, 0.35),
     "regularity": (0.4, 0.9),
     "extent": (50.0, 900.0),
-    "foreground": (0.1, 0.4),
+    "foreground": (0.15, 0.4),
 }
 # Ridges per mm: worthless, good from, good to, worthless.
 PLAUSIBLE_PER_MM = (0.6, 1.3, 3.8, 5.5)

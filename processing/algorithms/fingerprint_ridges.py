@@ -11,11 +11,12 @@ import numpy as np
 STEP_PX = 8
 # Ridges of grown-ups and children at 500 dpi have 5 to 15 px; twice that is what 1000 dpi gives.
 SHORTEST_PX, LONGEST_PX = 4.0, 25.0
-GRADIENT_SIGMA_PX, TENSOR_SIGMA_PX = 1.0, 7.0
+GRADIENT_SIGMA_PX, TENSOR_SIGMA_PX = 1.5, 7.0
 WINDOW_ACROSS_PX, WINDOW_ALONG_PX = 48, 17
 # What counts as ridges; set on prints, blank pages, noise and photographs (tests/.../test_fingerprint_quality.py).
-LEAST_CLARITY, LEAST_SWING, LEAST_COHERENCE = 0.28, 6.0, 0.35
+LEAST_CLARITY, LEAST_SWING, LEAST_COHERENCE = 0.24, 6.0, 0.35
 LEAST_PATCH = 30  # points of the grid; smaller patches are specks
+LARGEST_HOLE = 120
 _SPECTRUM = 256  # zero-padded: lines of the spectrum
 
 
@@ -160,4 +161,14 @@ def _patches(is_ridge: np.ndarray) -> np.ndarray:
     large = np.flatnonzero(sizes[:, cv2.CC_STAT_AREA] >= LEAST_PATCH)
     kept = np.isin(labels, large[large > 0]).astype(np.uint8)
     wide = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-    return cv2.morphologyEx(kept, cv2.MORPH_CLOSE, wide).astype(bool)
+    padded = cv2.copyMakeBorder(kept, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=0)
+    closed = cv2.morphologyEx(padded, cv2.MORPH_CLOSE, wide)[4:-4, 4:-4]
+    return _without_holes(closed).astype(bool)
+
+
+def _without_holes(mask: np.ndarray) -> np.ndarray:
+    """Fill what is enclosed by ridges up to `LARGEST_HOLE`."""
+    _, labels, sizes, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
+    small = np.flatnonzero(sizes[:, cv2.CC_STAT_AREA] <= LARGEST_HOLE)
+    edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
+    return mask | np.isin(labels, np.setdiff1d(small[small > 0], edge)).astype(np.uint8)
