@@ -33,6 +33,7 @@ class ErrorCode(models.TextChoices):
     SAME_FORMAT = "same_format", "A conversion into the format that the source already has."
     INVALID_PARAMETER = "invalid_parameter", "A parameter of an operation is wrong."
     UNKNOWN_OPERATION = "unknown_operation", "No operation has this name."
+    NO_RIDGES = "no_ridges", "The picture shows no fingerprint."
     PROCESSING_ERROR = "processing_error", "The picture cannot be worked on."
     DECODE_TIMEOUT = "decode_timeout", "The picture took too long to decode."
     MEMORY_LIMIT = "memory_limit", "The picture needs more memory than allowed."

@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from processing.algorithms import fingerprint, geometry, sharpness, tone
+from processing.algorithms import fingerprint, fingerprint_gabor, geometry, sharpness, tone
 from processing.algorithms import parameter_sets as sets
 from processing.algorithms.encoding import check_modes
-from processing.algorithms.errors import UnknownOperation
+from processing.algorithms.errors import InvalidParameter, UnknownOperation
 from processing.algorithms.parameters import Schema, checked, shown
 from processing.algorithms.planning import Storage, check_steps, plan_storage
 from processing.algorithms.probing import DEFAULT_LIMITS, Limits
@@ -24,9 +24,22 @@ def _blur(raster: Raster, *, sigma_px: float) -> Raster:
     return Raster(sharpness.blur_visible(raster.pixels, raster.alpha, sigma_px=sigma_px), raster.alpha)
 
 
-def _enhance_fingerprint(raster: Raster, **parameters: Any) -> Raster:
+def _enhance_fingerprint(raster: Raster, *, method: str, **steps: Any) -> Raster:
     """A transparent background counts as paper: white."""
-    return Raster(fingerprint.enhance(flatten(raster.pixels, raster.alpha), **parameters))
+    pixels = flatten(raster.pixels, raster.alpha)
+    if method == "gabor":
+        return Raster(fingerprint_gabor.enhance_gabor(pixels))
+    return Raster(fingerprint.enhance(pixels, **steps))
+
+
+def _check_fingerprint(parameters: dict[str, Any]) -> None:
+    if parameters["method"] == "standard":
+        return
+    for name, schema in sets.FINGERPRINT_STEPS.items():
+        if parameters[name] != schema["default"]:
+            raise InvalidParameter(
+                f"{name} belongs to the method standard; the method gabor takes no steps.", field=name
+            )
 
 
 def _check_convert(parameters: dict[str, Any]) -> None:
@@ -180,6 +193,7 @@ _OTHERS = (
         function=_enhance_fingerprint,
         kind="enhance",
         properties=sets.ENHANCE_FINGERPRINT,
+        check=_check_fingerprint,
         roles=("enhanced", "original_copy"),
     ),
 )

@@ -110,8 +110,7 @@ WATERMARK = {
     ),
     "colour": text("Colour", "#rrggbb", max_length=7, pattern=_COLOUR, default="#ffffff"),
 }
-ENHANCE_FINGERPRINT = {
-    "format": output_format("Format of both results.", default="bmp"),
+FINGERPRINT_STEPS = {
     **CLAHE,
     "sharpen_amount": _amount("First sharpening"),
     "contrast_factor": _factor("Contrast", default=1.5),
@@ -130,4 +129,15 @@ ENHANCE_FINGERPRINT = {
         unit="px",
     ),
     "final_sharpen_amount": _amount("Last sharpening"),
+}
+ENHANCE_FINGERPRINT = {
+    "format": output_format("Format of both results.", default="bmp"),
+    "method": choice(
+        "Method",
+        "standard = contrast and sharpening in seven steps, set below; gabor = filters along the ridges, white "
+        "around the print, for prints that are hard to read.",
+        ("standard", "gabor"),
+        default="standard",
+    ),
+    **FINGERPRINT_STEPS,
 }

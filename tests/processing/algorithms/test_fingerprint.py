@@ -51,6 +51,7 @@ def test_enhance_every_parameter_has_an_effect() -> None:
 def test_enhance_defaults_are_those_of_the_schema() -> None:
     parameters = validate_parameters("enhance_fingerprint", {})
     assert parameters.pop("format") == "bmp"
+    assert parameters.pop("method") == "standard"
     assert np.array_equal(enhance(noise(60, 40), **parameters), enhance(noise(60, 40)))
     assert len(parameters) == 10
 
