@@ -112,7 +112,7 @@ def test_degraded_photographs_are_told_from_clean_ones(name: str) -> None:
         bad = [value for value in degraded if value is not None]
         figures.append(area_under_curve(clean, bad, bad_side=CAUSES[name].bad_side))
     print(name, "AUC of each step:", [round(figure, 3) for figure in figures])
-    assert figures[0] > 0.75
+    assert figures[0] > 0.7
     assert figures[-1] > 0.97
     assert sorted(figures) == figures
 
