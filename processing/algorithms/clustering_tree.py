@@ -13,7 +13,8 @@ import numpy as np
 
 Progress = Callable[[float], None]
 
-BLOCK_ROWS = 512
+TILE = 1024  # a tile of float64, 8 MB, stays in the cache between product and matrix
+BLOCK_ROWS = 256
 PAIRS_AT_ONCE = 1 << 21  # numbers of a temporary array of pairwise differences: 16 MB
 STEPS_PER_REPORT = 256
 
@@ -85,18 +86,19 @@ def measure(points: np.ndarray, *, is_cosine: bool, progress: Progress | None = 
     scale = float(np.sqrt(np.einsum("ij,ij->i", centred, centred).max())) or 1.0
     centred /= scale
     norms = np.einsum("ij,ij->i", centred, centred)
-    squared = np.empty((count, count), np.float32)
-    for top in range(0, count, BLOCK_ROWS):
-        bottom = min(top + BLOCK_ROWS, count)
-        block = centred[top:bottom] @ centred[top:].T
-        block *= -2
-        block += norms[top:bottom, None]
-        block += norms[top:]
-        np.maximum(block, 0, out=block)
-        squared[top:bottom, top:] = block
-        squared[bottom:, top:bottom] = block[:, bottom - top :].T
+    doubled, squared = -2 * centred, np.empty((count, count), np.float32)
+    for top in range(0, count, TILE):
+        rows = slice(top, top + TILE)
+        for left in range(top, count, TILE):
+            columns = slice(left, left + TILE)
+            product = doubled[rows] @ centred[columns].T
+            product += norms[rows, None]
+            product += norms[columns]
+            tile = squared[rows, columns]
+            np.maximum(product, 0, out=tile, casting="same_kind")
+            squared[columns, rows] = tile.T
         if progress:
-            progress(1 - (1 - bottom / count) ** 2)
+            progress(1 - max(0, 1 - (top + TILE) / count) ** 2)
     np.fill_diagonal(squared, 0)
     absolute = 2 * 4 * (dimensions + 4) * 2.0**-53
     return Distances(np.ascontiguousarray(points), is_cosine, squared, scale, 2.0**-22, absolute)
@@ -118,7 +120,9 @@ def _core_of_rows(
 ) -> np.ndarray:
     kth = np.partition(block, neighbours, axis=1)[:, neighbours, None]
     is_nearer = block < distances.below(kth)
-    rows, columns = np.nonzero(~is_nearer & (block <= distances.above(kth)))
+    is_open = block <= distances.above(kth)
+    is_open &= ~is_nearer
+    rows, columns = np.divmod(np.flatnonzero(is_open), len(same))  # np.nonzero of a matrix is much slower
     # equal points are measured once: with thousands of them the open pairs would be millions
     pairs, places = np.unique((rows + top) * len(same) + same[columns], return_inverse=True)
     values = distances.exact(*np.divmod(pairs, len(same)))[places]
@@ -207,7 +211,8 @@ class _Frontier:
         if len(unknown):
             self.exact[unknown] = self._measured(self.source[unknown], unknown)
             self.bar[unknown[self.exact[unknown] == self.core[unknown]]] = -1
-        return self.exact[points]
+        weights: np.ndarray = self.exact[points]
+        return weights
 
     def _settle(self, node: int, points: np.ndarray, weight: np.ndarray) -> np.ndarray:
         unknown = np.isnan(weight)
@@ -216,7 +221,8 @@ class _Frontier:
 
     def _measured(self, sources: np.ndarray, points: np.ndarray) -> np.ndarray:
         between = self.distances.exact(sources, points)
-        return np.maximum(between, np.maximum(self.core[sources], self.core[points]))
+        weights: np.ndarray = np.maximum(between, np.maximum(self.core[sources], self.core[points]))
+        return weights
 
     def _move(self, points: np.ndarray, node: int, offered: np.ndarray, weight: np.ndarray) -> None:
         self.near[points], self.exact[points], self.source[points] = offered, weight, node
