@@ -16,7 +16,7 @@ from processing.algorithms.fingerprint_advice import Advice, advice_for
 from processing.algorithms.fingerprint_ridges import Ridges, on_pixels, ridges_of
 from processing.algorithms.tone import grayscale
 
-VERSION = 1
+VERSION = "fingerprint-1"  # raised whenever the same print would get other numbers
 DISCLAIMER = "This is not NFIQ 2: a formula over a few measures, not a trained prediction of how matchers do."
 USUAL_DPI = 500.0  # what sensors of fingerprints have
 PLAUSIBLE_DPI = (100.0, 4000.0)  # files that know nothing say 1 or 72
@@ -57,14 +57,20 @@ class FingerprintPanel:
     is_dpi_assumed: bool
     advice: tuple[Advice, ...] = ()
 
-    def metrics(self) -> dict[str, float]:
-        """The measures by the names under which they are stored."""
+    def metrics(self) -> dict[str, tuple[float, float | None]]:
+        """Value and worth (0 to 1, where it has one) of each measure by the name under which it is stored."""
+        worth = worths(asdict(self))
         return {
-            "fp_score": self.score,
-            "fp_coherence": self.coherence,
-            "fp_frequency": self.ridges_per_mm,
-            "fp_foreground": self.foreground,
-            "fp_contrast": self.contrast,
+            "fp_score": (self.score, self.score / 100),
+            "fp_coherence": (self.coherence, worth["coherence"]),
+            "fp_frequency": (self.ridges_per_mm, worth["frequency"]),
+            "fp_foreground": (self.foreground, worth["foreground"]),
+            "fp_contrast": (self.contrast, worth["contrast"]),
+            "fp_clarity": (self.clarity, worth["clarity"]),
+            "fp_regularity": (self.regularity, worth["regularity"]),
+            "fp_extent": (self.extent, worth["extent"]),
+            "fp_ridge_share": (self.ridge_share, None),
+            "fp_period_px": (self.period_px, None),
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -132,13 +138,18 @@ def score_of(measures: Mapping[str, float]) -> float:
     Worths are by `WORTH` and `PLAUSIBLE_PER_MM`, and the weights add up to 1: a weighted geometric mean, in which
     nothing makes up for what is missing altogether.
     """
+    worth = worths(measures)
+    worth["size"] = min(worth["extent"], worth["foreground"])
+    return 100 * float(np.prod([worth[name] ** weight for name, weight in WEIGHTS.items()]))
+
+
+def worths(measures: Mapping[str, Any]) -> dict[str, float]:
+    """0 to 1 for each measure of `WORTH`, and for the frequency."""
     worth = {
         name: float(np.clip((measures[name] - low) / (good - low), 0, 1))
         for name, (low, good) in WORTH.items()
     }
-    worth["size"] = min(worth.pop("extent"), worth.pop("foreground"))
-    worth["frequency"] = float(np.interp(measures["ridges_per_mm"], PLAUSIBLE_PER_MM, (0, 1, 1, 0)))
-    return 100 * float(np.prod([worth[name] ** weight for name, weight in WEIGHTS.items()]))
+    return worth | {"frequency": float(np.interp(measures["ridges_per_mm"], PLAUSIBLE_PER_MM, (0, 1, 1, 0)))}
 
 
 def _working_scale(shape: tuple[int, ...], dpi: float | None) -> float:
