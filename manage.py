@@ -20,6 +20,8 @@ WITHOUT_SERVERS = {
     "models",
     "startapp",
     "startproject",
+    "train_dncnn",
+    "train_embedder",
     "version",
 }
 

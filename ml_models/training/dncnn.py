@@ -150,6 +150,20 @@ def resume(folder: Path, settings: Settings, device: torch.device) -> State:
     return state
 
 
+def trained(folder: Path) -> DnCNN:
+    """The averaged network of a checkpoint, whatever its settings.
+
+    Raises:
+        ValueError: there is no checkpoint.
+    """
+    if not (folder / CHECKPOINT).exists():
+        raise ValueError(f"No {CHECKPOINT} in {folder}.")
+    values = torch.load(folder / CHECKPOINT, weights_only=True, map_location="cpu")
+    network = DnCNN(values["settings"]["channels"])
+    network.load_state_dict(values["averaged"])
+    return network
+
+
 def update(state: State, settings: Settings, pictures: Sequence[np.ndarray]) -> float:
     """One step; its patches and noise depend on the seed and the step alone, so that a resumed run is the same."""
     rng = np.random.default_rng((settings.seed, state.step))

@@ -21,10 +21,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml_models.layout import channels_last
-from ml_models.pix_small import DIMENSIONS, FEATURES, MEAN, SCALE, PixSmall, fold
+from ml_models.pix_small import DIMENSIONS, INPUT_PX, MEAN, SCALE, PixSmall, fold
+from ml_models.training.measuring import Grouping, measure_grouping, read_classes
+from ml_models.training.patches import read
 from ml_models.training.records import CHECKPOINT, LOG, append_row, load_checkpoint, save_checkpoint
 from ml_models.training.teacher import MobileNetV2
-from ml_models.training.views import Photographs, Views
+from ml_models.training.views import Photographs, Views, centre_crop
 
 PANELS = (("maps", "cosine"), ("held_out_cosine",), ("learning_rate", "own_share"))
 WARM_UP_STEPS = 200
@@ -204,10 +206,10 @@ def finish(student: PixSmall, views: Views, settings: Settings) -> PixSmall:
 def set_projection(network: PixSmall, features: Tensor) -> None:
     """Set the last layer from features (N, 1280)."""
     mean = features.double().mean(0)
-    _, deviations, directions = torch.linalg.svd(features.double() - mean, full_matrices=False)
-    scale = (deviations[:DIMENSIONS] / len(features) ** 0.5).clamp_min(1e-6).rsqrt()
-    weight = directions[:DIMENSIONS] * scale[:, None]
-    assert weight.shape == (DIMENSIONS, FEATURES)
+    variances, directions = torch.linalg.eigh(torch.cov((features.double() - mean).T))
+    # From the largest variance down; directions without any must not be enlarged.
+    deviations = variances.clamp_min(1e-6 * float(variances[-1])).sqrt().flip(0)[:DIMENSIONS]
+    weight = directions.T.flip(0)[:DIMENSIONS] * deviations.rsqrt()[:, None]
     with torch.no_grad():
         network.project.weight.copy_(weight)
         network.project.bias.copy_(-(weight @ mean))
@@ -219,6 +221,20 @@ def _features(network: PixSmall, pictures: Tensor) -> Tensor:
             pictures = stage(pictures)
         features: Tensor = network.features(pictures)
     return features
+
+
+def compare(network: PixSmall, teacher: MobileNetV2, folder: Path) -> dict[str, Grouping]:
+    """Both networks on the pictures of a folder with one folder for each class."""
+    paths, classes = read_classes(folder)
+    pictures = np.stack([centre_crop(read(path), size_px=INPUT_PX) for path in paths])
+    measured = {}
+    for name, each in (("PixSmall", network), ("teacher", teacher)):
+        with torch.inference_mode():
+            parts = [
+                each(as_input(part)).numpy() for part in np.array_split(pictures, max(1, len(pictures) // 25))
+            ]
+        measured[name] = measure_grouping(np.concatenate(parts), classes)
+    return measured
 
 
 def _measure(

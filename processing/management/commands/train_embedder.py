@@ -1,0 +1,100 @@
+"""Train PixSmall, the embedder that comes with Pix, by distilling MobileNetV2."""
+
+from argparse import ArgumentParser
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings as site
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+HELD_OUT_EVERY = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Train PixSmall on unlabelled pictures so that it gives a teacher's embeddings. Goes on from the checkpoint "
+        "in --out; writes log.csv, curves.png and the weights as safetensors."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("photographs", type=Path, nargs="+", help="folders of photographs, e.g. BSDS500")
+        parser.add_argument("--small", type=Path, required=True, help="ZIP of small pictures of one size")
+        parser.add_argument("--teacher", type=Path, required=True, help="file of MobileNetV2's weights")
+        parser.add_argument(
+            "--out", type=Path, help="folder for the results (default: training/ in the data folder)"
+        )
+        parser.add_argument("--steps", type=int, help="updates in all")
+        parser.add_argument("--seed", type=int)
+        parser.add_argument(
+            "--validate", type=Path, action="append", default=[], help="folder of classes to measure on"
+        )
+        parser.add_argument("--threads", type=int, help="threads of PyTorch (default: all cores)")
+
+    def handle(self, *, out: Path | None, **options: Any) -> None:
+        import torch  # slow import
+
+        from ml_models.training import embedder
+
+        if options["threads"]:
+            torch.set_num_threads(options["threads"])
+        given = {name: options[name] for name in ("steps", "seed") if options[name] is not None}
+        if given.get("steps", 1) < 1:
+            raise CommandError(f"--steps must be above 0, not {given['steps']}.")
+        settings = replace(embedder.Settings(), **given)
+        folder = out or site.DATA_DIR / "training" / "pix_small"
+        bar = tqdm(total=settings.steps, unit="step", disable=None)
+        try:
+            network, teacher = self._train(folder, settings, options, bar)
+        except (ValueError, OSError) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError(f"Stopped; the same command goes on from {folder}.") from None
+        finally:
+            bar.close()
+        self._finish(network, teacher, folder, options["validate"])
+
+    def _train(self, folder: Path, settings: Any, options: dict[str, Any], bar: tqdm) -> tuple[Any, Any]:
+        import numpy as np
+
+        from ml_models.pix_small import INPUT_PX
+        from ml_models.training import embedder, views
+        from ml_models.training.teacher import load_teacher
+
+        teacher = load_teacher(options["teacher"])
+        photographs = views.read_photographs(options["photographs"])
+        held_out = [views.centre_crop(each, size_px=INPUT_PX) for each in photographs[::HELD_OUT_EVERY]]
+        network = embedder.train(
+            views.read_archive(options["small"]),
+            [each for index, each in enumerate(photographs) if index % HELD_OUT_EVERY],
+            np.stack(held_out),
+            teacher,
+            folder,
+            settings,
+            tell=self._tell,
+            on_step=lambda step: bar.update(step - bar.n),
+        )
+        return network, teacher
+
+    def _tell(self, row: dict[str, Any]) -> None:
+        tqdm.write(
+            f"step {row['step']}: maps {row['maps']:.3f}, cosine distance {row['cosine']:.3f}, "
+            f"held-out cosine {row['held_out_cosine']:.3f}",
+            file=self.stdout,
+        )
+
+    def _finish(self, network: Any, teacher: Any, folder: Path, validate: list[Path]) -> None:
+        from ml_models.training import embedder, records
+
+        records.plot_curves(folder / records.LOG, folder / records.CURVES, embedder.PANELS)
+        path = folder / "pix_small.safetensors"
+        records.save_weights(network, path, about={"network": "PixSmall"})
+        self.stdout.write(f"Wrote {path} and {folder / records.CURVES}.")
+        for classes in validate:
+            for name, measured in embedder.compare(network, teacher, classes).items():
+                self.stdout.write(
+                    f"{classes.name}, {name}: 1-nearest-neighbour {measured.nearest:.3f}, "
+                    f"k-means ARI {measured.ari:.3f} ({measured.pictures} pictures, {measured.classes} classes)"
+                )
