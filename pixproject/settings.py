@@ -128,6 +128,8 @@ LEASE_SECONDS = env.int("LEASE_SECONDS", 15)
 JOB_MAX_ATTEMPTS = env.int("JOB_MAX_ATTEMPTS", 3)
 OPERATION_TIMEOUT_SECONDS = env.int("OPERATION_TIMEOUT_SECONDS", 120)
 OPERATION_MEMORY_BYTES = env.int("OPERATION_MEMORY_BYTES", 2 * 2**30)
+ML_TIMEOUT_SECONDS = env.int("ML_TIMEOUT_SECONDS", 1800)
+ML_MEMORY_BYTES = env.int("ML_MEMORY_BYTES", 4 * 2**30)
 IDEMPOTENCY_TTL_SECONDS = env.int("IDEMPOTENCY_TTL", 86_400)
 
 # --- retention: 0 keeps for ever ----------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """What worker subprocesses run: paths in, files out. No Django here: a subprocess must start fast."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from processing.algorithms.codecs import (
 from processing.algorithms.operations import find_operation, storage_for, validate_parameters
 from processing.algorithms.planning import Storage, check_result_size
 from processing.algorithms.raster import Raster, flatten
+from processing.algorithms.surroundings import Surroundings
 from processing.algorithms.thumbnails import decode_scaled, perceptual_hash, shrink
+from processing.watched import Watched
 
 _THUMBNAIL_STORAGE = Storage("webp")
 ORIGINAL_COPY = "original_copy"
@@ -38,6 +40,7 @@ class Output:
         width, height: size in px.
         byte_size, sha256: of the file.
         notes: sentences for the user.
+        facts: how it was made, by the name of the operation: model, hash of its weights, device, noise.
     """
 
     role: str
@@ -48,6 +51,7 @@ class Output:
     byte_size: int
     sha256: str
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,28 +76,34 @@ class Inspection:
 
 
 def run_steps(
-    source_path: str, steps: Sequence[tuple[str, Mapping[str, Any]]], out_dir: str, limits: Limits
+    source_path: str,
+    steps: Sequence[tuple[str, Mapping[str, Any]]],
+    out_dir: str,
+    limits: Limits,
+    models_dir: str = "",
 ) -> list[Output]:
     """Run one operation (a list of one step) or a pipeline (several steps, one result).
 
     Args:
         source_path: the picture file.
         steps: names and parameters, in order; checked again and brought to their canonical form.
-        out_dir: an existing folder for the results.
+        out_dir: an existing folder for the results; a long operation also tells there how far it is.
         limits: what is accepted as source and as result.
+        models_dir: the folder of the installed models.
 
     Returns:
         One output of role `result`; for `enhance_fingerprint` as last step `enhanced` and `original_copy`.
 
     Raises:
         ProcessingError: the picture or a parameter is at fault.
+        Stopped: somebody asked in `out_dir` to stop.
     """
     checked = [(name, validate_parameters(name, parameters)) for name, parameters in steps]
     with open(source_path, "rb") as stream:
         source = decode(stream, limits=limits)
     storage = storage_for(checked, source_format=source.info.format)
     original = Raster(source.pixels, source.alpha, source.notes)
-    result = _apply(original, checked, limits)
+    result = _apply(original, checked, limits, Surroundings(Path(models_dir), Watched(Path(out_dir)).tell))
     roles = find_operation(checked[-1][0]).roles
     outputs = [_write(result, storage, Path(out_dir), role=roles[0])]
     if ORIGINAL_COPY in roles:
@@ -101,14 +111,22 @@ def run_steps(
     return outputs
 
 
-def _apply(raster: Raster, steps: Sequence[tuple[str, Mapping[str, Any]]], limits: Limits) -> Raster:
-    notes = raster.notes
-    for name, parameters in steps:
+def _apply(
+    raster: Raster, steps: Sequence[tuple[str, Mapping[str, Any]]], limits: Limits, surroundings: Surroundings
+) -> Raster:
+    notes, facts = raster.notes, dict(raster.facts)
+    for index, (name, parameters) in enumerate(steps):
         spec = find_operation(name)
         check_result_size(name, *spec.size_after(raster.width, raster.height, parameters), limits=limits)
-        raster = spec.apply(raster, parameters)
+        share = _part_of(surroundings.progress, index, len(steps))
+        raster = spec.apply(raster, parameters, replace(surroundings, progress=share))
         notes += tuple(note for note in raster.notes if note not in notes)
-    return Raster(raster.pixels, raster.alpha, notes)
+        facts |= {name: dict(raster.facts)} if raster.facts else {}
+    return Raster(raster.pixels, raster.alpha, notes, facts)
+
+
+def _part_of(progress: Callable[[float], None], index: int, count: int) -> Callable[[float], None]:
+    return lambda share: progress((index + share) / count)
 
 
 def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir: str) -> Inspection:
@@ -186,6 +204,7 @@ def _write(raster: Raster, storage: Storage, out_dir: Path, *, role: str, label:
         byte_size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         notes=raster.notes + flattening_note(raster.alpha, format=storage.format),
+        facts=raster.facts,
     )
 
 

@@ -49,6 +49,12 @@ def steps_of(name: str, parameters: Mapping[str, Any]) -> list[tuple[str, dict[s
     return [(name, dict(parameters))]
 
 
+def queue_of(name: str, parameters: Mapping[str, Any]) -> str:
+    """Where an operation runs: a pipeline where its networks do, if it has any."""
+    queues = {OPERATIONS[step].queue for step, _ in steps_of(name, parameters)}
+    return Queue.ML if Queue.ML in queues else OPERATIONS[name].queue if name in OPERATIONS else Queue.DEFAULT
+
+
 def _load(claim: Claim, scratch: Path) -> tuple:
     image = image_model().objects.filter(pk=claim.image_id).first()
     if image is None or image.status == "purged":
@@ -56,7 +62,8 @@ def _load(claim: Claim, scratch: Path) -> tuple:
     if not files.has_size(image.file, image.byte_size):
         raise ProcessingError("The image's file is missing or damaged; upload it again.", code="file_missing")
     path = files.download(image.file, scratch)
-    return path, steps_of(claim.name, claim.parameters), str(scratch), input_limits()
+    steps = steps_of(claim.name, claim.parameters)
+    return path, steps, str(scratch), input_limits(), str(settings.ML_MODELS_DIR)
 
 
 def _store(_claim: Claim, outputs: list[compute.Output]) -> list[Stored]:
@@ -79,7 +86,9 @@ def _save(claim: Claim, results: list[Stored]) -> dict[str, Any]:
             folder=claim.output_folder,
             prefix=claim.filename_prefix,
         ).save(force_insert=True)
-    return {"notes": [note for stored in results for note in stored.output.notes]}
+    facts = [stored.output.facts for stored in results if stored.output.facts]
+    notes = [note for stored in results for note in stored.output.notes]
+    return {"notes": notes} | ({"facts": facts[0]} if facts else {})
 
 
 def _artifact(claim: Claim, stored: Stored) -> Artifact:
@@ -97,6 +106,7 @@ def _artifact(claim: Claim, stored: Stored) -> Artifact:
             "width": output.width,
             "height": output.height,
             "notes": list(output.notes),
+            "facts": dict(output.facts),
         },
     )
     if is_new:

@@ -31,6 +31,11 @@ class NewOperation:
     image_id: UUID | None = None
     cache_key: str = ""
     source_name: str = ""
+    queue: str = ""  # that of its handler unless told
+
+    @property
+    def runs_in(self) -> str:
+        return self.queue or str(HANDLERS[self.name].queue)
 
 
 def submit_job(
@@ -106,7 +111,7 @@ def _row(job: Job, position: int, new: NewOperation, is_cached: bool) -> Operati
         parameters=dict(new.parameters),
         image_id=new.image_id,
         cache_key=new.cache_key,
-        queue=HANDLERS[new.name].queue,
+        queue=new.runs_in,
         priority=job.priority,
         max_attempts=settings.JOB_MAX_ATTEMPTS,
     )

@@ -7,7 +7,7 @@ finalization: the last two each see the other one still running.
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -86,6 +86,11 @@ _OWNED = """
 SELECT o.id FROM processing_operation o, unnest(%s::bigint[], %s::uuid[]) AS mine(id, token)
 WHERE o.id = mine.id AND o.token = mine.token AND o.status = 'running'"""
 
+_PROGRESS = """
+UPDATE processing_operation o SET progress = mine.progress
+FROM unnest(%s::bigint[], %s::uuid[], %s::float8[]) AS mine(id, token, progress)
+WHERE o.id = mine.id AND o.token = mine.token AND o.status = 'running' RETURNING o.id"""
+
 _COMPLETE = f"""
 WITH moved AS (
     UPDATE processing_operation o SET status = 'completed', progress = 1, finished_at = clock_timestamp(),
@@ -148,13 +153,13 @@ def claim(queue: str, *, limit: int = 1, worker: str = "", name: str | None = No
         "worker": worker,
         "lease": timedelta(seconds=settings.LEASE_SECONDS),
     }
-    return [_as_claim(token, row) for row in _run(_CLAIM, values)]
+    return [_as_claim(token, queue, row) for row in _run(_CLAIM, values)]
 
 
-def _as_claim(token: uuid.UUID, row: tuple) -> Claim:
+def _as_claim(token: uuid.UUID, queue: str, row: tuple) -> Claim:
     operation_id, job_id, name, parameters, *rest = row
     parameters = json.loads(parameters) if isinstance(parameters, str) else parameters
-    return Claim(operation_id, token, job_id, name, parameters, *rest)
+    return Claim(operation_id, token, job_id, name, parameters, *rest, queue)
 
 
 def renew(claims: Sequence[Claim]) -> set[int]:
@@ -165,6 +170,14 @@ def renew(claims: Sequence[Claim]) -> set[int]:
 def owned(claims: Sequence[Claim]) -> set[int]:
     """The ids of those claims that are still owned, without extending them."""
     return moved_ids(_OWNED, _identity(claims))
+
+
+def tell_progress(claims: Sequence[Claim], shares: Mapping[int, float]) -> set[int]:
+    """Write how far operations are, by their id, 0 to 1; answers the ids that were still owned."""
+    told = [claim for claim in claims if claim.operation_id in shares]
+    if not told:
+        return set()
+    return moved_ids(_PROGRESS, [*_identity(told), [shares[claim.operation_id] for claim in told]])
 
 
 def complete(completions: Sequence[Completion]) -> set[int]:

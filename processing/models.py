@@ -172,6 +172,9 @@ class Artifact(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     notes = models.JSONField(default=list, blank=True)
+    facts = models.JSONField(
+        default=dict, blank=True, help_text="How it was made: model, hash of its weights, device, noise."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
 

@@ -27,6 +27,7 @@ class Claim:
     request_id: str
     output_folder: str
     filename_prefix: str
+    queue: str = "default"
 
 
 def _no_arguments(_claim: Claim, _scratch: Path) -> tuple:

@@ -2,7 +2,6 @@
 
 import logging
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,19 +11,19 @@ from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from pebble import ProcessFuture
 
 from pixproject import request_id
 from processing import files, leases
 from processing.algorithms.errors import ProcessingError
 from processing.registry import HANDLERS, Claim, Handler
+from processing.states import Queue
 from processing.subprocesses import (
     SubprocessCrashed,
     SubprocessInterrupted,
     SubprocessMemory,
-    SubprocessPool,
     SubprocessTimeout,
 )
+from processing.watched import Stopped
 
 logger = logging.getLogger("pix.worker")
 COMPLETION_TRIES = 3  # two completions that touch the same jobs may deadlock; PostgreSQL ends one of them
@@ -35,10 +34,15 @@ class LostClaim(Exception):
 
 
 class Executor(Protocol):
-    """Where isolated functions are computed."""
+    """Where isolated functions are computed; `folder` is the attempt's."""
 
     def run(
-        self, claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float
+        self,
+        claims: Sequence[Claim],
+        function: Callable[..., Any],
+        *args: Any,
+        timeout_s: float,
+        folder: Path,
     ) -> Any: ...
 
 
@@ -46,38 +50,14 @@ class InProcess:
     """Computes where it stands: for tests, through the same engine code."""
 
     def run(
-        self, _claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float
+        self,
+        _claims: Sequence[Claim],
+        function: Callable[..., Any],
+        *args: Any,
+        timeout_s: float,
+        folder: Path,
     ) -> Any:
         return function(*args)
-
-
-class Isolated:
-    """Computes in worker subprocesses; `stop` ends the subprocesses of operations that are not ours any more."""
-
-    def __init__(self, pool: SubprocessPool) -> None:
-        self._pool = pool
-        self._futures: dict[int, ProcessFuture] = {}
-        self._lock = threading.Lock()
-
-    def run(self, claims: Sequence[Claim], function: Callable[..., Any], *args: Any, timeout_s: float) -> Any:
-        ids = [claim.operation_id for claim in claims]
-
-        def remember(future: ProcessFuture) -> None:
-            with self._lock:
-                self._futures.update(dict.fromkeys(ids, future))
-
-        try:
-            return self._pool.run(function, *args, timeout_s=timeout_s, on_start=remember)
-        finally:
-            with self._lock:
-                for operation_id in ids:
-                    self._futures.pop(operation_id, None)
-
-    def stop(self, operation_ids: set[int]) -> None:
-        with self._lock:
-            doomed = {self._futures[i] for i in operation_ids if i in self._futures}
-        for future in doomed:
-            future.cancel()
 
 
 @dataclass(frozen=True)
@@ -105,7 +85,7 @@ def run(claims: Sequence[Claim], executor: Executor) -> None:
             with _scratch(handler) as scratch:
                 _attempt(handler, claims, executor, scratch, started)
         except Exception as error:
-            _record_failures(claims, failure_of(error, handler), started)
+            _record_failures(claims, failure_of(error), started)
 
 
 @contextmanager
@@ -123,18 +103,26 @@ def _scratch(handler: Handler) -> Iterator[Path]:
 def _attempt(
     handler: Handler, claims: Sequence[Claim], executor: Executor, scratch: Path, started: float
 ) -> None:
-    timeout_s = handler.timeout_s or settings.OPERATION_TIMEOUT_SECONDS
+    timeout_s = time_limit_s(handler, claims[0].queue)
     place = executor if handler.isolated else InProcess()
     if handler.batch_size == 1:
         claim = claims[0]
-        value = place.run(claims, handler.compute, *handler.load(claim, scratch), timeout_s=timeout_s)
+        arguments = handler.load(claim, scratch)
+        value = place.run(claims, handler.compute, *arguments, timeout_s=timeout_s, folder=scratch)
         _finish(handler, claim, handler.store(claim, value), started)
         return
     loaded = _load_batch(handler, claims, scratch, started)
     if loaded:
         mine = [claim for claim, _ in loaded]
-        values = place.run(mine, handler.compute, [args for _, args in loaded], timeout_s=timeout_s)
+        batch = [args for _, args in loaded]
+        values = place.run(mine, handler.compute, batch, timeout_s=timeout_s, folder=scratch)
         _finish_batch(handler, list(zip(mine, values, strict=True)), started)
+
+
+def time_limit_s(handler: Handler, queue: str) -> float:
+    """How long one attempt may take: networks work on a large picture for minutes."""
+    usual = settings.ML_TIMEOUT_SECONDS if queue == Queue.ML else settings.OPERATION_TIMEOUT_SECONDS
+    return float(handler.timeout_s or usual)
 
 
 def _load_batch(
@@ -146,7 +134,7 @@ def _load_batch(
         try:
             loaded.append((claim, handler.load(claim, scratch)))
         except Exception as error:
-            _record_failures([claim], failure_of(error, handler), started)
+            _record_failures([claim], failure_of(error), started)
     return loaded
 
 
@@ -160,7 +148,7 @@ def _finish_batch(handler: Handler, done: list[tuple[Claim, Any]], started: floa
                 raise value
             _finish(handler, claim, handler.store(claim, value), started)
         except Exception as error:
-            _record_failures([claim], failure_of(error, handler), started)
+            _record_failures([claim], failure_of(error), started)
 
 
 def _finish(handler: Handler, claim: Claim, value: Any, started: float) -> None:
@@ -208,23 +196,22 @@ def _ms_since(started: float) -> int:
     return round(1000 * (time.monotonic() - started))
 
 
-def failure_of(error: BaseException, handler: Handler) -> Failure | None:
+def failure_of(error: BaseException) -> Failure | None:
     """What an exception means for the operation; None when the operation is not ours any more."""
-    limit_s = handler.timeout_s or settings.OPERATION_TIMEOUT_SECONDS
     match error:
         case LostClaim():
             return None
         case ProcessingError():
             return Failure(error.code, error.detail, is_permanent=True)
         case SubprocessTimeout():
-            return Failure("time_limit", f"It ran longer than {limit_s:g} seconds.")
-        case SubprocessMemory() | MemoryError():
-            return Failure(
-                "memory_limit", f"It needed more than {settings.OPERATION_MEMORY_BYTES} bytes of memory."
-            )
+            return Failure("time_limit", str(error))
+        case SubprocessMemory():
+            return Failure("memory_limit", str(error))
+        case MemoryError():
+            return Failure("memory_limit", "It needed more memory than there is.")
         case SubprocessCrashed():
             return Failure("subprocess_crashed", str(error))
-        case SubprocessInterrupted():
+        case SubprocessInterrupted() | Stopped():
             return Failure("interrupted", "The worker stopped.", is_charged=False)
         case OperationalError() | InterfaceError():
             return Failure("database_away", "The database was away.", is_charged=False)

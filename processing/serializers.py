@@ -31,6 +31,9 @@ class ArtifactSerializer(serializers.Serializer):
     name = serializers.CharField()
     folder = serializers.CharField()
     notes = serializers.ListField(source="artifact.notes", child=serializers.CharField())
+    facts = serializers.DictField(
+        source="artifact.facts", help_text="How it was made, by operation: model, weights_sha256, device, …"
+    )
     url = serializers.CharField(
         allow_null=True, help_text="Signed: works without any header until it expires."
     )
@@ -56,6 +59,7 @@ def removed_artifacts(operation: Operation) -> list[dict[str, Any]]:
         "job": str(operation.job_id),
         "image": operation.image_id and str(operation.image_id),
         "notes": [],
+        "facts": {},
         "url": None,
         "expires_at": None,
         "links": {},
@@ -124,7 +128,9 @@ class OperationSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(serializers.DictField())
     def get_result(self, operation: Operation) -> dict[str, Any]:
-        return {key: value for key, value in operation.result.items() if key not in ("removed", "notes")}
+        return {
+            key: value for key, value in operation.result.items() if key not in ("removed", "notes", "facts")
+        }
 
 
 class ProgressSerializer(serializers.Serializer):

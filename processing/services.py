@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.errors import ApiError, ErrorCode, FieldError
-from processing import durations, jobs, names
+from ml_models.weights import remedy
+from processing import durations, jobs, names, weights_state
 from processing.algorithms import operations as algorithms
 from processing.algorithms.errors import ProcessingError
-from processing.handlers import PIPELINE, input_limits, steps_of
+from processing.algorithms.spec import OperationSpec
+from processing.handlers import PIPELINE, input_limits, queue_of, steps_of
 from processing.jobs import NewOperation
 from processing.models import Artifact, Job
-from processing.registry import HANDLERS
 from processing.states import Priority
 
 MAX_STEPS = 20
@@ -165,6 +166,7 @@ def check_source(work: Work, *, format: str, width: int, height: int) -> None:
 
 def check_images(work: Work, images: Sequence[Any]) -> None:
     """`check_source` for each image; with several, the sentence names the first that does not fit."""
+    check_models(work)
     for image in images:
         if image.status != "ready":
             detail = f"Image {image.pk} is {image.status}; only images that are ready can be worked on."
@@ -219,6 +221,7 @@ def _new_operations(work: Work, images: Sequence[Any]) -> list[NewOperation]:
             image_id=image.pk,
             cache_key=cache_key(image.sha256, name, parameters),
             source_name=image.original_filename,
+            queue=queue_of(name, parameters),
         )
         for image in images
         for name, parameters in units
@@ -226,10 +229,31 @@ def _new_operations(work: Work, images: Sequence[Any]) -> list[NewOperation]:
 
 
 def cache_key(source_sha256: str, name: str, parameters: Mapping[str, Any]) -> str:
-    """The recipe of a result: same source bytes, steps, parameters and versions of the steps, same bytes."""
-    steps = [(step, given, algorithms.OPERATIONS[step].version) for step, given in steps_of(name, parameters)]
+    """The recipe of a result: same source bytes, steps, parameters, versions of the steps and weights, same bytes."""
+    steps = [_recipe_of(step, given) for step, given in steps_of(name, parameters)]
     recipe = json.dumps([source_sha256, name, steps], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(recipe.encode()).hexdigest()
+
+
+def _recipe_of(name: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    spec = algorithms.OPERATIONS[name]
+    hashes = [weights_state.installed_sha256(model) for model in spec.needed_models(parameters)]
+    return (name, parameters, spec.version, *([hashes] if hashes else []))
+
+
+def check_models(work: Work) -> None:
+    """Refuse (422) what needs a model that is not installed, naming the command that installs it."""
+    steps = (*work.operations, *work.pipeline)
+    needed = [
+        model for step in steps for model in algorithms.OPERATIONS[step.name].needed_models(step.parameters)
+    ]
+    weights_state.require_model(*dict.fromkeys(needed))
+
+
+def why_unavailable(spec: OperationSpec) -> str:
+    """Why an operation cannot run here with its default parameters, with the command that helps; "" where it can."""
+    states = map(weights_state.state, spec.usual_models())
+    return " ".join(f"{found.why_not} {remedy(found.command)}" for found in states if found.why_not)
 
 
 def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
@@ -243,7 +267,7 @@ def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
     known = set(
         Artifact.objects.filter(cache_key__in={n.cache_key for n in new}).values_list("cache_key", flat=True)
     )
-    todo = Counter((n.name, str(HANDLERS[n.name].queue)) for n in new if n.cache_key not in known)
+    todo = Counter((n.name, n.runs_in) for n in new if n.cache_key not in known)
     estimate = durations.estimate(todo)
     return {
         "items": len(new),

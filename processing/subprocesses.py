@@ -12,6 +12,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from queue import LifoQueue
@@ -43,7 +44,25 @@ class SubprocessInterrupted(Exception):
     """The function was stopped on purpose: its operation was cancelled or its worker is stopping."""
 
 
-def prepare(parent_pid: int, memory_bytes: int, modules: tuple[str, ...]) -> None:
+@dataclass(frozen=True)
+class Needs:
+    """What subprocesses may take.
+
+    Attributes:
+        memory_bytes: of address space; 0 = no limit.
+        modules: imported at the start.
+        is_for_models: address space is no measure then, since torch and CUDA reserve far more than they use: the limit
+            is on what is writable, as RLIMIT_DATA counts it.
+        threads: of the numerical libraries; 0 = as they like.
+    """
+
+    memory_bytes: int
+    modules: tuple[str, ...] = ("processing.compute",)
+    is_for_models: bool = False
+    threads: int = 0
+
+
+def prepare(parent_pid: int, needs: Needs) -> None:
     """Runs first in each subprocess: die with the parent, keep to the memory limit, import what will be needed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -51,9 +70,12 @@ def prepare(parent_pid: int, memory_bytes: int, modules: tuple[str, ...]) -> Non
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent_pid:  # it died before the line above
             os._exit(1)
-        if memory_bytes:
-            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    for module in modules:
+        if needs.memory_bytes:
+            limit = resource.RLIMIT_DATA if needs.is_for_models else resource.RLIMIT_AS
+            resource.setrlimit(limit, (needs.memory_bytes, needs.memory_bytes))
+    if needs.threads:
+        os.environ["OMP_NUM_THREADS"] = str(needs.threads)  # read when torch is imported
+    for module in needs.modules:
         import_module(module)
     if "cv2" in sys.modules:  # as many subprocesses as cores: OpenCV's own threads would only compete
         sys.modules["cv2"].setNumThreads(1)
@@ -66,9 +88,8 @@ class _Slot:
     neighbours. After every bad end the whole pool is replaced, since what is left in its pipe cannot be trusted.
     """
 
-    def __init__(self, memory_bytes: int, modules: tuple[str, ...]) -> None:
-        self._memory_bytes = memory_bytes
-        self._modules = modules
+    def __init__(self, needs: Needs) -> None:
+        self._needs = needs
         self._is_stopped = False
         self._pool = self._new_pool()
 
@@ -79,7 +100,7 @@ class _Slot:
             max_tasks=TASKS_PER_SUBPROCESS,
             context=multiprocessing.get_context("spawn"),
             initializer=prepare,
-            initargs=(os.getpid(), self._memory_bytes, self._modules),
+            initargs=(os.getpid(), self._needs),
         )
 
     def start(self, function: Callable[..., Any], *args: Any, timeout_s: float) -> ProcessFuture:
@@ -102,7 +123,8 @@ class _Slot:
             self.replace()
             raise SubprocessCrashed(f"The subprocess ended with exit code {error.exitcode}.") from error
         except MemoryError as error:
-            raise SubprocessMemory(f"It wanted more than {self._memory_bytes} bytes of memory.") from error
+            limit = self._needs.memory_bytes
+            raise SubprocessMemory(f"It needed more than {limit} bytes of memory.") from error
         except (CancelledError, BrokenProcessPool) as error:
             raise SubprocessInterrupted("It was stopped.") from error
 
@@ -149,10 +171,8 @@ def _started(pool: ProcessPool) -> bool:
 class SubprocessPool:
     """As many subprocesses as there may be callers at once; each runs pure functions with a deadline and a limit."""
 
-    def __init__(
-        self, *, size: int, memory_bytes: int, modules: tuple[str, ...] = ("processing.compute",)
-    ) -> None:
-        self._slots = [_Slot(memory_bytes, modules) for _ in range(size)]
+    def __init__(self, *, size: int, needs: Needs) -> None:
+        self._slots = [_Slot(needs) for _ in range(size)]
         self._free: LifoQueue[_Slot] = LifoQueue()  # the one used last is warm
         for slot in self._slots:
             self._free.put(slot)
@@ -234,5 +254,5 @@ def _shared_pool(memory_bytes: int) -> SubprocessPool:
     pid = os.getpid()  # a forked web process must not use its parent's subprocesses
     with _shared_lock:
         if pid not in _shared:
-            _shared[pid] = SubprocessPool(size=os.cpu_count() or 2, memory_bytes=memory_bytes)
+            _shared[pid] = SubprocessPool(size=os.cpu_count() or 2, needs=Needs(memory_bytes))
         return _shared[pid]

@@ -14,9 +14,11 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from processing import leases, runner, wakeups
+from processing.isolation import Isolated
 from processing.models import WorkerHeartbeat
 from processing.registry import HANDLERS, Claim
-from processing.subprocesses import SubprocessPool
+from processing.states import Queue
+from processing.subprocesses import Needs, SubprocessPool
 
 logger = logging.getLogger("pix.worker")
 DRAIN_SECONDS = 30  # then other queues and a shutdown get a turn
@@ -32,8 +34,9 @@ class Worker:
     def __init__(self, queues: Mapping[str, int]) -> None:
         self.queues = dict(queues)
         self.id = f"{platform.node()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self._pool = SubprocessPool(size=sum(queues.values()), memory_bytes=settings.OPERATION_MEMORY_BYTES)
-        self._isolated = runner.Isolated(self._pool)
+        self._pools = pools_for(queues)
+        self._isolated = Isolated(self._pools)
+        self._told: dict[int, float] = {}
         self._running: dict[int, Claim] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -41,7 +44,8 @@ class Worker:
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def start(self) -> None:
-        self._pool.warm_up()
+        for pool in set(self._pools.values()):
+            pool.warm_up()
         self._keeper.start()
 
     def drain(self, queue: str) -> None:
@@ -73,9 +77,10 @@ class Worker:
         """Take nothing new, let what runs finish for a while, then end the subprocesses."""
         self._stopping.set()
         self._wait_for_running(SHUTDOWN_GRACE_S)
-        self._isolated.stop(set(self._running))
+        self._isolated.end(set(self._running))
         self._wait_for_running(REQUEUE_GRACE_S)
-        self._pool.stop()
+        for pool in set(self._pools.values()):
+            pool.stop()
         self._keeper.join(2 * KEEP_INTERVAL_S)
 
     def _wait_for_running(self, seconds: float) -> None:
@@ -94,6 +99,7 @@ class Worker:
                     renewed = now
                 else:
                     self._check(leases.owned)
+                self._tell_progress()
                 if now - beaten >= HEARTBEAT_S:
                     self._beat()
                     beaten = now
@@ -108,7 +114,16 @@ class Worker:
             claims = list(self._running.values())
         if claims:
             lost = {claim.operation_id for claim in claims} - ask(claims)
-            self._isolated.stop(lost)
+            self._isolated.ask_to_end(lost)
+
+    def _tell_progress(self) -> None:
+        """Write how far the operations are that tell it, where that has changed."""
+        shares = self._isolated.shares()
+        changed = {i: share for i, share in shares.items() if self._told.get(i) != share}
+        with self._lock:
+            claims = [claim for i, claim in self._running.items() if i in changed]
+        leases.tell_progress(claims, changed)
+        self._told = shares
 
     def _beat(self) -> None:
         values = {
@@ -129,6 +144,21 @@ class Worker:
             logger.info("Could not remove this worker's heartbeat: %s", error)
         finally:
             connection.close()
+
+
+def pools_for(queues: Mapping[str, int]) -> dict[str, SubprocessPool]:
+    """A pool for each queue; those without networks share one, and networks stay out of it."""
+    models = queues.get(Queue.ML, 0)
+    others = sum(queues.values()) - models
+    pools = {}
+    if others:
+        shared = SubprocessPool(size=others, needs=Needs(settings.OPERATION_MEMORY_BYTES))
+        pools = {queue: shared for queue in queues if queue != Queue.ML}
+    if models:
+        threads = max(1, (os.cpu_count() or 1) // models)
+        needs = Needs(settings.ML_MEMORY_BYTES, is_for_models=True, threads=threads)
+        pools[Queue.ML] = SubprocessPool(size=models, needs=needs)
+    return pools
 
 
 def claim_batch(queue: str, *, worker: str = "") -> list[list[Claim]]:

@@ -1,6 +1,8 @@
 """A picture in memory: colour and transparency side by side, and the way to and from Pillow."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -14,11 +16,13 @@ class Raster:
         pixels: uint8, RGB (H, W, 3) or grey (H, W).
         alpha: uint8 (H, W), 255 = opaque, or None.
         notes: sentences for the user about what an operation could not do as asked.
+        facts: what is recorded of how it was made: noise, model, hash of the weights, device.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def width(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from processing.algorithms.formats import WRITABLE_FORMATS
 from processing.algorithms.parameters import Schema, output_format, quality, schema_of
 from processing.algorithms.raster import Raster
+from processing.algorithms.surroundings import Surroundings
 
 Kind = Literal["convert", "geometry", "colour", "overlay", "enhance"]
 # Parameters that say how the result is stored; the functions never see them.
@@ -33,6 +34,8 @@ class OperationSpec:
         output_size: (width, height, **parameters) to the size of the result in px; None = unchanged.
         check: further checks of the parameters, which a schema cannot say.
         roles: what its results are called.
+        models: the names of the models that it needs with these parameters. A function with models also takes
+            `surroundings`, and the hashes of their weights are part of the result cache's key.
     """
 
     name: str
@@ -48,10 +51,23 @@ class OperationSpec:
     output_size: Callable[..., tuple[int, int]] | None = None
     check: Callable[[dict[str, Any]], None] | None = None
     roles: tuple[str, ...] = ("result",)
+    models: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
 
-    def apply(self, raster: Raster, parameters: Mapping[str, Any]) -> Raster:
+    def apply(
+        self, raster: Raster, parameters: Mapping[str, Any], surroundings: Surroundings | None = None
+    ) -> Raster:
         """Run the operation with checked parameters."""
-        return self.function(raster, **working_parameters(parameters))
+        more = {} if self.models is None else {"surroundings": surroundings or Surroundings()}
+        return self.function(raster, **working_parameters(parameters), **more)
+
+    def needed_models(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+        """The models without which it cannot run with these parameters."""
+        return () if self.models is None else self.models(parameters)
+
+    def usual_models(self) -> tuple[str, ...]:
+        """The models without which it cannot run with its default parameters."""
+        rows = self.schema["properties"].items()
+        return self.needed_models({name: row["default"] for name, row in rows if "default" in row})
 
     def size_after(self, width: int, height: int, parameters: Mapping[str, Any]) -> tuple[int, int]:
         """Size in px of the result for a source of this size."""
@@ -77,14 +93,15 @@ def row(
     rules: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> OperationSpec:
-    """Build a row; all but the conversions also take `format` and `quality`.
+    """Build a row; all but the conversions and those with formats of their own also take `format` and `quality`.
 
     Args:
         properties: the schema of each parameter.
         rules: further members of the schema, such as `required`.
         more: further fields of `OperationSpec`.
     """
-    stored = {} if kind == "convert" else {"format": output_format(_KEEPS_FORMAT), "quality": quality()}
+    has_own = kind == "convert" or "output_formats" in more
+    stored = {} if has_own else {"format": output_format(_KEEPS_FORMAT), "quality": quality()}
     schema = schema_of(stored | dict(properties or {}), aliases=aliases or {}, **(rules or {}))
     return OperationSpec(name, title, description, function, schema, kind, aliases=aliases or {}, **more)
 

@@ -14,7 +14,7 @@ from api.errors import ApiError, ErrorCode, invalid_field
 from api.idempotency import idempotent
 from api.models import Scope
 from pixproject import request_id
-from processing import jobs, numbers, retention
+from processing import jobs, numbers, retention, services
 from processing.algorithms.operations import OPERATIONS, OperationSpec
 from processing.api.bodies import fields_of
 from processing.api.waiting import WaitsForJob, accepted
@@ -39,6 +39,7 @@ class OperationSpecSerializer(serializers.Serializer):
 
 
 def operation_json(spec: OperationSpec) -> dict[str, Any]:
+    why_not = services.why_unavailable(spec)
     return {
         "name": spec.name,
         "title": spec.title,
@@ -47,8 +48,8 @@ def operation_json(spec: OperationSpec) -> dict[str, Any]:
         "output_formats": list(spec.output_formats),
         "queue": spec.queue,
         "version": spec.version,
-        "available": True,
-        "why_not": "",
+        "available": not why_not,
+        "why_not": why_not,
     }
 
 

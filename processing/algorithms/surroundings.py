@@ -1,0 +1,22 @@
+"""What a function may need beside pixels and parameters, so that it stays free of settings and of the engine."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+def untold(_share: float) -> None:
+    """For work that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the models lie, and whom to tell how far the work is.
+
+    Attributes:
+        models_dir: folder of the installed models; those that come with Pix are found without it.
+        progress: called now and then with the share that is done, 0 to 1; it may raise to end the work.
+    """
+
+    models_dir: Path = Path()
+    progress: Callable[[float], None] = untold
