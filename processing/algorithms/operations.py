@@ -6,6 +6,7 @@ from typing import Any
 
 from processing.algorithms import fingerprint, fingerprint_gabor, geometry, sharpness, tone
 from processing.algorithms import parameter_sets as sets
+from processing.algorithms.denoise import denoise, needed_models
 from processing.algorithms.encoding import check_modes
 from processing.algorithms.errors import InvalidParameter, UnknownOperation
 from processing.algorithms.parameters import Schema, checked, shown
@@ -176,6 +177,18 @@ _COLOUR = (
     _colour("clahe", "CLAHE", "Equalize local contrast.", on_colour(tone.clahe), sets.CLAHE),
 )
 _OTHERS = (
+    row(
+        "denoise",
+        "Denoise",
+        "Remove noise with a neural network; a picture with little noise stays as it is.",
+        function=denoise,
+        kind="colour",
+        properties=sets.DENOISE,
+        aliases={"intensity": "strength"},
+        queue="ml",
+        output_formats=("png",),
+        models=needed_models,
+    ),
     row(
         "watermark",
         "Watermark",

@@ -1,5 +1,6 @@
 """The parameters of each operation, with their limits and defaults, as rows of JSON Schema."""
 
+from processing.algorithms.denoise import AUTO, MIN_SIGMA, MODELS
 from processing.algorithms.parameters import (
     Schema,
     choice,
@@ -140,4 +141,25 @@ ENHANCE_FINGERPRINT = {
         default="standard",
     ),
     **FINGERPRINT_STEPS,
+}
+DENOISE = {
+    "strength": number(
+        "Strength", "0 = unchanged, 1 = remove all noise that is found.", minimum=0, maximum=1, default=1
+    ),
+    "model": choice(
+        "Model",
+        "auto = the network of Pix for colour or for grey, by the picture; dncnn_color_blind = the published file, "
+        "once it is installed.",
+        MODELS,
+        default=AUTO,
+    ),
+    "min_sigma": number(
+        "Least noise",
+        "A picture with less noise (standard deviation, of 255 levels) is left as it is, with a note: "
+        "denoising would blur it. 0 = always denoise.",
+        minimum=0,
+        maximum=50,
+        default=MIN_SIGMA,
+    ),
+    "format": choice("Format", "The result is a png, which keeps every pixel.", ("png",), default="png"),
 }
