@@ -36,8 +36,7 @@ def _loads_compiled_library() -> bool:
     import torch
 
     spec = find_spec("torchvision")  # finds the package without running it
-    folder = Path(spec.origin).parent if spec and spec.origin else Path()
-    for path in folder.glob("_C.*"):
+    for path in Path(spec.origin).parent.glob("_C.*") if spec and spec.origin else ():
         try:
             torch.ops.load_library(str(path))
         except OSError:  # a library that it is linked against is not here
