@@ -1,0 +1,73 @@
+"""From a picture to what an embedding network reads, by the recipe that was published with it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from processing.algorithms.raster import Raster, flatten, to_rgb
+
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLIP_MEAN, CLIP_DEVIATION = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+_LONGEST_RESIZED_PX = 4096  # a line of 16 384 × 1 px would grow to a thousand million pixels before its crop
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a picture is brought to a network's size and range.
+
+    Attributes:
+        resize_px: the shorter side after resizing.
+        crop_px: side of the square that is cut from the middle.
+        filter: of the resizing, with antialiasing.
+        mean, deviation: for each channel, of values 0 to 1.
+    """
+
+    resize_px: int
+    crop_px: int
+    filter: Literal["bilinear", "bicubic"]
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float]
+
+
+def prepare(raster: Raster, recipe: Recipe) -> np.ndarray:
+    """Resize, crop the middle, normalise.
+
+    It takes the whole picture: from a JPEG decoded at half its size, though still four times larger than needed, the
+    vectors of a network came out with a cosine down to 0.998 to the right ones.
+
+    Args:
+        raster: uint8, RGB (H, W, 3) or grey (H, W), values 0-255; what is transparent is laid on white.
+        recipe: of the network.
+
+    Returns:
+        float32 (3, crop_px, crop_px), RGB.
+
+    Source: torchvision 0.28, `Resize`, `CenterCrop`, `ToTensor` and `Normalize` on a Pillow picture; equal to the bit.
+    """
+    pixels = to_rgb(flatten(raster.pixels, raster.alpha))
+    square = np.asarray(_middle(Image.fromarray(np.ascontiguousarray(pixels)), recipe))
+    planes = square.transpose(2, 0, 1).astype(np.float32) / np.float32(255)
+    mean, deviation = (np.array(v, np.float32)[:, None, None] for v in (recipe.mean, recipe.deviation))
+    return np.ascontiguousarray((planes - mean) / deviation)
+
+
+def _middle(picture: Image.Image, recipe: Recipe) -> Image.Image:
+    width, height = resized_size(picture.width, picture.height, recipe.resize_px)
+    left, top = (round((side - recipe.crop_px) / 2.0) for side in (width, height))
+    box = (left, top, left + recipe.crop_px, top + recipe.crop_px)
+    if max(width, height) <= _LONGEST_RESIZED_PX:
+        return picture.resize((width, height), _FILTERS[recipe.filter]).crop(box)
+    # The same sampling points, but only those of the crop.
+    scale_x, scale_y = picture.width / width, picture.height / height
+    part = (box[0] * scale_x, box[1] * scale_y, box[2] * scale_x, box[3] * scale_y)
+    return picture.resize((recipe.crop_px, recipe.crop_px), _FILTERS[recipe.filter], box=part)
+
+
+def resized_size(width: int, height: int, shorter_px: int) -> tuple[int, int]:
+    """Width and height in px once the shorter side has `shorter_px`; the longer one is rounded down."""
+    if width <= height:
+        return shorter_px, int(shorter_px * height / width)
+    return int(shorter_px * width / height), shorter_px
