@@ -6,12 +6,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Advice:
-    """What is wrong, in numbers and words: "too dry: ridge share 0.18 < 0.28; press harder ..."."""
+    """What is wrong, in numbers and words.
+
+    Attributes:
+        code: of the fault.
+        measure: whose number it is.
+        value, threshold: in the measure's unit.
+        explanation: "too dry: ridge share 0.18 < 0.28; press harder or moisten the finger".
+        severity: above 0 (at the cut-off) to 1 (as bad as can be).
+    """
 
     code: str
+    measure: str
     value: float
     threshold: float
     explanation: str
+    severity: float
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,9 @@ class _Rule:
     unit: str = ""
     is_floor: bool = True
 
+
+# Measures that are stored under another name than their own with fp_ before it.
+STORED_AS = {"ridges_per_mm": "fp_frequency", "area_mm2": "fp_extent"}
 
 # ruff: noqa: E501 - a table reads best with one row on one line
 # fmt: off
@@ -67,7 +80,14 @@ def _advice(rule: _Rule, measures: Mapping[str, float], is_dpi_assumed: bool) ->
     note = " (500 dpi assumed)" if rule.measure == "ridges_per_mm" and is_dpi_assumed else ""
     numbers = f"{rule.shown_as} {_shown(value, rule.unit)} {sign} {_shown(rule.threshold, rule.unit)}"
     explanation = f"{rule.what}: {numbers}{note}; {rule.remedy}"
-    return Advice(rule.code, round(value, 4), rule.threshold, explanation)
+    return Advice(
+        rule.code,
+        STORED_AS.get(rule.measure, f"fp_{rule.measure}"),
+        round(value, 4),
+        rule.threshold,
+        explanation,
+        round(min(abs(value - rule.threshold) / rule.threshold, 1), 4),
+    )
 
 
 def _shown(value: float, unit: str) -> str:

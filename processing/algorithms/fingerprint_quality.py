@@ -6,13 +6,13 @@ that is full of fine even stripes (a shirt) passes for a print, where leaves, fr
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
-from processing.algorithms.fingerprint_advice import Advice, advice_for
+from processing.algorithms.fingerprint_advice import STORED_AS, Advice, advice_for
 from processing.algorithms.fingerprint_ridges import Ridges, on_pixels, ridges_of
 from processing.algorithms.tone import grayscale
 
@@ -21,6 +21,16 @@ DISCLAIMER = "This is not NFIQ 2: a formula over a few measures, not a trained p
 USUAL_DPI = 500.0  # what sensors of fingerprints have
 PLAUSIBLE_DPI = (100.0, 4000.0)  # files that know nothing say 1 or 72
 WORKING_DPI, WORKING_SIDE_PX = 700.0, 1200
+ADVISED_ON = (
+    "foreground",
+    "extent",
+    "ridge_share",
+    "contrast",
+    "coherence",
+    "clarity",
+    "regularity",
+    "ridges_per_mm",
+)
 SQUARE_PERIOD_MM2 = 0.2  # ridges are about 0.45 mm apart
 
 
@@ -111,7 +121,7 @@ def panel(pixels: np.ndarray, dpi: float | None = None) -> FingerprintPanel:
     on a smaller copy.
     """
     grey = grayscale(pixels)
-    is_known = dpi is not None and PLAUSIBLE_DPI[0] <= dpi <= PLAUSIBLE_DPI[1]
+    is_known = is_plausible_dpi(dpi)
     resolution = float(dpi) if is_known and dpi is not None else USUAL_DPI
     scale = _working_scale(grey.shape, resolution if is_known else None)
     if scale < 1:
@@ -120,16 +130,15 @@ def panel(pixels: np.ndarray, dpi: float | None = None) -> FingerprintPanel:
     measures["period_px"] /= scale
     period = measures["period_px"]
     measures["ridges_per_mm"] = resolution / 25.4 / period if period else 0.0
-    advice = advice_for(
-        measures | {"area_mm2": measures["extent"] * SQUARE_PERIOD_MM2}, is_dpi_assumed=not is_known
-    )
-    return FingerprintPanel(
+    measured = FingerprintPanel(
         score=round(score_of(measures), 1),
         **{name: round(value, 4) for name, value in measures.items()},
         dpi=resolution,
         is_dpi_assumed=not is_known,
-        advice=advice,
+        advice=(),
     )
+    stored = {name: value for name, (value, _worth) in measured.metrics().items()}
+    return replace(measured, advice=advice_on(stored, is_dpi_assumed=not is_known))
 
 
 def score_of(measures: Mapping[str, float]) -> float:
@@ -150,6 +159,21 @@ def worths(measures: Mapping[str, Any]) -> dict[str, float]:
         for name, (low, good) in WORTH.items()
     }
     return worth | {"frequency": float(np.interp(measures["ridges_per_mm"], PLAUSIBLE_PER_MM, (0, 1, 1, 0)))}
+
+
+def advice_on(metrics: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Advice, ...]:
+    """The advice that follows from stored measures (`FingerprintPanel.metrics`); none where one is missing."""
+    names = {STORED_AS.get(name, f"fp_{name}"): name for name in ADVISED_ON}
+    if not names.keys() <= metrics.keys():
+        return ()
+    measures = {name: metrics[stored] for stored, name in names.items()}
+    area = measures["extent"] * SQUARE_PERIOD_MM2
+    return advice_for(measures | {"area_mm2": area}, is_dpi_assumed=is_dpi_assumed)
+
+
+def is_plausible_dpi(dpi: float | None) -> bool:
+    """Whether a file's resolution can be true of a fingerprint."""
+    return dpi is not None and PLAUSIBLE_DPI[0] <= dpi <= PLAUSIBLE_DPI[1]
 
 
 def _working_scale(shape: tuple[int, ...], dpi: float | None) -> float:

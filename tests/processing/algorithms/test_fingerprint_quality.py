@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.fingerprint_quality import DISCLAIMER, WEIGHTS, FingerprintPanel, panel
+from processing.algorithms.fingerprint_quality import DISCLAIMER, WEIGHTS, FingerprintPanel, advice_on, panel
 from tests.processing.algorithms.pictures import noise, real_folder, scene
 from tests.processing.algorithms.prints import clean_print, noisy
 
@@ -167,6 +167,16 @@ def test_panel_is_stored_under_its_names_and_disclaims_nfiq2() -> None:
     assert "not NFIQ 2" in DISCLAIMER
     assert stored["score"] == measured.score
     assert stored["advice"] == []
+
+
+def test_advice_follows_from_what_is_stored() -> None:
+    measured = panel(noisy(clean_print()[200:400, 100:200], 75))
+    stored = {name: value for name, (value, _worth) in measured.metrics().items()}
+    assert advice_on(stored, is_dpi_assumed=True) == measured.advice
+    assert codes(measured) == ["small_area", "unclear"]
+    assert [entry.measure for entry in measured.advice] == ["fp_extent", "fp_clarity"]
+    assert all(0 < entry.severity <= 1 for entry in measured.advice)
+    assert advice_on({"fp_score": 3.0}, is_dpi_assumed=True) == ()
 
 
 def test_weights_add_up_to_one() -> None:
