@@ -63,11 +63,12 @@ class PixAdminSite(UnfoldAdminSite):
 
     def extra_urls(self) -> list[URLPattern]:
         # Views import models and services: not before the apps are loaded.
-        from processing.admin import pages
+        from processing.admin import pages, weights
 
         return [
             path("failed-work/", self.admin_view(pages.failed_work), name="failed_work"),
             path("queues/", self.admin_view(pages.queues), name="queues"),
+            path("models/", self.admin_view(weights.weights), name="models"),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

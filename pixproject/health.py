@@ -16,7 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from processing import numbers, wakeups
+from processing import numbers, wakeups, weights_state
 
 DEADLINE_S = 2.0
 READY_CACHE_S = 1.0
@@ -123,6 +123,19 @@ def check_disk() -> Finding:
     return OK, "", data
 
 
+def check_models() -> Finding:
+    """That models are missing is no fault: what needs one says so. Files that are refused are named."""
+    known = weights_state.models()
+    refused = [model for model in known if model.is_refused]
+    present = sum(model.available for model in known)
+    data = {
+        "present": present,
+        "missing": len(known) - present - len(refused),
+        "refused": [model.name for model in refused],
+    }
+    return OK, " ".join(model.why_not for model in refused), data
+
+
 CHECKS: dict[str, Callable[[], Finding]] = {
     "database": check_database,
     "redis": check_redis,
@@ -130,7 +143,9 @@ CHECKS: dict[str, Callable[[], Finding]] = {
     "queues": check_queues,
     "workers": check_workers,
     "disk": check_disk,
+    "models": check_models,
 }
+INFORMATION = {"models"}  # what they find makes nothing of Pix fail
 FAILURE_MEANS = {
     "redis": "Submissions are still accepted; work starts when Redis is back.",
     "database": "Nothing can be submitted or read.",
@@ -146,9 +161,10 @@ def examine(names: tuple[str, ...] = tuple(CHECKS), *, deadline_s: float = DEADL
     ends = time.monotonic() + deadline_s
     probes = {name: _probe(CHECKS[name]) for name in names}
     checks = {name: _answer(name, probe, ends, deadline_s) for name, probe in probes.items()}
-    statuses = {check.status for check in checks.values()}
+    counted = {name: check.status for name, check in checks.items() if name not in INFORMATION}
+    statuses = set(counted.values())
     worst = FAILED if FAILED in statuses else DEGRADED if DEGRADED in statuses else OK
-    if [name for name, check in checks.items() if check.status == FAILED] == ["redis"]:
+    if [name for name, status in counted.items() if status == FAILED] == ["redis"]:
         worst = DEGRADED
     return Health(worst, checks)
 

@@ -23,6 +23,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         _item("Results", "photo_prints", "processing_operationartifact_changelist"),
         _item("Queues", "queue", "queues"),
         _item("Workers", "memory", "processing_workerheartbeat_changelist"),
+        _item("Models", "neurology", "models"),
     ]
     library = [
         _item("Images", "photo_library", "images_image_changelist"),

@@ -42,8 +42,8 @@ class Model:
     command: str
 
     @property
-    def is_damaged(self) -> bool:
-        """There is a file, and it is not the right one."""
+    def is_refused(self) -> bool:
+        """There is a file, and it is damaged, another one, or was never checked."""
         return self.is_present and not self.available
 
 

@@ -1,9 +1,9 @@
-"""The REST door to work: jobs, results, operations, queues, workers, clean-up, health."""
+"""The REST door to work: jobs, results, operations, queues, workers, models, clean-up, health."""
 
 from django.urls import URLPattern, re_path
 from rest_framework.routers import BaseRouter
 
-from processing.api import health, system
+from processing.api import health, system, weights
 from processing.api.artifacts import ArtifactViewSet
 from processing.api.jobs import ImageProcessView, JobViewSet
 
@@ -26,6 +26,8 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^queues/?$", system.QueuesView.as_view(), name="queues"),
     re_path(r"^queues/(?P<name>[^/]+)/?$", system.QueueView.as_view(), name="queue"),
     re_path(r"^workers/?$", system.WorkersView.as_view(), name="workers"),
+    re_path(r"^models/?$", weights.ModelsView.as_view(), name="models"),
+    re_path(r"^models/(?P<name>[^/]+)/?$", weights.ModelView.as_view(), name="model"),
     re_path(r"^cleanup/?$", system.CleanupView.as_view(), name="cleanup"),
     re_path(r"^health/?$", health.HealthView.as_view(), name="health"),
     re_path(r"^health/live/?$", health.LiveView.as_view(), name="health-live"),

@@ -14,6 +14,7 @@ PAGES = [
     "index",
     "failed_work",
     "queues",
+    "models",
     "processing_job_changelist",
     "processing_operationartifact_changelist",
     "processing_workerheartbeat_changelist",

@@ -29,7 +29,7 @@ def test_deep_check_tells_each_part_with_its_time():
 
     body = response.json()
     assert response.status_code == 200, body
-    assert set(body["checks"]) == {"database", "redis", "storage", "queues", "workers", "disk"}
+    assert set(body["checks"]) == {"database", "redis", "storage", "queues", "workers", "disk", "models"}
     assert all(
         check["ms"] >= 0 and check["status"] in ("ok", "degraded") for check in body["checks"].values()
     )
@@ -39,6 +39,7 @@ def test_deep_check_tells_each_part_with_its_time():
         "storage",
         "queues",
         "disk",
+        "models",
     }
     running_s = time.time() - psutil.Process().create_time()
     assert running_s - 5 < body["uptime_seconds"] < running_s + 1

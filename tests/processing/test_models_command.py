@@ -48,11 +48,11 @@ def test_list_tells_each_model_with_its_licence_and_command(folder):  # noqa: F8
     assert "PolyForm Noncommercial" in out
 
 
-def test_list_names_a_damaged_file(folder):  # noqa: F811
+def test_list_names_a_file_that_is_refused(folder):  # noqa: F811
     folder.mkdir()
     (folder / "known.gz").write_bytes(OTHER)
 
-    assert re.search(r"^known +damaged", models("list")[0], re.MULTILINE)
+    assert re.search(r"^known +refused", models("list")[0], re.MULTILINE)
 
 
 def test_fetch_by_name_from_a_mirror(folder, site):  # noqa: F811

@@ -55,7 +55,7 @@ class Command(BaseCommand):
     def describe(self, entry: weights.Entry) -> None:
         state = weights.state(entry.name, settings.ML_MODELS_DIR)
         word = (
-            "damaged" if state.is_present and state.why_not else "missing" if state.why_not else "installed"
+            "refused" if state.is_present and state.why_not else "missing" if state.why_not else "installed"
         )
         origin = "comes with Pix" if entry.is_bundled else "downloaded"
         self.stdout.write(f"{entry.name:<{WIDTH}}{word:<10} {entry.family} · {entry.title}")

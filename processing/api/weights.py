@@ -1,0 +1,65 @@
+"""The models over REST: which there are, which are installed, under which licence."""
+
+from dataclasses import asdict
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.errors import ApiError, ErrorCode
+from ml_models.weights import FAMILIES
+from processing.weights_state import LIBRARY, Model, models
+
+
+class ModelSerializer(serializers.Serializer):
+    """A model, its licence, and whether it can be used here."""
+
+    name = serializers.CharField()
+    family = serializers.ChoiceField(
+        [*FAMILIES, LIBRARY], help_text="`library`: no model, but the package that computes quality metrics."
+    )
+    title = serializers.CharField()
+    file = serializers.CharField(allow_blank=True)
+    byte_size = serializers.IntegerField(allow_null=True, help_text="null where it is not published.")
+    sha256 = serializers.CharField(
+        allow_blank=True, help_text="Of the installed file, else as published; empty where neither is known."
+    )
+    licence = serializers.CharField()
+    licence_note = serializers.CharField(allow_blank=True)
+    input = serializers.CharField(allow_blank=True)
+    dim = serializers.IntegerField(allow_null=True, help_text="Numbers in a vector, of models that embed.")
+    version = serializers.CharField(allow_blank=True)
+    address = serializers.CharField(allow_blank=True, help_text="Where it is published.")
+    is_bundled = serializers.BooleanField(help_text="It comes with Pix.")
+    available = serializers.BooleanField()
+    is_present = serializers.BooleanField(help_text="There is a file, be it the right one or not.")
+    verified = serializers.BooleanField(help_text="Its hash was checked.")
+    why_not = serializers.CharField(allow_blank=True, help_text="Why it is not available.")
+    command = serializers.CharField(help_text="What makes it available.")
+    used_by = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="What needs it: `operation:`, `metric:`, `embedder:` or `search:` and a name.",
+    )
+
+
+def _json(model: Model) -> dict:
+    return ModelSerializer(asdict(model)).data
+
+
+class ModelsView(APIView):
+    @extend_schema(responses=ModelSerializer(many=True), operation_id="models_list")
+    def get(self, request: Request) -> Response:
+        """Every model; what needs one that is not available is answered 422 `model_unavailable`."""
+        return Response([_json(model) for model in models()])
+
+
+class ModelView(APIView):
+    @extend_schema(responses=ModelSerializer, operation_id="models_retrieve")
+    def get(self, request: Request, name: str) -> Response:
+        """One model."""
+        named = {model.name: model for model in models()}
+        if name not in named:
+            raise ApiError(ErrorCode.NOT_FOUND, f"There is no model {name!r}; there are {', '.join(named)}.")
+        return Response(_json(named[name]))
