@@ -36,15 +36,18 @@ def project(points: np.ndarray, dimensions: int = 2) -> Projection:
 
     The sign of a component is chosen so that its largest number is positive: otherwise maps would flip by chance.
     """
+    from scipy.linalg import eigh  # slow import
+
     count, width = points.shape
     mean = points.mean(axis=0) if count else np.zeros(width)
     centred = points - mean
-    variances, vectors = np.linalg.eigh(centred.T @ centred / max(1, count))
-    kept = np.flatnonzero(variances > np.finfo(np.float64).eps * width * max(variances[-1], 0))
-    kept = kept[::-1][:dimensions]
+    covariance = centred.T @ centred / max(1, count)
+    last = (max(0, width - dimensions), width - 1)
+    variances, vectors = eigh(covariance, subset_by_index=last)  # all of them take several times as long
+    kept = np.flatnonzero(variances > np.finfo(np.float64).eps * width * max(variances[-1], 0))[::-1]
     components, explained = np.zeros((dimensions, width)), np.zeros(dimensions)
     components[: len(kept)] = vectors[:, kept].T
-    explained[: len(kept)] = variances[kept] / variances[variances > 0].sum() if len(kept) else 0
+    explained[: len(kept)] = variances[kept] / np.trace(covariance)
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
     components *= np.where(largest < 0, -1, 1)
     coordinates = centred @ components.T
