@@ -18,6 +18,7 @@ from api.permissions import require_scope
 from images import bulk, services
 from images.file_api import ImageParts, flag, original, wants_bytes
 from images.filters import ImageFilter
+from images.fingerprint_api import FingerprintParts
 from images.models import Image
 from images.serializers import (
     BulkResultSerializer,
@@ -38,7 +39,7 @@ UUID_PATTERN = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 
 @extend_schema(tags=["images"])
-class ImageViewSet(ImageParts, mixins.ListModelMixin, viewsets.GenericViewSet):
+class ImageViewSet(ImageParts, FingerprintParts, mixins.ListModelMixin, viewsets.GenericViewSet):
     """Original pictures: upload, find, describe, download, trash, restore."""
 
     queryset = services.listed(Image.objects.all())

@@ -1,7 +1,8 @@
 """What to do better when a fingerprint is taken again: a table of measures with their cut-offs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Advice:
     explanation: str
     severity: float
 
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
 
 @dataclass(frozen=True)
 class _Rule:
@@ -41,8 +45,7 @@ class _Rule:
     is_floor: bool = True
 
 
-# Measures that are stored under another name than their own with fp_ before it.
-STORED_AS = {"ridges_per_mm": "fp_frequency", "area_mm2": "fp_extent"}
+STORED_AS = {"ridges_per_mm": "fp_frequency"}  # the others: their own name with fp_ before it
 
 # ruff: noqa: E501 - a table reads best with one row on one line
 # fmt: off

@@ -23,7 +23,7 @@ PLAUSIBLE_DPI = (100.0, 4000.0)  # files that know nothing say 1 or 72
 WORKING_DPI, WORKING_SIDE_PX = 700.0, 1200
 ADVISED_ON = (
     "foreground",
-    "extent",
+    "area_mm2",
     "ridge_share",
     "contrast",
     "coherence",
@@ -78,7 +78,7 @@ class FingerprintPanel:
             "fp_contrast": (self.contrast, worth["contrast"]),
             "fp_clarity": (self.clarity, worth["clarity"]),
             "fp_regularity": (self.regularity, worth["regularity"]),
-            "fp_extent": (self.extent, worth["extent"]),
+            "fp_area_mm2": (round(self.extent * SQUARE_PERIOD_MM2, 2), worth["extent"]),
             "fp_ridge_share": (self.ridge_share, None),
             "fp_period_px": (self.period_px, None),
         }
@@ -167,8 +167,7 @@ def advice_on(metrics: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Ad
     if not names.keys() <= metrics.keys():
         return ()
     measures = {name: metrics[stored] for stored, name in names.items()}
-    area = measures["extent"] * SQUARE_PERIOD_MM2
-    return advice_for(measures | {"area_mm2": area}, is_dpi_assumed=is_dpi_assumed)
+    return advice_for(measures, is_dpi_assumed=is_dpi_assumed)
 
 
 def is_plausible_dpi(dpi: float | None) -> bool:

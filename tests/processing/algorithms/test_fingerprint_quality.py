@@ -170,11 +170,11 @@ def test_panel_is_stored_under_its_names_and_disclaims_nfiq2() -> None:
 
 
 def test_advice_follows_from_what_is_stored() -> None:
-    measured = panel(noisy(clean_print()[200:400, 100:200], 75))
+    measured = panel(noisy(clean_print()[200:380, 100:210], 110))
     stored = {name: value for name, (value, _worth) in measured.metrics().items()}
     assert advice_on(stored, is_dpi_assumed=True) == measured.advice
     assert codes(measured) == ["small_area", "unclear"]
-    assert [entry.measure for entry in measured.advice] == ["fp_extent", "fp_clarity"]
+    assert [entry.measure for entry in measured.advice] == ["fp_area_mm2", "fp_clarity"]
     assert all(0 < entry.severity <= 1 for entry in measured.advice)
     assert advice_on({"fp_score": 3.0}, is_dpi_assumed=True) == ()
 
