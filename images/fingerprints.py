@@ -1,6 +1,7 @@
 """What is shown of an image of kind fingerprint: its panel out of the stored measures, and its ridges as a picture."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,27 @@ from processing.handlers import input_limits
 from processing.subprocesses import run_isolated
 
 MAP_SECONDS = 86_400
+# Measure: what people call it, and how its number is shown.
+SHOWN = {
+    "clarity": ("Clarity of the ridges", "{:.2f}"),
+    "coherence": ("Coherence of their direction", "{:.2f}"),
+    "contrast": ("Contrast of ridges and valleys", "{:.2f}"),
+    "frequency": ("Ridges per mm", "{:.2f}"),
+    "regularity": ("Share of usual ridge distances", "{:.0%}"),
+    "foreground": ("Share of the picture with ridges", "{:.0%}"),
+    "area_mm2": ("Area with ridges, about", "{:.0f} mm²"),
+    "ridge_share": ("Ridge share (low: dry, high: wet)", "{:.2f}"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure on the page; `worth` is 0 to 1, where it has one."""
+
+    title: str
+    shown: str
+    worth: float | None
+    is_wrong: bool
 
 
 def is_fingerprint(image: Image) -> bool:
@@ -69,6 +91,18 @@ def panel_json(image: Image) -> dict[str, Any] | None:
         "map": f"/api/images/{image.pk}/ridge-map/",
         "disclaimer": DISCLAIMER,
     }
+
+
+def rows_of(panel: Mapping[str, Any] | None) -> list[Row]:
+    """The measures of a panel (`panel_json`) as rows of the page."""
+    if panel is None:
+        return []
+    wrong = {entry["measure"] for entry in panel["advice"]}
+    return [
+        Row(title, form.format(panel["measures"][name]), panel["normalized"][name], f"fp_{name}" in wrong)
+        for name, (title, form) in SHOWN.items()
+        if name in panel["measures"]
+    ]
 
 
 def ridge_map_png(image: Image) -> bytes:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError
 from api.permissions import has_scope
-from images import bulk, damage, services
+from images import bulk, damage, fingerprints, services
 from images import gallery as galleries
 from images.models import Image
 from pixproject.page_access import needs, next_path, tell
@@ -116,6 +116,7 @@ def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> Ht
         "-operation_id", "role"
     )
     jobs = job_page.visible_jobs().filter(operations__image=image).distinct()[:JOBS_SHOWN]
+    panel = fingerprints.panel_json(image)
     context = {
         "image": image,
         "is_missing": problem == damage.MISSING,
@@ -125,6 +126,8 @@ def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> Ht
         "kinds": Image.Kind.choices,
         "sees_gps": has_scope(request.user, "write"),
         "megapixels": image.width * image.height / 1e6,
+        "fingerprint": panel,
+        "fingerprint_rows": fingerprints.rows_of(panel),
     }
     return render(request, "images/image.html", context, status=status)
 

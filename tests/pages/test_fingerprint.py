@@ -1,0 +1,23 @@
+"""The panel of a fingerprint on the page of its image."""
+
+import pytest
+
+from processing.algorithms.fingerprint_quality import panel
+from tests.factories import make_user
+from tests.images.test_fingerprints import make_print, store
+from tests.processing.algorithms.prints import clean_print, noisy
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_page_of_a_print_shows_its_panel(client) -> None:
+    client.force_login(make_user("read"))
+    image, measured = make_print(), panel(noisy(clean_print(), 110))
+    assert "fingerprint-title" not in client.get(f"/images/{image.pk}/").content.decode()
+    store(image, measured)
+    page = client.get(f"/images/{image.pk}/").content.decode()
+    assert f"/api/images/{image.pk}/ridge-map/" in page
+    assert "This is not NFIQ 2" in page
+    assert f"ridges unclear: clarity {measured.clarity:.2f} &lt; 0.45; hold still" in page
+    assert f"{measured.ridges_per_mm:.2f}" in page
+    assert "500 dpi assumed" in page
