@@ -29,6 +29,11 @@ COPY . .
 RUN python -m compileall -q . \
     && SECRET_KEY=only-while-building python manage.py collectstatic --noinput \
     && chown -R pix:pix /data
+# Models for machines that share no folder: --build-arg MODELS="dinov2 clip clip_vocabulary". They lie in /data/models.
+ARG MODELS=""
+RUN if [ -n "$MODELS" ]; then \
+        SECRET_KEY=only-while-building python manage.py models fetch $MODELS && chown -R pix:pix /data/models; \
+    fi
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM

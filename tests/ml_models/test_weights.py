@@ -308,3 +308,18 @@ def test_published_files_are_recognised_and_read():
     assert (coefficients.shape, vectors.shape) == ((774,), (774, 36))
     for name in ("niqe", "ilniqe"):
         contents.check(weights.find(name, folder), ".mat")
+
+
+def test_readme_names_every_model_with_its_licence():
+    readme = (ROOT / "README.md").read_text().split("\n## Models\n")[1].split("\n## ")[0]
+    rows = {
+        name: row.split("|")[3]
+        for row in readme.splitlines()
+        if row.startswith("| `")
+        for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    }
+
+    assert set(rows) == set(weights.entries())
+    for name, licence in rows.items():
+        assert licence.strip().startswith(weights.entry(name).licence), name
+    assert "PolyForm Noncommercial 1.0.0" in readme

@@ -135,6 +135,10 @@ class Command(BaseCommand):
             except FetchFailed as error:
                 self.stderr.write(f"{entry.name}: {error}")
                 return False
+            except KeyboardInterrupt:
+                raise CommandError(
+                    "Interrupted. What came is kept: fetch again to go on.", returncode=130
+                ) from None
         state = weights.state(entry.name, settings.ML_MODELS_DIR)
         recorded = "" if entry.sha256 or not is_new else ", recorded: no hash is published"
         word = "installed" if is_new else "is installed already"
