@@ -253,4 +253,5 @@ def check(name: str, folder: Path | str) -> None:
     why_not = inspection.why_unreadable(path, path.suffix)
     if why_not:
         raise weights.ModelUnavailable(name, f"The file {path.name}: {why_not}", weights.entry(name).command)
-    weights.remember(path)
+    if not weights.entry(name).is_bundled:  # the project's own folder stays as it was checked out
+        weights.remember(path)

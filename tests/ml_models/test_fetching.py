@@ -434,6 +434,14 @@ def test_check_reads_again_what_a_note_vouches_for(folder, site):
     assert not weights.state("known", folder).is_verified
 
 
+def test_check_leaves_the_folder_of_the_project_alone(folder):
+    (weights.BUNDLED_DIR / "ours.gz").write_bytes(GOOD)
+
+    fetching.check("ours", folder)
+
+    assert left(weights.BUNDLED_DIR) == ["ours.gz"]
+
+
 def test_check_looks_inside(folder, tmp_path, manifest):
     trap = tmp_path / "trap"
     content = trapped_file(trap)
