@@ -2,7 +2,7 @@
 
 The package's own code cuts the groups out of the spanning tree; what takes its time, the tree itself, is computed in
 `clustering_tree`. Memory: 4 n² bytes for the distances (400 MB for 10,000 vectors, 1.6 GB for 20,000, the most that
-are clustered that way) + about 24 n d. More vectors, up to 50,000, go through the package on 50 principal
+are clustered that way), and about 40 n d for copies of the vectors: 554 MB at most for 10,000 × 384. More vectors, up to 50,000, go through the package on 50 principal
 components, which takes minutes; the result says so.
 
 Source: Campello, Moulavi and Sander, "Density-based clustering based on hierarchical density estimates", PAKDD 2013;

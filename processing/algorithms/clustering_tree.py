@@ -6,7 +6,9 @@ and compute a distance in the package's own arithmetic only where the matrix lea
 decision, ties included, falls as in the package, whatever the number of threads.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,7 @@ TILE = 1024  # a tile of float64, 8 MB, stays in the cache between product and m
 BLOCK_ROWS = 256
 PAIRS_AT_ONCE = 1 << 21  # numbers of a temporary array of pairwise differences: 16 MB
 STEPS_PER_REPORT = 256
+MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,8 @@ def measure(points: np.ndarray, *, is_cosine: bool, progress: Progress | None = 
     centred /= scale
     norms = np.einsum("ij,ij->i", centred, centred)
     doubled, squared = -2 * centred, np.empty((count, count), np.float32)
-    for top in range(0, count, TILE):
+
+    def fill(top: int) -> None:
         rows = slice(top, top + TILE)
         for left in range(top, count, TILE):
             columns = slice(left, left + TILE)
@@ -97,6 +101,8 @@ def measure(points: np.ndarray, *, is_cosine: bool, progress: Progress | None = 
             tile = squared[rows, columns]
             np.maximum(product, 0, out=tile, casting="same_kind")
             squared[columns, rows] = tile.T
+
+    for top in _side_by_side(fill, range(0, count, TILE)):
         if progress:
             progress(1 - max(0, 1 - (top + TILE) / count) ** 2)
     np.fill_diagonal(squared, 0)
@@ -109,10 +115,33 @@ def core_distances(distances: Distances, neighbours: int) -> np.ndarray:
     count = len(distances.squared)
     same = _first_equal(distances.points)
     found = np.empty(count)
-    for top in range(0, count, BLOCK_ROWS):
+
+    def fill(top: int) -> None:
         block = distances.squared[top : top + BLOCK_ROWS]
         found[top : top + BLOCK_ROWS] = _core_of_rows(distances, block, top, neighbours, same)
+
+    for _ in _side_by_side(fill, range(0, count, BLOCK_ROWS)):
+        pass
     return found
+
+
+def _side_by_side(work: Callable[[int], None], starts: range) -> Iterator[int]:
+    """Do the parts in threads, one to a core, and give the start of each when it is done, in order.
+
+    Each part multiplies in its own thread alone: BLAS's threads wait for each other within every product, which on
+    a busy machine took four times as long.
+    """
+    from threadpoolctl import threadpool_limits  # slow import
+
+    def part(start: int) -> int:
+        work(start)
+        return start
+
+    with (
+        threadpool_limits(1, user_api="blas"),
+        ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool,
+    ):
+        yield from pool.map(part, starts)
 
 
 def _core_of_rows(
