@@ -2,8 +2,8 @@
 
 The package's own code cuts the groups out of the spanning tree; what takes its time, the tree itself, is computed in
 `clustering_tree`. Memory: 4 n² bytes for the distances (400 MB for 10,000 vectors, 1.6 GB for 20,000, the most that
-are clustered that way), and about 40 n d for copies of the vectors: 554 MB at most for 10,000 × 384. More vectors, up to 50,000, go through the package on 50 principal
-components, which takes minutes; the result says so.
+are clustered that way) and about 40 n d for copies of the vectors: 554 MB at the highest for 10,000 × 384.
+More vectors, up to 50,000, go through the package on 50 principal components, which takes minutes; the result says so.
 
 Source: Campello, Moulavi and Sander, "Density-based clustering based on hierarchical density estimates", PAKDD 2013;
 McInnes, Healy and Astels, "hdbscan: hierarchical density based clustering", JOSS 2017 (package 0.8.44).
