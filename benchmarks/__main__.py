@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.results import Result, table
 
-NAMES = ("pipeline", "thumbnails", "empty_operations", "latency", "lists")
+NAMES = ("pipeline", "thumbnails", "empty_operations", "latency", "lists", "clustering")
 ROOT = Path(__file__).resolve().parent.parent
 
 
