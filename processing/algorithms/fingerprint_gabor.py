@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.fingerprint_ridges import Ridges, on_pixels, ridges_of
+from processing.algorithms.fingerprint_ridges import Ridges, on_pixels, reduced, ridges_of
 from processing.algorithms.tone import grayscale
 
 DIRECTIONS, PERIODS = 16, 3
@@ -53,10 +53,8 @@ def enhance_gabor(pixels: np.ndarray) -> np.ndarray:
     Source: Hong, Wan and Jain, Fingerprint image enhancement, IEEE PAMI 20 (1998) 777-789.
     """
     grey = grayscale(pixels)
-    scale = min(1.0, WORKING_SIDE_PX / max(grey.shape))
-    working = grey if scale == 1 else cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    enhanced = _enhanced(working)
-    if scale == 1:
+    enhanced = _enhanced(reduced(grey, WORKING_SIDE_PX / max(grey.shape)))
+    if enhanced.shape == grey.shape:
         return enhanced
     return cv2.resize(enhanced, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from processing.algorithms.fingerprint_ridges import STEP_PX, ridges_of
+from processing.algorithms.fingerprint_ridges import STEP_PX, reduced, ridges_of
 from processing.algorithms.tone import grayscale
 
 EVERY = 2  # a stroke at every second point of the grid
@@ -23,9 +23,7 @@ def ridge_map(pixels: np.ndarray) -> np.ndarray:
         uint8 RGB, its longer side at most `LONG_SIDE_PX`: the print in pale grey below the strokes.
     """
     grey = grayscale(pixels)
-    reduction = min(1.0, LONG_SIDE_PX / max(grey.shape))
-    if reduction < 1:
-        grey = cv2.resize(grey, None, fx=reduction, fy=reduction, interpolation=cv2.INTER_AREA)
+    grey = reduced(grey, LONG_SIDE_PX / max(grey.shape))
     scale = 2 if max(grey.shape) <= SMALL_SIDE_PX else 1
     canvas = _pale(grey, scale)
     ridges = ridges_of(grey)

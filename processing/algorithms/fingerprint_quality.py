@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 
 from processing.algorithms.fingerprint_advice import STORED_AS, Advice, advice_for
-from processing.algorithms.fingerprint_ridges import Ridges, on_pixels, ridges_of
+from processing.algorithms.fingerprint_ridges import Ridges, on_pixels, reduced, ridges_of
 from processing.algorithms.tone import grayscale
 
 VERSION = "fingerprint-1"  # raised whenever the same print would get other numbers
 DISCLAIMER = "This is not NFIQ 2: a formula over a few measures, not a trained prediction of how matchers do."
 USUAL_DPI = 500.0  # what sensors of fingerprints have
 PLAUSIBLE_DPI = (100.0, 4000.0)  # files that know nothing say 1 or 72
-WORKING_DPI, WORKING_SIDE_PX = 700.0, 1200
+WORKING_DPI, WORKING_SIDE_PX, LARGEST_SIDE_PX = 700.0, 1200, 4000
 ADVISED_ON = (
     "foreground",
     "area_mm2",
@@ -69,7 +69,7 @@ class FingerprintPanel:
 
     def metrics(self) -> dict[str, tuple[float, float | None]]:
         """Value and worth (0 to 1, where it has one) of each measure by the name under which it is stored."""
-        worth = worths(asdict(self))
+        worth = worths(asdict(self), is_dpi_assumed=self.is_dpi_assumed)
         return {
             "fp_score": (self.score, self.score / 100),
             "fp_coherence": (self.coherence, worth["coherence"]),
@@ -117,21 +117,20 @@ def panel(pixels: np.ndarray, dpi: float | None = None) -> FingerprintPanel:
         pixels: uint8 RGB (H, W, 3) or grey (H, W), ridges dark on light.
         dpi: dots per inch, where the file tells; implausible values count as unknown.
 
-    Pictures of more than `WORKING_DPI`, or of unknown resolution and more than `WORKING_SIDE_PX`, are measured
-    on a smaller copy.
+    Pictures of more than `WORKING_DPI`, of unknown resolution and more than `WORKING_SIDE_PX`, or of more than
+    `LARGEST_SIDE_PX` are measured on a smaller copy.
     """
     grey = grayscale(pixels)
     is_known = is_plausible_dpi(dpi)
     resolution = float(dpi) if is_known and dpi is not None else USUAL_DPI
     scale = _working_scale(grey.shape, resolution if is_known else None)
-    if scale < 1:
-        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    grey = reduced(grey, scale)
     measures = _measures(grey, ridges_of(grey))
     measures["period_px"] /= scale
     period = measures["period_px"]
     measures["ridges_per_mm"] = resolution / 25.4 / period if period else 0.0
     measured = FingerprintPanel(
-        score=round(score_of(measures), 1),
+        score=round(score_of(measures, is_dpi_assumed=not is_known), 1),
         **{name: round(value, 4) for name, value in measures.items()},
         dpi=resolution,
         is_dpi_assumed=not is_known,
@@ -141,24 +140,25 @@ def panel(pixels: np.ndarray, dpi: float | None = None) -> FingerprintPanel:
     return replace(measured, advice=advice_on(stored, is_dpi_assumed=not is_known))
 
 
-def score_of(measures: Mapping[str, float]) -> float:
+def score_of(measures: Mapping[str, float], *, is_dpi_assumed: bool) -> float:
     """0 to 100: 100 times the product of each worth (0 to 1) to the power of its weight.
 
     Worths are by `WORTH` and `PLAUSIBLE_PER_MM`, and the weights add up to 1: a weighted geometric mean, in which
     nothing makes up for what is missing altogether.
     """
-    worth = worths(measures)
+    worth = worths(measures, is_dpi_assumed=is_dpi_assumed)
     worth["size"] = min(worth["extent"], worth["foreground"])
     return 100 * float(np.prod([worth[name] ** weight for name, weight in WEIGHTS.items()]))
 
 
-def worths(measures: Mapping[str, Any]) -> dict[str, float]:
-    """0 to 1 for each measure of `WORTH`, and for the frequency."""
+def worths(measures: Mapping[str, Any], *, is_dpi_assumed: bool) -> dict[str, float]:
+    """0 to 1 for each measure of `WORTH`, and for the frequency, which counts only where the resolution is known."""
     worth = {
         name: float(np.clip((measures[name] - low) / (good - low), 0, 1))
         for name, (low, good) in WORTH.items()
     }
-    return worth | {"frequency": float(np.interp(measures["ridges_per_mm"], PLAUSIBLE_PER_MM, (0, 1, 1, 0)))}
+    frequency = np.interp(measures["ridges_per_mm"], PLAUSIBLE_PER_MM, (0, 1, 1, 0))
+    return worth | {"frequency": 1.0 if is_dpi_assumed else float(frequency)}
 
 
 def advice_on(metrics: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Advice, ...]:
@@ -176,9 +176,9 @@ def is_plausible_dpi(dpi: float | None) -> bool:
 
 
 def _working_scale(shape: tuple[int, ...], dpi: float | None) -> float:
-    if dpi is not None:
-        return min(1.0, USUAL_DPI / dpi) if dpi > WORKING_DPI else 1.0
-    return min(1.0, WORKING_SIDE_PX / max(shape))
+    if dpi is None:
+        return min(1.0, WORKING_SIDE_PX / max(shape))
+    return min(USUAL_DPI / dpi if dpi > WORKING_DPI else 1.0, LARGEST_SIDE_PX / max(shape), 1.0)
 
 
 def _measures(grey: np.ndarray, ridges: Ridges) -> dict[str, float]:

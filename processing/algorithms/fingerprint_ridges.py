@@ -59,8 +59,18 @@ def ridges_of(grey: np.ndarray) -> Ridges:
         & (cv2.blur(swing, (3, 3)) >= LEAST_SWING)
         & (cv2.blur(coherence, (3, 3)) >= LEAST_COHERENCE)
         & (cv2.medianBlur(period, 3) < LONGEST_PX)
+        & (min(picture.shape) >= LONGEST_PX)
     )
     return Ridges(direction, coherence, period, clarity, swing, _patches(is_ridge))
+
+
+def reduced(grey: np.ndarray, scale: float) -> np.ndarray:
+    """A smaller copy, at least 1 px either way; a scale of 1 or more returns the picture itself."""
+    if scale >= 1:
+        return grey
+    height, width = grey.shape
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
 def grid_shape(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -79,8 +79,14 @@ def test_gabor_filters_large_pictures_on_a_smaller_copy_and_keeps_their_size() -
 
 @pytest.mark.parametrize(
     "pixels",
-    [np.full((60, 50), 255, np.uint8), np.zeros((1, 1), np.uint8), noise(300, 200), scene(300, 300)],
-    ids=["blank", "one pixel", "noise", "colours"],
+    [
+        np.full((60, 50), 255, np.uint8),
+        np.zeros((1, 1), np.uint8),
+        noise(300, 200),
+        scene(300, 300),
+        noise(16_384, 1),
+    ],
+    ids=["blank", "one pixel", "noise", "colours", "a thread"],
 )
 def test_gabor_refuses_what_is_no_fingerprint(pixels: np.ndarray) -> None:
     with pytest.raises(ProcessingError, match=r"ridges on 0 % of the picture, at least 15 %") as error:

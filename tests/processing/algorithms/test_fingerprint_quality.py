@@ -116,6 +116,21 @@ def test_most_photographs_are_no_fingerprints() -> None:
     assert max(scores) < 45
 
 
+def test_large_prints_are_measured_on_a_smaller_copy() -> None:
+    large = np.repeat(np.repeat(clean_print(), 5, axis=0), 5, axis=1)
+    measured, small = panel(large), panel(clean_print())
+    assert measured.period_px == pytest.approx(5 * small.period_px, rel=0.05)
+    assert measured.score == pytest.approx(small.score, abs=3)
+    assert codes(measured) == ["ridges_coarse"]
+    assert "(500 dpi assumed)" in measured.advice[0].explanation
+    assert panel(large, 500).score < measured.score
+
+
+@pytest.mark.parametrize("shape", [(1, 16_384), (16_384, 1), (30, 16_000), (2, 3)])
+def test_panel_of_odd_shapes_is_zero(shape: tuple[int, int]) -> None:
+    assert panel(noise(*shape)).score == 0
+
+
 def test_advice_names_measure_and_cut_off() -> None:
     pale = panel(cv2.addWeighted(clean_print(), 0.12, clean_print(), 0, 200), 500)
     assert codes(pale) == ["faint"]
