@@ -71,7 +71,7 @@ started AS (
     UPDATE processing_job SET status = 'running', started_at = coalesce(started_at, clock_timestamp())
     WHERE id IN (SELECT job_id FROM claimed) AND status = 'queued')
 SELECT c.id, c.job_id, c.name, c.parameters, c.image_id, c.cache_key, c.position, c.attempts, c.max_attempts,
-    c.run_alone, j.request_id, j.output_folder, j.filename_prefix
+    c.run_alone, j.request_id, j.output_folder, j.filename_prefix, %(queue)s::text
 FROM claimed c JOIN processing_job j ON j.id = c.job_id
     -- A claim that a crash of the server loses was never made: it need not wait for the disk.
     CROSS JOIN (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried
@@ -153,13 +153,13 @@ def claim(queue: str, *, limit: int = 1, worker: str = "", name: str | None = No
         "worker": worker,
         "lease": timedelta(seconds=settings.LEASE_SECONDS),
     }
-    return [_as_claim(token, queue, row) for row in _run(_CLAIM, values)]
+    return [_as_claim(token, row) for row in _run(_CLAIM, values)]
 
 
-def _as_claim(token: uuid.UUID, queue: str, row: tuple) -> Claim:
+def _as_claim(token: uuid.UUID, row: tuple) -> Claim:
     operation_id, job_id, name, parameters, *rest = row
     parameters = json.loads(parameters) if isinstance(parameters, str) else parameters
-    return Claim(operation_id, token, job_id, name, parameters, *rest, queue)
+    return Claim(operation_id, token, job_id, name, parameters, *rest)
 
 
 def renew(claims: Sequence[Claim]) -> set[int]:

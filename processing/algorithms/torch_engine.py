@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import torch
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _SIDE_PX = 128
 _FEATURES = 64
 _ROUNDS = 3
-_CLEARLY_FASTER = 0.8  # share of the float32 time below which bfloat16 is worth its rounding
+_CLEARLY_FASTER = 0.8  # share of the float32 time below which short floats are worth their rounding
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Engine:
 
     Attributes:
         device: cpu or cuda.
-        precision: float32 or bfloat16; sums are float32 in either case.
+        precision: float32, float16 or bfloat16; sums are float32 in either case.
     """
 
     device: str = "cpu"
@@ -32,28 +32,34 @@ class Engine:
     def dtype(self) -> "torch.dtype":
         import torch
 
-        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+        return cast("torch.dtype", getattr(torch, self.precision))
 
     def as_dict(self) -> dict[str, str]:
         return asdict(self)
 
 
 @cache
-def best_engine() -> Engine:
-    """CUDA where there is a card; else the precision that a short measurement finds faster. Chosen once a process.
+def engines() -> tuple[Engine, ...]:
+    """Where convolutions can run here, the fastest first; measured once a process. The last is always exact: float32.
 
-    A processor that has bfloat16 instructions need not be faster with them: one with AMX took 0.24 of the float32
-    time, one with AVX-512 BF16 alone 1.6 times as long.
+    A processor that has instructions for short floats need not be faster with them: one with AMX took 0.24 of the
+    float32 time for bfloat16, one with AVX-512 BF16 alone 1.6 times as long. Whether a network bears the rounding is
+    another question: ask that before using the first ones.
     """
     import torch
 
     if torch.cuda.is_available():
-        return Engine("cuda", "bfloat16" if torch.cuda.is_bf16_supported() else "float32")
-    # Without the instructions bfloat16 is emulated, which is never faster.
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return Engine()
-    is_faster = _seconds(torch.bfloat16) < _CLEARLY_FASTER * _seconds(torch.float32)
-    return Engine("cpu", "bfloat16" if is_faster else "float32")
+        return Engine("cuda", "float16"), Engine("cuda")
+    kernels = torch.ops.mkldnn
+    # Without the instructions they are emulated, which is never faster.
+    known = {
+        "float16": kernels._is_mkldnn_fp16_supported(),
+        "bfloat16": kernels._is_mkldnn_bf16_supported(),
+    }
+    limit_s = _CLEARLY_FASTER * _seconds(torch.float32)
+    times = {name: _seconds(getattr(torch, name)) for name, is_there in known.items() if is_there}
+    faster = sorted((seconds, name) for name, seconds in times.items() if seconds < limit_s)
+    return *(Engine("cpu", name) for _, name in faster), Engine()
 
 
 def _seconds(dtype: "torch.dtype") -> float:
