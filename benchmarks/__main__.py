@@ -17,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.results import Result, table
 
-NAMES = ("pipeline", "thumbnails", "empty_operations", "latency", "lists", "clustering")
+NAMES = ("pipeline", "thumbnails", "empty_operations", "latency", "lists", "clustering", "fingerprints")
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -128,7 +128,7 @@ def test_operation_refuses_steps_of_the_other_method() -> None:
 
 
 def test_gabor_raises_the_score_of_real_prints_and_keeps_their_structure() -> None:
-    files = sorted(real_folder("fingerprints/FVC2002_DB2_B").glob("*.tif"))
+    files = sorted(real_folder("fingerprints/FVC2002_DB2_B").glob("*.tif"))[::3]  # all: in the bench
     raised: dict[str, int] = {"standard": 0, "gabor": 0}
     kept = []
     for path in files:
@@ -142,7 +142,7 @@ def test_gabor_raises_the_score_of_real_prints_and_keeps_their_structure() -> No
     print(
         f"score raised on {raised} of {len(files)}; direction {direction:.3f}, ridges {ridges:.2f} at the least"
     )
-    assert raised["gabor"] == len(files) == 40
-    assert raised["standard"] >= 15  # about half: it raises contrast and also roughness
+    assert raised["gabor"] == len(files) == 14
+    assert 4 <= raised["standard"] <= 10  # about half: it raises contrast and also roughness
     assert direction > 0.98
     assert ridges > 0.7
