@@ -16,6 +16,7 @@ from api.idempotency import idempotent
 from api.models import Scope
 from api.permissions import require_scope
 from images import bulk, services
+from images.api_similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
 from images.file_api import ImageParts, flag, original, wants_bytes
 from images.filters import ImageFilter
 from images.fingerprint_api import FingerprintParts
@@ -39,7 +40,9 @@ UUID_PATTERN = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 
 @extend_schema(tags=["images"])
-class ImageViewSet(ImageParts, FingerprintParts, mixins.ListModelMixin, viewsets.GenericViewSet):
+class ImageViewSet(
+    ImageParts, FingerprintParts, SimilarParts, mixins.ListModelMixin, viewsets.GenericViewSet
+):
     """Original pictures: upload, find, describe, download, trash, restore."""
 
     queryset = services.listed(Image.objects.all())
@@ -59,13 +62,13 @@ class ImageViewSet(ImageParts, FingerprintParts, mixins.ListModelMixin, viewsets
         """Upload one picture or several, as multipart parts named `file`."""
         return upload(request)
 
-    @extend_schema(responses=ImageSerializer)
+    @extend_schema(responses=FeaturesSerializer, parameters=[INCLUDE, MODEL])
     def retrieve(self, request: Request, pk: str) -> HttpResponseBase:
-        """The image's JSON; its bytes for `Accept: image/*`."""
+        """The image's JSON, with its vector for `?include=features`; its bytes for `Accept: image/*`."""
         image = self.get_object()
         if wants_bytes(request):
             return original(request._request, image)
-        return Response(self.get_serializer(image).data)
+        return Response({**self.get_serializer(image).data, **features(image, request)})
 
     @extend_schema(request=ImageChangesSerializer, responses=ImageSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:

@@ -5,9 +5,9 @@ class ImagesConfig(AppConfig):
     name = "images"
 
     def ready(self) -> None:
-        from images import handlers
+        from images import embedding_handlers, handlers
         from images.stored import CLASSES
         from processing import registry, stored
 
-        registry.register(*handlers.HANDLERS)
+        registry.register(*handlers.HANDLERS, *embedding_handlers.HANDLERS)
         stored.register(*CLASSES)

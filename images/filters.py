@@ -41,7 +41,7 @@ class ImageFilter(filters.FilterSet):
     height_max = _number("height", "lte")
     deleted = filters.BooleanFilter(method="in_trash", help_text="true: only the trash.")
     search = filters.CharFilter(
-        method="found", max_length=200, help_text="In the file name, title, reference and tags."
+        method="found", max_length=200, help_text="In the file name, title, reference, tags, camera and lens."
     )
     ordering = filters.OrderingFilter(fields=[(name, name) for name in ORDERINGS])
 
@@ -85,5 +85,7 @@ class ImageFilter(filters.FilterSet):
                 | Q(title__icontains=word)
                 | Q(reference__icontains=word)
                 | Q(tags__contains=[word])
+                | Q(exif__camera__icontains=word)
+                | Q(exif__lens__icontains=word)
             )
         return queryset.filter(words)

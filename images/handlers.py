@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from images import ingest, renditions
+from django.db import transaction
+
+from images import duplicates, ingest, renditions
 from images.models import Image
 from images.renditions import Spec
 from processing import compute, files
@@ -24,14 +26,15 @@ class StoredThumbnail:
     key: str
 
 
-def _image_id(claim: Claim) -> UUID:
+def image_id_of(claim: Claim) -> UUID:
     if claim.image_id is None:  # its row was removed outside of Pix
         raise ProcessingError("The image was deleted.", code="gone")
     return claim.image_id
 
 
-def _source(claim: Claim, scratch: Path) -> str:
-    image = Image.objects.filter(pk=_image_id(claim)).exclude(status=Image.Status.PURGED).first()
+def source_file(claim: Claim, scratch: Path) -> str:
+    """A local path to the original of the claim's image."""
+    image = Image.objects.filter(pk=image_id_of(claim)).exclude(status=Image.Status.PURGED).first()
     if image is None:
         raise ProcessingError("The image was deleted.", code="gone")
     if not files.has_size(image.file, image.byte_size):
@@ -44,7 +47,7 @@ def _specs(claim: Claim) -> list[Spec]:
 
 
 def _load_thumbnails(claim: Claim, scratch: Path) -> tuple:
-    return _source(claim, scratch), _specs(claim), str(scratch), input_limits()
+    return source_file(claim, scratch), _specs(claim), str(scratch), input_limits()
 
 
 def _store_thumbnails(claim: Claim, outputs: list[compute.Output]) -> list[StoredThumbnail]:
@@ -56,12 +59,14 @@ def _store_thumbnails(claim: Claim, outputs: list[compute.Output]) -> list[Store
 
 def _save_thumbnails(claim: Claim, thumbnails: list[StoredThumbnail]) -> dict[str, Any]:
     """A purge takes the row's lock first: whichever comes second sees what the other has done."""
-    image = Image.objects.select_for_update().only("status").get(pk=_image_id(claim))
+    image = Image.objects.select_for_update().only("status").get(pk=image_id_of(claim))
     if image.status == Image.Status.PURGED:
         files.delete_after_commit([thumbnail.key for thumbnail in thumbnails])
         return {"notes": ["The image was purged meanwhile."]}
     for thumbnail in thumbnails:
         renditions.save(image, thumbnail.spec, thumbnail.output, key=thumbnail.key)
+    # Every new image comes by here. Once it is committed: of two at the same time, the later one sees the other.
+    transaction.on_commit(lambda: duplicates.record(image.pk), robust=True)
     return {"thumbnails": len(thumbnails)}
 
 
@@ -70,14 +75,14 @@ def _discard_thumbnails(_claim: Claim, thumbnails: list[StoredThumbnail]) -> Non
 
 
 def _load_facts(claim: Claim, scratch: Path) -> tuple:
-    return _source(claim, scratch), input_limits(), (), str(scratch)
+    return source_file(claim, scratch), input_limits(), (), str(scratch)
 
 
 def _save_facts(claim: Claim, inspection: compute.Inspection) -> dict[str, Any]:
     facts = {
         name: value for name, value in ingest.measured(inspection).items() if name not in MEASURED_ELSEWHERE
     }
-    Image.objects.filter(pk=_image_id(claim)).exclude(status=Image.Status.PURGED).update(**facts)
+    Image.objects.filter(pk=image_id_of(claim)).exclude(status=Image.Status.PURGED).update(**facts)
     return {"format": inspection.info.format, "exif_fields": len(inspection.metadata.exif)}
 
 

@@ -13,7 +13,7 @@ from images.receiving import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.services import MAX_NOTE
 from processing.algorithms.formats import FORMATS
 
-PARTS = ("file", "thumbnail", "metadata", "artifacts", "jobs", "history", "process", "restore")
+PARTS = ("file", "thumbnail", "metadata", "similar", "artifacts", "jobs", "history", "process", "restore")
 
 
 class ImageSerializer(serializers.ModelSerializer):

@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from api import audit
 from api.errors import ApiError, ErrorCode
 from images.ingest import Ingested, ingest, submit_thumbnails
-from images.models import Image
+from images.models import DuplicatePair, Image
 from images.receiving import Facts, check_facts, cleaned_tags
 from images.renditions import thumbnail
 from processing import files, results
@@ -163,5 +163,10 @@ def _make_tombstone(image: Image) -> None:
     """What was here, who sent it and when; nothing that the picture or people said."""
     image.status, image.deleted_at = Image.Status.PURGED, image.deleted_at or timezone.now()
     image.file, image.title, image.note, image.tags = "", "", "", []
-    image.exif, image.exif_raw, image.gps, image.metadata, image.phash = {}, {}, None, {}, None
+    image.exif, image.exif_raw, image.gps, image.metadata = {}, {}, None, {}
+    image.phash, image.pixel_sha256 = None, ""
+    image.quality_grade, image.issues, image.quality_profile = None, [], ""
     image.save()
+    image.embeddings.all().delete()
+    image.quality_scores.all().delete()
+    DuplicatePair.objects.filter(Q(a=image) | Q(b=image)).delete()

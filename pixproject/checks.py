@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from processing.algorithms.embedding import EMBEDDERS
 from processing.algorithms.formats import FORMATS
 
 MIN_LEASE_SECONDS = 5
@@ -46,6 +47,11 @@ def _is_within(a: str, b: str) -> bool:
 
 
 def _engine() -> Iterable[CheckMessage]:
+    if settings.DEFAULT_EMBEDDER not in ("auto", *EMBEDDERS):
+        names = ", ".join(["auto", *EMBEDDERS])
+        yield Error(
+            f"DEFAULT_EMBEDDER must be one of {names}, not {settings.DEFAULT_EMBEDDER!r}.", id="pix.E011"
+        )
     if settings.LEASE_SECONDS < MIN_LEASE_SECONDS:
         yield Error(
             f"LEASE_SECONDS is {settings.LEASE_SECONDS}; at least {MIN_LEASE_SECONDS} are needed.",

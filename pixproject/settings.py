@@ -106,6 +106,7 @@ STORAGES = {
 
 # --- models -------------------------------------------------------------------------------------------
 ML_MODELS_DIR = BASE_DIR / Path(env.str("ML_MODELS_DIR", "") or DATA_DIR / "models").expanduser()
+DEFAULT_EMBEDDER = env.str("DEFAULT_EMBEDDER", "auto")  # auto: dinov2 where it is installed, else pix_small
 
 # --- input limits -------------------------------------------------------------------------------------
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", env.int("MAX_FILE_SIZE", 10 * 2**20))

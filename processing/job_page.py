@@ -9,11 +9,12 @@ from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subq
 
 from processing import durations, numbers
 from processing.handlers import PIPELINE
+from processing.job_progress import add_running
 from processing.models import Job, Operation, OperationArtifact
 from processing.result_page import Result, operation_title
 from processing.states import JobStatus, OperationStatus
 
-INTERNAL_KINDS = ("ingest",)
+INTERNAL_KINDS = ("ingest", "search")
 OPERATIONS_SHOWN = 60
 OPERATIONS_UNFOLDED = 12
 RESULTS_PER_PAGE = 12
@@ -50,6 +51,12 @@ class Row:
     notes: Sequence[str]
     is_removed: bool
 
+    @property
+    def percent(self) -> int:
+        """How far it is while it runs, where it tells that."""
+        is_running = self.operation.status == OperationStatus.RUNNING
+        return int(100 * self.operation.progress) if is_running else 0
+
 
 @dataclass(frozen=True)
 class Poll:
@@ -61,8 +68,9 @@ class Poll:
 
 
 def next_poll(job: Job, *, step: int, seen: int) -> Poll:
-    step = 0 if seen != job.operations_done else min(step + 1, 20)
-    return Poll(min(SLOWEST_POLL_MS, int(FIRST_POLL_MS * POLL_GROWTH**step)), step, job.operations_done)
+    now = int(100 * (job.operations_done + job.running_share))
+    step = 0 if seen != now else min(step + 1, 20)
+    return Poll(min(SLOWEST_POLL_MS, int(FIRST_POLL_MS * POLL_GROWTH**step)), step, now)
 
 
 def results(job: Job, *, offset: int = 0) -> list[Result]:
@@ -154,6 +162,7 @@ def announcement(job: Job) -> str:
 
 def live_context(job: Job, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
     """What the live part of a job's page shows."""
+    add_running([job])
     found = results(job)
     shown_rows, folded_rows = folded(rows(job), job.operations_total)
     return {
@@ -189,6 +198,7 @@ class JobCard:
 def cards(jobs: Iterable[Job], *, step: int = 0, seen: int = -1) -> list[JobCard]:
     """Cards of jobs with their first pictures, in one more query whatever their number."""
     listed = list(jobs)
+    add_running(listed)
     images: dict[Any, list[Any]] = {}
     pairs = Operation.objects.filter(job__in=listed, position__lt=200, image__isnull=False)
     pairs = pairs.exclude(image__status="purged")

@@ -44,7 +44,6 @@ class EmbedderSpec:
         recipe: from a picture to the network's input.
         build: makes the network from the file's tensors; from None one with random weights.
         has_text: sentences give vectors that can be compared with those of pictures.
-        version: raised whenever the same picture and weights would give another vector.
     """
 
     name: str
@@ -55,7 +54,6 @@ class EmbedderSpec:
     recipe: Recipe
     build: Callable[["Tensors | None"], "nn.Module"]
     has_text: bool = False
-    version: int = 1
 
 
 def _resnet50(tensors: "Tensors | None") -> "nn.Module":

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from ml_models.layout import channels_last
+from processing.algorithms.torch_engine import engines, memory_errors
 
+PRECISIONS = ("float32", "bfloat16")  # a half float cannot hold what some of these networks add up
 Run = Callable[[np.ndarray], np.ndarray]
 
 
@@ -24,30 +26,22 @@ def plain(network: nn.Module) -> Run:
 
 
 def fastest(network: nn.Module) -> tuple[Run, str]:
-    """The network prepared for this machine, and the precision that it computes in.
+    """The network prepared for this machine, and where and in which precision it computes.
 
-    Batch normalisation is merged into the convolutions before it, and convolutions run channels-last. bfloat16 is used
-    where the processor has matrix units for it (AMX): without them it was measured slower than float32 for each of
-    these networks (0.86 ×, 0.70 × and 0.90 × for ResNet-50, ViT-S/14 and ViT-B/32), although the processor has
-    instructions for it. With a CUDA card: float32 there.
+    Batch normalisation is merged into the convolutions before it, and convolutions run channels-last. In bfloat16
+    only where `torch_engine.engines` finds it faster: on a processor without matrix units (AMX) float32 was 1.2, 1.4
+    and 1.1 times as fast for ResNet-50, ViT-S/14 and ViT-B/32, although it has instructions for bfloat16.
     """
-    network = merged(network.float().eval())
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if device == "cpu" and has_matrix_units() else torch.float32
-    network = channels_last(network.to(device=device, dtype=dtype))
+    engine = next(found for found in engines() if found.precision in PRECISIONS)
+    network = channels_last(merged(network.float().eval()).to(device=engine.device, dtype=engine.dtype))
 
     def run(values: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            batch = torch.from_numpy(values).to(device=device, dtype=dtype)
+        with torch.inference_mode(), memory_errors():
+            batch = torch.from_numpy(values).to(device=engine.device, dtype=engine.dtype)
             result: Tensor = network(batch.contiguous(memory_format=torch.channels_last))
             return result.float().cpu().numpy()
 
-    return run, f"{str(dtype).removeprefix('torch.')} on {device}"
-
-
-def has_matrix_units() -> bool:
-    """The processor has matrix units for bfloat16."""
-    return bool(torch.cpu._is_amx_tile_supported())
+    return run, f"{engine.precision} on {engine.device}"
 
 
 def merged(network: nn.Module) -> nn.Module:

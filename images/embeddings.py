@@ -1,0 +1,136 @@
+"""Vectors of images: have them made, find what is missing or stale, look them up."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from images.models import Embedding, Image
+from pixproject import request_id
+from processing import jobs, weights_state
+from processing.algorithms.embedding import EMBEDDERS, EmbedderSpec
+from processing.jobs import NewOperation
+from processing.models import Job, Operation
+from processing.states import OPERATION_OPEN, Priority
+
+AUTO = "auto"
+JOB_KIND = "embed"
+OPERATION = "embedding"
+# Which one `auto` means: the first that is installed.
+PREFERRED = ("dinov2", "pix_small")
+MAX_IMAGES = 20_000
+
+
+def default_embedder() -> str:
+    """The embedder of DEFAULT_EMBEDDER; for `auto` DINOv2 where it is installed, else the one that comes with Pix."""
+    if settings.DEFAULT_EMBEDDER != AUTO:
+        return str(settings.DEFAULT_EMBEDDER)
+    usable = (name for name in PREFERRED if weights_state.is_available(EMBEDDERS[name].weights))
+    return next(usable, PREFERRED[-1])
+
+
+def embedder(model: str = AUTO) -> EmbedderSpec:
+    """The row of an embedder's name, or of the default one.
+
+    Raises:
+        ApiError: 400 for a name that does not exist.
+    """
+    name = default_embedder() if model in (AUTO, "") else model
+    if name not in EMBEDDERS:
+        detail = f"there is no embedder {name[:50]!r}; there are {', '.join([AUTO, *EMBEDDERS])}."
+        raise invalid_field("model", detail, code=ErrorCode.INVALID_CHOICE)
+    return EMBEDDERS[name]
+
+
+def usable(model: str = AUTO) -> tuple[EmbedderSpec, str]:
+    """An embedder and the hash of its installed weights.
+
+    Raises:
+        ApiError: 400 for an unknown name, 422 `model_unavailable` with the command that installs it.
+    """
+    spec = embedder(model)
+    return spec, weights_state.installed_sha256(spec.weights)
+
+
+def submit_embeddings(
+    images: Sequence[Image] | QuerySet[Image],
+    *,
+    model: str = AUTO,
+    priority: int = Priority.NORMAL,
+    requested_by: Any = None,
+    source: str = "api",
+) -> Job:
+    """Have images embedded by the model worker, again where it was done before.
+
+    Raises:
+        ApiError: 409 where an image is not ready, 422 `model_unavailable`.
+    """
+    spec, _ = usable(model)
+    rows = list(images)
+    if gone := [image for image in rows if image.status != Image.Status.READY]:
+        detail = f"Image {gone[0].pk} is {gone[0].status}; only images that are ready can be embedded."
+        raise ApiError(ErrorCode.CONFLICT, detail)
+    if not 1 <= len(rows) <= MAX_IMAGES:
+        raise ApiError(ErrorCode.INVALID, f"{len(rows)} images; 1 to {MAX_IMAGES} fit into one job.")
+    return jobs.submit_job(
+        kind=JOB_KIND,
+        operations=[NewOperation(OPERATION, {"model": spec.name}, image_id=image.pk) for image in rows],
+        priority=priority,
+        image_id=rows[0].pk if len(rows) == 1 else None,
+        parameters={"model": spec.name},
+        requested_by=requested_by,
+        source=source,
+        request_id=request_id.current(),
+    )
+
+
+def of_model(model: str = AUTO) -> QuerySet[Embedding]:
+    """The vectors of an embedder's installed weights: only these can be compared with each other.
+
+    Raises:
+        ApiError: 422 `model_unavailable`.
+    """
+    spec, sha256 = usable(model)
+    return Embedding.objects.filter(model=spec.name, weights_sha256=sha256)
+
+
+def missing(images: QuerySet[Image], model: str = AUTO) -> QuerySet[Image]:
+    """Those images that have no vector of the installed weights."""
+    return images.filter(~Exists(of_model(model).filter(image=OuterRef("pk"))))
+
+
+def stale(images: QuerySet[Image], model: str = AUTO) -> QuerySet[Image]:
+    """Those images whose vectors all come from weights that are not installed any more."""
+    own = Embedding.objects.filter(image=OuterRef("pk"), model=embedder(model).name)
+    return missing(images, model).filter(Exists(own))
+
+
+def of_image(image: Image, model: str = AUTO) -> Embedding:
+    """An image's vector.
+
+    Raises:
+        ApiError: 409 with the way to have it made; 422 `model_unavailable`.
+    """
+    found = of_model(model).filter(image=image).first()
+    if found is not None:
+        return found
+    spec = embedder(model)
+    waiting = Operation.objects.filter(
+        image=image, name=OPERATION, status__in=OPERATION_OPEN, parameters__model=spec.name
+    )
+    if waiting.exists():
+        detail = f"The image's {spec.title} vector is being made; ask again soon."
+        raise ApiError(ErrorCode.CONFLICT, detail, headers={"Retry-After": "2"})
+    detail = (
+        f"The image has no {spec.title} vector yet. Have it made: POST /api/images/{image.pk}/embed/, "
+        "or for all images: manage.py reprocess --what embeddings --missing"
+    )
+    raise ApiError(ErrorCode.CONFLICT, detail)
+
+
+def numbers_of(embedding: Embedding) -> np.ndarray:
+    """The vector of a row: float32 (dim,), little-endian, of length 1."""
+    return np.asarray(embedding.vector, "<f4")

@@ -1,0 +1,92 @@
+"""What the tests of vectors share: installed weights that are random, and vectors without a network."""
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from images.models import Embedding
+from ml_models import weights
+from processing.algorithms import embedding
+from processing.algorithms.embedding import EMBEDDERS
+
+ENTRY = """[{name}]
+family = "embedding"
+title = "{name}"
+file = "{file}"
+byte_size = {size}
+sha256 = "{sha256}"
+licence = "none"
+input = "RGB"
+version = "random"
+{dim}
+"""
+DIM = {name: f"dim = {spec.dim}" for name, spec in EMBEDDERS.items()}
+
+
+def install(monkeypatch, settings, folder: Path, *files: Path) -> None:
+    """Let only these files be known and installed: a manifest and a folder of models of the test's own."""
+    entries = [
+        ENTRY.format(
+            name=path.name.split(".")[0],
+            file=path.name,
+            size=path.stat().st_size,
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            dim=DIM.get(path.name.split(".")[0], ""),
+        )
+        for path in files
+    ]
+    known = {path.name.split(".")[0] for path in files}
+    entries += [
+        ENTRY.format(name=name, file=f"{name}.safetensors", size=0, sha256="0" * 64, dim="")
+        for name in sorted({*EMBEDDERS, "clip_vocabulary"} - known)
+    ]
+    manifest = folder / "weights.toml"
+    manifest.write_text("\n".join(entries))
+    monkeypatch.setattr(weights, "MANIFEST", manifest)
+    weights.entries.cache_clear()
+    embedding._loaded.cache_clear()
+    settings.ML_MODELS_DIR = folder
+
+
+def random_file(name: str, folder: Path, *, seed: int = 0) -> Path:
+    """A file of random weights for a network that looks at its picture."""
+    torch.manual_seed(seed)
+    network = EMBEDDERS[name].build(None)
+    with torch.no_grad():
+        for value in network.parameters():
+            if value.dim() == 4:
+                torch.nn.init.kaiming_normal_(value)
+    path = folder / f"{name}.safetensors"
+    save_file(network.state_dict(), path)
+    return path
+
+
+def clip_files(folder: Path) -> tuple[Path, Path]:
+    """Both halves of CLIP with random weights, and a vocabulary of two merges."""
+    from ml_models.clip import ClipPictures, ClipTexts
+
+    torch.manual_seed(0)
+    pictures, texts = ClipPictures(), ClipTexts()
+    tensors = {f"visual.{key}": value for key, value in pictures.state_dict().items()} | texts.state_dict()
+    path = folder / "clip.safetensors"
+    save_file({key: value.half().contiguous() for key, value in tensors.items()}, path)
+    vocabulary = folder / "clip_vocabulary.txt.gz"
+    vocabulary.write_bytes(gzip.compress(b"#version: 0.2\nc a\nca t</w>\n"))
+    return path, vocabulary
+
+
+def unit(*values: float, dim: int = 384) -> np.ndarray:
+    """A vector of length 1 that begins with these numbers."""
+    vector = np.zeros(dim, np.float32)
+    vector[: len(values)] = values
+    return vector / np.linalg.norm(vector)
+
+
+def give(image, vector: np.ndarray, *, sha256: str, model: str = "pix_small") -> Embedding:
+    return Embedding.objects.create(
+        image=image, model=model, weights_sha256=sha256, dim=len(vector), vector=vector
+    )
