@@ -11,6 +11,7 @@ from typing import Any
 
 from django.http import QueryDict
 
+from processing import services
 from processing.algorithms.formats import WRITABLE_FORMATS
 from processing.algorithms.operations import OPERATIONS, OperationSpec
 from processing.algorithms.spec import ENCODING_PARAMETERS
@@ -47,6 +48,7 @@ ICONS = {
     "clahe": "levels",
     "strip_metadata": "shield",
     "enhance_fingerprint": "finger",
+    "denoise": "wand",
 }
 SLIDER_MAX_STEPS = 1000
 SLIDER_REACH = 4  # a slider goes to four times the default; what lies beyond is typed
@@ -168,6 +170,7 @@ class Card:
     icon: str
     fields: tuple[Field, ...]
     encoding_fields: tuple[Field, ...]
+    why_not: str = ""  # why it cannot be chosen
 
     @property
     def mark(self) -> str:
@@ -209,6 +212,7 @@ def _card(spec: OperationSpec) -> Card:
         ICONS.get(spec.name, KIND_ICONS[spec.kind]),
         tuple(entry for entry in fields if is_own or not entry.is_encoding),
         tuple(entry for entry in fields if not is_own and entry.is_encoding),
+        services.why_unavailable(spec),
     )
 
 

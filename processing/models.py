@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from processing.facts import sentences
 from processing.names import result_name
 from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority, Queue
 
@@ -76,9 +77,13 @@ class Job(models.Model):
         """Operations that will not run again: completed, failed and cancelled."""
         return self.operations_completed + self.operations_failed + self.operations_cancelled
 
+    # How many operations' worth is done of those that run; `job_progress.add_running` fills it in where it is shown.
+    running_share = 0.0
+
     @property
     def percent(self) -> int:
-        return 100 if self.is_terminal else int(100 * self.operations_done / max(1, self.operations_total))
+        done = self.operations_done + self.running_share
+        return 100 if self.is_terminal else min(99, int(100 * done / max(1, self.operations_total)))
 
     @property
     def percent_completed(self) -> int:
@@ -188,6 +193,10 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.format} {self.id}"
+
+    @property
+    def fact_sentences(self) -> list[str]:
+        return sentences(self.facts)
 
 
 class OperationArtifact(models.Model):

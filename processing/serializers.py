@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from processing import durations, links
+from processing.job_progress import add_running
 from processing.models import Job, JobEvent, Operation, OperationArtifact
 from processing.states import JobStatus, Priority
 
@@ -215,6 +216,7 @@ class JobSerializer(JobListSerializer):
         return durations.job_eta(job).as_dict()
 
     def to_representation(self, job: Job) -> dict[str, Any]:
+        add_running([job])
         operations = list(with_links(job.operations.order_by("position"))[:INLINE_OPERATIONS])
         body = JobListSerializer(job, context=self.context).data
         made = [link for operation in operations for link in operation.links.all()]

@@ -55,6 +55,7 @@ class Choice:
     is_chosen: bool
     order: str
     parameters: list[Parameter]
+    why_not: str  # why it cannot be chosen
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,7 @@ def _choices(posted: QueryDict) -> Iterator[Choice]:
                 Parameter(f"{name}.{key}", row, posted.get(f"{name}.{key}", "").strip())
                 for key, row in properties.items()
             ],
+            why_not=services.why_unavailable(spec),
         )
 
 

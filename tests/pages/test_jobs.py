@@ -73,11 +73,12 @@ def test_result_pictures_and_downloads_exist(viewer):
 
 def test_poll_slows_down_while_nothing_moves():
     job = Job(operations_total=9, operations_completed=2)
-    delays = [job_page.next_poll(job, step=step, seen=2).delay_ms for step in range(20)]
+    seen = job_page.next_poll(job, step=0, seen=-1).seen
+    delays = [job_page.next_poll(job, step=step, seen=seen).delay_ms for step in range(20)]
 
     assert delays == sorted(delays)
     assert delays[-1] == job_page.SLOWEST_POLL_MS
-    assert job_page.next_poll(job, step=15, seen=1) == job_page.Poll(job_page.FIRST_POLL_MS, 0, 2)
+    assert job_page.next_poll(job, step=15, seen=1) == job_page.Poll(job_page.FIRST_POLL_MS, 0, seen)
 
 
 def test_paused_queue_is_said_with_its_reason(viewer):
