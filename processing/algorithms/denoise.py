@@ -256,7 +256,7 @@ def _tile(
     import torch
 
     rows, columns = tile
-    seen = torch.from_numpy(np.ascontiguousarray(planes[rows.seen, columns.seen])).to(engine.device)
+    seen = torch.from_numpy(np.array(planes[rows.seen, columns.seen], order="C")).to(engine.device)
     picture = seen.permute(2, 0, 1)[None].float() / 255  # as it lies in memory: channels last
     with torch.inference_mode():
         values = picture.to(engine.dtype)

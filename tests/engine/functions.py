@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from processing.watched import Stopped, Watched
+
 
 def double(value: int) -> int:
     return 2 * value
@@ -20,6 +22,23 @@ def wait_and_tell(seconds: float, folder: str, name: str) -> str:
     with Path(folder, f"{name}.ended").open("a") as file:
         file.write(f"{os.getpid()}\n")
     return name
+
+
+def tell(seconds: float, scratch: str, folder: str) -> str:
+    """Tell the share that is done until the time is over or somebody asks to stop; leave marks of both."""
+    watched = Watched(Path(scratch))
+    mark = Path(folder, "tell.started")
+    with mark.open("a") as file:
+        file.write(f"{os.getpid()}\n")
+    started = time.monotonic()
+    try:
+        while (share := (time.monotonic() - started) / seconds) < 1:
+            watched.tell(share)
+            time.sleep(0.02)
+    except Stopped:
+        mark.with_name("tell.stopped").touch()
+        raise
+    return "told"
 
 
 def misbehave(how: str) -> str:

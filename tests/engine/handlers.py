@@ -41,6 +41,13 @@ HANDLERS = (
         save=_remember,
     ),
     Handler(
+        "test-tell",
+        "ml",
+        functions.tell,
+        load=lambda c, scratch: (c.parameters["seconds"], str(scratch), c.parameters["folder"]),
+        save=_remember,
+    ),
+    Handler(
         "test-misbehave",
         "default",
         functions.misbehave,
