@@ -8,12 +8,14 @@ from api.api import ApiKeyViewSet, AuditViewSet, ErrorCodesView, MeView
 from api.handling import UnknownAddress
 from batches.api import BatchViewSet
 from images.api import ImageViewSet
+from images.api_duplicates import DuplicateViewSet
 from processing import api as processing_api
 
 router = DefaultRouter()
 router.trailing_slash = "/?"  # the constructor knows only with or without
 router.include_format_suffixes = False
 router.register("images", ImageViewSet, basename="image")
+router.register("duplicates", DuplicateViewSet, basename="duplicate")
 router.register("batches", BatchViewSet, basename="batch")
 router.register("api-keys", ApiKeyViewSet, basename="api-key")
 router.register("audit", AuditViewSet, basename="audit")

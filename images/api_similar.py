@@ -153,7 +153,7 @@ class SimilarParts:
         text = request.query_params.get("q", "")
         vector = text_search.vector_of(
             text,
-            wait_s=text_search.WAIT_S if wait_s is None else wait_s,
+            wait_s=wait_s,
             requested_by=request.user,
             source=door(request),
         )

@@ -130,12 +130,22 @@ def _other(pair: DuplicatePair, image: Image) -> UUID:
     return pair.b_id if pair.a_id == image.pk else pair.a_id
 
 
+def all_pairs() -> QuerySet[DuplicatePair]:
+    """Every pair with what showing it needs, the most alike first."""
+    rows = DuplicatePair.objects.select_related("a", "b", "a__uploaded_by", "b__uploaded_by", "decided_by")
+    return rows.defer("a__exif_raw", "b__exif_raw").order_by("distance", "-created_at", "id")
+
+
 def pairs() -> QuerySet[DuplicatePair]:
-    """Pairs whose images are both in the library, the most alike first."""
-    both = DuplicatePair.objects.filter(a__status__in=PRESENT, b__status__in=PRESENT)
-    return both.select_related("a", "b", "a__uploaded_by", "b__uploaded_by", "decided_by").order_by(
-        "distance", "-created_at", "id"
-    )
+    """Pairs whose images are both in the library; decided ones also when one of them is in the trash."""
+    both = Q(a__status__in=PRESENT, b__status__in=PRESENT)
+    return all_pairs().filter(both | ~Q(verdict=DuplicatePair.Verdict.PENDING))
+
+
+def undecided(image: Image | None = None) -> QuerySet[DuplicatePair]:
+    """Pairs that wait for a decision: all of them, or those of one image."""
+    mine = Q() if image is None else Q(a=image) | Q(b=image)
+    return pairs().filter(mine, verdict=DuplicatePair.Verdict.PENDING)
 
 
 def has_undecided() -> Exists:

@@ -8,6 +8,7 @@ from django_filters import rest_framework as filters
 
 from api.errors import ErrorCode, invalid_field
 from batches.models import Batch
+from images.duplicates import has_undecided
 from images.models import Image
 from images.services import PRESENT
 from processing.algorithms.formats import FORMATS
@@ -40,6 +41,9 @@ class ImageFilter(filters.FilterSet):
     height_min = _number("height", "gte")
     height_max = _number("height", "lte")
     deleted = filters.BooleanFilter(method="in_trash", help_text="true: only the trash.")
+    has_duplicates = filters.BooleanFilter(
+        method="in_pairs", help_text="In a pair of near-duplicates that nobody has decided yet."
+    )
     search = filters.CharFilter(
         method="found", max_length=200, help_text="In the file name, title, reference, tags, camera and lens."
     )
@@ -76,6 +80,9 @@ class ImageFilter(filters.FilterSet):
 
     def in_trash(self, queryset: QuerySet, _name: str, value: bool) -> QuerySet:
         return queryset.filter(status__in=(Image.Status.TRASHED,) if value else PRESENT)
+
+    def in_pairs(self, queryset: QuerySet, _name: str, value: bool) -> QuerySet:
+        return queryset.filter(has_undecided() if value else ~has_undecided())
 
     def found(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         words: Any = Q()

@@ -68,7 +68,7 @@ def search(vector: np.ndarray, *, limit: int) -> Answer:
 
 
 def vector_of(
-    text: str, *, wait_s: float = WAIT_S, requested_by: Any = None, source: str = "api"
+    text: str, *, wait_s: float | None = None, requested_by: Any = None, source: str = "api"
 ) -> np.ndarray | Job:
     """The vector of a sentence, or the job that still makes it when the time is up.
 
@@ -81,7 +81,7 @@ def vector_of(
     if (known := _known(key)) is not None:
         return known
     job = _open_job(key) or _submit(text, key, requested_by=requested_by, source=source)
-    if not wait_for(job.pk, wait_s):
+    if not wait_for(job.pk, WAIT_S if wait_s is None else wait_s):
         return job
     made = _known(key)
     if made is None:

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError
 from api.permissions import has_scope
-from images import bulk, damage, fingerprints, services
+from images import bulk, damage, duplicates, fingerprints, services, text_search
 from images import gallery as galleries
 from images.models import Image
+from images.views_similar import similar_context
 from pixproject.page_access import needs, next_path, tell
 from processing import job_page
 from processing.algorithms.errors import ProcessingError
@@ -35,6 +36,8 @@ def gallery(request: HttpRequest) -> HttpResponse:
     if request.headers.get("HX-Request") and "after" in request.GET:
         return render(request, "images/_tiles.html", context)
     context |= {
+        "has_text_search": not is_trash and text_search.is_available(),
+        "duplicate_count": 0 if is_trash else duplicates.undecided().count(),
         "is_filtered": galleries.is_filtered(request.GET),
         "total": galleries.matching(request, is_trash=is_trash)[0].count(),
         "trash_count": services.library(is_trash=True).count(),
@@ -125,6 +128,7 @@ def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> Ht
         "cards": job_page.cards(jobs),
         "kinds": Image.Kind.choices,
         "sees_gps": has_scope(request.user, "write"),
+        **similar_context(image),
         "megapixels": image.width * image.height / 1e6,
         "fingerprint": panel,
         "fingerprint_rows": fingerprints.rows_of(panel),

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from images import views as images
+from images import views_similar as similar
 from pixproject import views as pages
 from processing import views as jobs
 
@@ -26,6 +27,10 @@ urlpatterns = [
     path("images/", images.gallery, name="gallery"),
     path("images/upload/", images.upload, name="gallery-upload"),
     path("images/actions/", images.actions, name="gallery-actions"),
+    path("images/search/", similar.search, name="search"),
+    path("images/<uuid:image_id>/embed/", similar.embed, name="image-embed"),
+    path("duplicates/", similar.duplicate_list, name="duplicates"),
+    path("duplicates/<uuid:pair_id>/", similar.duplicate_resolve, name="duplicate-resolve"),
     path("images/<uuid:image_id>/", images.detail, name="image"),
     path("images/<uuid:image_id>/edit/", images.edit, name="image-edit"),
     path("images/<uuid:image_id>/trash/", images.trash, name="image-trash"),

@@ -273,6 +273,8 @@ SPECTACULAR_SETTINGS = {
         "JobStatus": "processing.states.JobStatus",
         "OperationStatus": "processing.states.OperationStatus",
         "ImageStatus": "images.models.Image.Status",
+        "ImageKind": "images.models.Image.Kind",
+        "DuplicateKind": "images.models.DuplicatePair.Kind",
         "BatchStatus": "batches.models.Batch.Status",
     },
 }

@@ -10,10 +10,7 @@ from api.errors import invalid_field
 from processing.models import Job, Operation, OperationArtifact
 from processing.states import JobStatus, Priority, Queue
 
-INTERNAL_KINDS = (
-    "ingest",
-    "search",
-)  # thumbnails of an upload, texts that are looked for: hidden unless asked for
+INTERNAL_KINDS = ("ingest", "search")  # thumbnails of uploads, searched texts: hidden unless asked for
 ALL_KINDS = "all"
 
 

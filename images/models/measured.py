@@ -152,3 +152,9 @@ class DuplicatePair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.a_id} and {self.b_id}"
+
+    @property
+    def sides(self) -> tuple[Image, Image]:
+        """Both images; the one with more pixels first, which is the one that people mostly keep."""
+        first, second = sorted((self.a, self.b), key=lambda image: image.width * image.height, reverse=True)
+        return first, second

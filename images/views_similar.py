@@ -1,0 +1,131 @@
+"""The pages of vectors: more like this, pictures by a text, near-duplicates side by side."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from api.errors import ApiError, ErrorCode
+from images import duplicates, embeddings, similarity, text_search
+from images.models import Embedding, Image
+from images.services import listed
+from pixproject.page_access import needs, next_path, tell
+from processing.models import Job
+
+STRIP = 12
+FOUND = 48
+PAIRS_PER_PAGE = 20
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A picture and how near it is: a distance, or a score."""
+
+    image: Image
+    number: float
+
+
+@dataclass(frozen=True)
+class Strip:
+    """More like this: pictures, or why there are none (`is_missing`: they can be had by making the vector)."""
+
+    model: str = ""
+    tiles: tuple[Tile, ...] = ()
+    problem: str = ""
+    is_missing: bool = False
+
+
+def strip(image: Image) -> Strip:
+    """The pictures nearest to one, by the default embedder."""
+    try:
+        own = embeddings.of_image(image)
+    except ApiError as error:
+        is_missing = error.code == ErrorCode.CONFLICT
+        problem = "" if is_missing and not error.headers else error.detail
+        return Strip(model=embeddings.embedder().title, problem=problem, is_missing=is_missing)
+    alike = Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256)
+    near = similarity.nearest(embeddings.numbers_of(own), alike, limit=STRIP, exclude=[image.pk])
+    tiles = _tiles([(found.image_id, found.distance) for found in near])
+    return Strip(model=embeddings.embedder(own.model).title, tiles=tiles)
+
+
+def _tiles(rows: list[tuple[uuid.UUID, float]]) -> tuple[Tile, ...]:
+    images = listed(Image.objects.all()).in_bulk([pk for pk, _ in rows])
+    return tuple(Tile(images[pk], number) for pk, number in rows if pk in images)
+
+
+def similar_context(image: Image) -> dict[str, Any]:
+    """What `images/_similar.html` shows."""
+    return {"similar": strip(image), "duplicate_count": duplicates.undecided(image).count()}
+
+
+@require_POST
+@needs("process")
+def embed(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
+    """Have an image's vector made."""
+    image = get_object_or_404(Image, pk=image_id)
+    try:
+        embeddings.submit_embeddings([image], requested_by=request.user, source="web")
+    except ApiError as error:
+        tell(request, error)
+    else:
+        messages.success(request, "Similar pictures are looked for as soon as a model worker is free.")
+    return redirect("image", image_id=image.pk)
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Pictures that fit a text."""
+    text = request.GET.get("q", "")
+    context: dict[str, Any] = {"query": text, "tiles": (), "is_waiting": False, "error": ""}
+    try:
+        vector = text_search.vector_of(text, requested_by=request.user, source="web")
+    except ApiError as error:
+        context["error"] = error.detail
+        return render(request, "images/search.html", context, status=error.status)
+    if isinstance(vector, Job):
+        context["is_waiting"] = True
+    else:
+        answer = text_search.search(vector, limit=FOUND)
+        context["tiles"] = _tiles([(hit.image_id, hit.score) for hit in answer.hits])
+        context["is_cut"] = answer.is_cut
+    return render(request, "images/search.html", context)
+
+
+@require_safe
+def duplicate_list(request: HttpRequest) -> HttpResponse:
+    """Undecided pairs, the most alike first."""
+    image = _image_of(request)
+    page = Paginator(duplicates.undecided(image), PAIRS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "images/duplicates.html", {"page": page, "image": image})
+
+
+def _image_of(request: HttpRequest) -> Image | None:
+    try:
+        return Image.objects.filter(pk=uuid.UUID(request.GET.get("image", ""))).first()
+    except ValueError:
+        return None
+
+
+@require_POST
+@needs("write")
+def duplicate_resolve(request: HttpRequest, pair_id: uuid.UUID) -> HttpResponse:
+    """Decide a pair."""
+    pair = get_object_or_404(duplicates.all_pairs(), pk=pair_id)
+    others = request.POST.get("others", "")
+    try:
+        keep = [uuid.UUID(word) for word in request.POST.getlist("keep")]
+        duplicates.resolve(pair, keep=keep, others=others, actor=request.user)
+    except ValueError:
+        messages.error(request, "That is no picture of this pair.")
+    except ApiError as error:
+        tell(request, error)
+    else:
+        said = {"trash": "The other picture is in the trash.", "not_duplicate": "Both are kept."}
+        messages.success(request, said[others])
+    return redirect(next_path(request, "/duplicates/"))
