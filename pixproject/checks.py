@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 
 from processing.algorithms.embedding import EMBEDDERS
 from processing.algorithms.formats import FORMATS
+from processing.algorithms.quality import METRICS
 
 MIN_LEASE_SECONDS = 5
 RATE = re.compile(r"\d+/[smhd][a-z]*")
@@ -52,6 +53,8 @@ def _engine() -> Iterable[CheckMessage]:
         yield Error(
             f"DEFAULT_EMBEDDER must be one of {names}, not {settings.DEFAULT_EMBEDDER!r}.", id="pix.E011"
         )
+    if unknown := [name for name in settings.QUALITY_METRICS if name not in METRICS]:
+        yield Error(f"QUALITY_METRICS: {unknown[0]!r} is none of {', '.join(METRICS)}.", id="pix.E012")
     if settings.LEASE_SECONDS < MIN_LEASE_SECONDS:
         yield Error(
             f"LEASE_SECONDS is {settings.LEASE_SECONDS}; at least {MIN_LEASE_SECONDS} are needed.",

@@ -106,6 +106,10 @@ STORAGES = {
 
 # --- models -------------------------------------------------------------------------------------------
 ML_MODELS_DIR = BASE_DIR / Path(env.str("ML_MODELS_DIR", "") or DATA_DIR / "models").expanduser()
+# Computed unless others are asked for; those that cannot be computed here are told as unavailable.
+QUALITY_METRICS = env.list(
+    "QUALITY_METRICS", default=["brisque", "niqe", "ilniqe", "piqe", "musiq", "paq2piq"]
+)
 DEFAULT_EMBEDDER = env.str("DEFAULT_EMBEDDER", "auto")  # auto: dinov2 where it is installed, else pix_small
 
 # --- input limits -------------------------------------------------------------------------------------

@@ -1,0 +1,108 @@
+"""The engine's work on quality: causes (no model), metrics (several pictures at once), judging again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from images import fingerprints, quality
+from images.handlers import image_id_of, source_file
+from images.models import Image
+from processing import measuring
+from processing.algorithms.causes import CAUSES, VERSION
+from processing.algorithms.quality import Score
+from processing.handlers import input_limits
+from processing.registry import Claim, Handler
+from processing.states import Queue
+
+BATCH = 8  # pictures claimed together: one tensor where they have one size
+PURGED = {"notes": ["The image was purged meanwhile."]}
+
+
+def _load_causes(claim: Claim, scratch: Path) -> tuple:
+    path = source_file(claim, scratch)
+    image = Image.objects.only("kind", "dpi_x").get(pk=image_id_of(claim))
+    return path, image.kind == Image.Kind.FINGERPRINT, image.dpi_x, input_limits()
+
+
+def _locked(claim: Claim) -> Image | None:
+    """The row, locked: of two measurements of one image the second sees the rows of the first. None = purged."""
+    image = Image.objects.select_for_update().defer("exif", "exif_raw").get(pk=image_id_of(claim))
+    return None if image.status == Image.Status.PURGED else image
+
+
+def _save_causes(claim: Claim, found: measuring.Causes) -> dict[str, Any]:
+    image = _locked(claim)
+    if image is None:
+        return PURGED
+    rows = [_cause_row(name, value, found) for name, value in found.values.items()]
+    if found.panel is not None:
+        rows += fingerprints.score_rows(found.panel)
+    quality.save_rows(image, rows)
+    quality.judge_images([image])
+    return {"grade": image.quality_grade, "issues": [issue["code"] for issue in image.issues]}
+
+
+def _cause_row(name: str, value: float | None, found: measuring.Causes) -> dict[str, Any]:
+    cause = CAUSES[name]
+    row = {
+        "metric": name,
+        "metric_version": VERSION,
+        "input_size": found.input_size,
+        "duration_ms": found.duration_ms,
+    }
+    if value is None:
+        return {**row, "error_code": "not_measurable", "error_detail": cause.unmeasurable}
+    return {**row, "value": value, "normalized": cause.normalized(value)}
+
+
+def _load_metrics(claim: Claim, scratch: Path) -> tuple:
+    return (
+        source_file(claim, scratch),
+        claim.parameters["metrics"],
+        str(settings.ML_MODELS_DIR),
+        input_limits(),
+    )
+
+
+def _save_metrics(claim: Claim, scores: Sequence[Score]) -> dict[str, Any]:
+    image = _locked(claim)
+    if image is None:
+        return PURGED
+    quality.save_rows(image, [_score_row(score) for score in scores])
+    return {"scores": {score.metric: score.value for score in scores}}
+
+
+def _score_row(score: Score) -> dict[str, Any]:
+    return {
+        "metric": score.metric,
+        "value": score.value,
+        "normalized": score.normalized,
+        "metric_version": score.version,
+        "weights_sha256": score.weights_sha256,
+        "input_size": score.input_size,
+        "duration_ms": score.duration_ms,
+        "error_code": score.error_code,
+        "error_detail": score.error_detail,
+    }
+
+
+def _nothing() -> None:
+    """Judging is a matter of the database alone."""
+
+
+def _save_judgement(claim: Claim, _value: None) -> dict[str, Any]:
+    asked = claim.parameters
+    images = Image.objects.select_for_update().defer("exif", "exif_raw").order_by("pk")
+    chosen = images.filter(kind=asked["kind"], pk__gte=asked["first"], pk__lte=asked["last"])
+    return {"changed": quality.judge_images(list(chosen.exclude(status=Image.Status.PURGED)))}
+
+
+HANDLERS = (
+    Handler("causes", Queue.DEFAULT, measuring.measure_file, load=_load_causes, save=_save_causes),
+    Handler(
+        "quality", Queue.ML, measuring.score_files, load=_load_metrics, save=_save_metrics, batch_size=BATCH
+    ),
+    Handler("judge", Queue.LIGHT, _nothing, save=_save_judgement, isolated=False),
+)
