@@ -9,6 +9,7 @@ from api.handling import UnknownAddress
 from batches.api import BatchViewSet
 from images.api import ImageViewSet
 from images.api_duplicates import DuplicateViewSet
+from images.api_quality import MetricsView, ProfilePreviewView, ProfilesView, ProfileView
 from processing import api as processing_api
 
 router = DefaultRouter()
@@ -26,6 +27,14 @@ urlpatterns = [
     re_path(r"^errors/?$", ErrorCodesView.as_view(), name="error-codes"),
     re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="schema"),
     re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
+    re_path(r"^metrics/?$", MetricsView.as_view(), name="metrics-table"),
+    re_path(r"^quality-profiles/?$", ProfilesView.as_view(), name="quality-profiles"),
+    re_path(r"^quality-profiles/(?P<kind>[^/]+)/?$", ProfileView.as_view(), name="quality-profile"),
+    re_path(
+        r"^quality-profiles/(?P<kind>[^/]+)/preview/?$",
+        ProfilePreviewView.as_view(),
+        name="quality-profile-preview",
+    ),
     *processing_api.urlpatterns,
     *router.urls,
     path("<path:address>", UnknownAddress.as_view()),

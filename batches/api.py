@@ -18,7 +18,7 @@ from batches.models import Batch
 from images.api import UUID_PATTERN
 from images.models import Image
 from images.serializers import ImageSerializer, UploadResultsSerializer, UploadSerializer
-from images.services import listed
+from images.services import listed, with_scores
 from images.upload_api import upload
 
 MAX_IDS = 10_000
@@ -139,7 +139,7 @@ class BatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     @action(detail=True)
     def images(self, request: Request, pk: str) -> Response:
         """The batch's images in their order."""
-        images = listed(Image.objects.filter(batch_images__batch=self.get_object()))
+        images = with_scores(listed(Image.objects.filter(batch_images__batch=self.get_object())))
         page = self.paginate_queryset(images.order_by("batch_images__position", "batch_images__id"))
         return self.get_paginated_response(
             ImageSerializer(page, many=True, context={"request": request}).data

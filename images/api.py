@@ -16,6 +16,7 @@ from api.idempotency import idempotent
 from api.models import Scope
 from api.permissions import require_scope
 from images import bulk, services
+from images.api_quality import QualityParts
 from images.api_similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
 from images.file_api import ImageParts, flag, original, wants_bytes
 from images.filters import ImageFilter
@@ -41,11 +42,11 @@ UUID_PATTERN = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 @extend_schema(tags=["images"])
 class ImageViewSet(
-    ImageParts, FingerprintParts, SimilarParts, mixins.ListModelMixin, viewsets.GenericViewSet
+    ImageParts, FingerprintParts, QualityParts, SimilarParts, mixins.ListModelMixin, viewsets.GenericViewSet
 ):
     """Original pictures: upload, find, describe, download, trash, restore."""
 
-    queryset = services.listed(Image.objects.all())
+    queryset = services.with_scores(services.listed(Image.objects.all()))
     serializer_class = ImageSerializer
     filterset_class = ImageFilter
     lookup_value_regex = UUID_PATTERN

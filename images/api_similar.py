@@ -23,7 +23,7 @@ from batches.models import Batch
 from images import embeddings, similarity, text_search
 from images.models import Embedding, Image
 from images.serializers import ImageSerializer
-from images.services import listed
+from images.services import listed, with_scores
 from processing.algorithms.embedding import EMBEDDERS, TEXT_MODEL
 from processing.api.waiting import accepted, preferred_wait_s
 from processing.models import Job
@@ -168,7 +168,7 @@ class SimilarParts:
         return {**body, "results": self._with_images(rows)}
 
     def _with_images(self, rows: list[tuple[uuid.UUID, dict[str, float]]]) -> list[dict[str, Any]]:
-        images = listed(Image.objects.all()).in_bulk([image_id for image_id, _ in rows])
+        images = with_scores(listed(Image.objects.all())).in_bulk([image_id for image_id, _ in rows])
         context = self.get_serializer_context()  # type: ignore[attr-defined]
         return [
             {**facts, "image": ImageSerializer(images[image_id], context=context).data}

@@ -11,10 +11,25 @@ from batches.models import Batch
 from images.duplicates import has_undecided
 from images.models import Image
 from images.services import PRESENT
+from processing.algorithms.causes import CAUSES
+from processing.algorithms.fingerprint_advice import NO_FINGERPRINT, RULES
 from processing.algorithms.formats import FORMATS
 
 MAX_INTEGER = 2**31 - 1
-ORDERINGS = ("created_at", "captured_at", "byte_size", "width", "height", "original_filename", "title")
+ISSUE_CODES = (
+    *(cause.code for cause in CAUSES.values()),
+    *dict.fromkeys(rule.code for rule in (NO_FINGERPRINT, *RULES)),
+)
+ORDERINGS = (
+    "quality_grade",
+    "created_at",
+    "captured_at",
+    "byte_size",
+    "width",
+    "height",
+    "original_filename",
+    "title",
+)
 
 
 def _number(field: str, lookup: str) -> filters.NumberFilter:
@@ -40,6 +55,12 @@ class ImageFilter(filters.FilterSet):
     width_max = _number("width", "lte")
     height_min = _number("height", "gte")
     height_max = _number("height", "lte")
+    min_quality = filters.NumberFilter(
+        "quality_grade", "gte", min_value=0, max_value=100, help_text="Lowest grade, 0 to 100."
+    )
+    issue = filters.CharFilter(
+        method="with_issue", max_length=64, help_text="Code of a fault, such as blurred; any: at least one."
+    )
     deleted = filters.BooleanFilter(method="in_trash", help_text="true: only the trash.")
     has_duplicates = filters.BooleanFilter(
         method="in_pairs", help_text="In a pair of near-duplicates that nobody has decided yet."
@@ -77,6 +98,14 @@ class ImageFilter(filters.FilterSet):
         if len(value) != 64 or not set(value.lower()) <= set("0123456789abcdef"):
             raise invalid_field(name, "64 hexadecimal digits are wanted.")
         return queryset.filter(sha256=value.lower())
+
+    def with_issue(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
+        if value == "any":
+            return queryset.exclude(issues=[])
+        if value not in ISSUE_CODES:
+            detail = f"there is no issue {value!r}; there are any, {', '.join(ISSUE_CODES)}."
+            raise invalid_field(name, detail, code=ErrorCode.INVALID_CHOICE)
+        return queryset.filter(issues__contains=[{"code": value}])
 
     def in_trash(self, queryset: QuerySet, _name: str, value: bool) -> QuerySet:
         return queryset.filter(status__in=(Image.Status.TRASHED,) if value else PRESENT)

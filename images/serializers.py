@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -13,7 +14,29 @@ from images.receiving import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.services import MAX_NOTE
 from processing.algorithms.formats import FORMATS
 
-PARTS = ("file", "thumbnail", "metadata", "similar", "artifacts", "jobs", "history", "process", "restore")
+PARTS = (
+    "file",
+    "thumbnail",
+    "metadata",
+    "quality",
+    "similar",
+    "artifacts",
+    "jobs",
+    "history",
+    "process",
+    "restore",
+)
+
+
+class IssueSerializer(serializers.Serializer):
+    """A fault of an image, with its number and its cut-off."""
+
+    code = serializers.CharField()
+    measure = serializers.CharField()
+    value = serializers.FloatField()
+    threshold = serializers.FloatField()
+    explanation = serializers.CharField(help_text="For example: blurred: sharpness 0.11 < 0.38")
+    severity = serializers.FloatField(required=False, help_text="Above 0 (at the cut-off) to 1.")
 
 
 class ImageSerializer(serializers.ModelSerializer):
@@ -26,6 +49,9 @@ class ImageSerializer(serializers.ModelSerializer):
     uploaded_by = serializers.SerializerMethodField()
     phash = serializers.SerializerMethodField(help_text="64-bit perceptual hash, hexadecimal.")
     gps = serializers.SerializerMethodField(help_text="Only for the scope write.")
+    issues = IssueSerializer(many=True)
+    quality_metrics = serializers.SerializerMethodField(help_text="Names of the scores beside it.")
+    quality_scores = serializers.SerializerMethodField(help_text="In the order of quality_metrics.")
     thumbnail = serializers.SerializerMethodField()
     links = serializers.SerializerMethodField()
 
@@ -54,6 +80,11 @@ class ImageSerializer(serializers.ModelSerializer):
             "exif",
             "gps",
             "kind",
+            "quality_grade",
+            "quality_profile",
+            "issues",
+            "quality_metrics",
+            "quality_scores",
             "title",
             "note",
             "tags",
@@ -84,6 +115,15 @@ class ImageSerializer(serializers.ModelSerializer):
     @extend_schema_field(serializers.DictField(allow_null=True))
     def get_gps(self, image: Image) -> dict[str, Any] | None:
         return image.gps if sees_gps(self.context) else None
+
+    def get_quality_metrics(self, image: Image) -> list[str]:
+        return list(settings.QUALITY_METRICS)
+
+    @extend_schema_field(serializers.ListField(child=serializers.FloatField(allow_null=True)))
+    def get_quality_scores(self, image: Image) -> list[float | None]:
+        rows = image.shown_scores if hasattr(image, "shown_scores") else image.quality_scores.all()
+        values = {row.metric: row.value for row in rows}
+        return [values.get(name) for name in settings.QUALITY_METRICS]
 
     def get_thumbnail(self, image: Image) -> str:
         return f"/api/images/{image.pk}/thumbnail/?size=256"

@@ -4,14 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from api import audit
 from api.errors import ApiError, ErrorCode
+from images import quality
 from images.ingest import Ingested, ingest, submit_thumbnails
-from images.models import DuplicatePair, Image
+from images.models import DuplicatePair, Image, QualityScore
 from images.receiving import Facts, check_facts, cleaned_tags
 from images.renditions import thumbnail
 from processing import files, results
@@ -48,6 +50,12 @@ def listed(images: QuerySet[Image]) -> QuerySet[Image]:
     return images.select_related("uploaded_by").defer("exif_raw")
 
 
+def with_scores(images: QuerySet[Image]) -> QuerySet[Image]:
+    """With the scores that an image's JSON shows, in one more query for all of them."""
+    shown = QualityScore.objects.filter(metric__in=settings.QUALITY_METRICS).only("image", "metric", "value")
+    return images.prefetch_related(Prefetch("quality_scores", shown, to_attr="shown_scores"))
+
+
 def update(image: Image, *, actor: Any, changes: Mapping[str, Any]) -> Image:
     """Change what people say about an image.
 
@@ -64,6 +72,8 @@ def update(image: Image, *, actor: Any, changes: Mapping[str, Any]) -> Image:
     with transaction.atomic():
         image.save(update_fields=[*changes, "updated_at"])
         audit.record("image.update", image, actor=actor, detail={"before": before, "after": changes})
+        if before.get("kind") not in (None, image.kind):
+            quality.kind_changed(image)
     return image
 
 

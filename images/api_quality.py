@@ -1,0 +1,260 @@
+"""Quality over REST: what was measured of an image, the metrics there are, the cut-offs of each kind."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from api.authentication import door
+from api.errors import ApiError, ErrorCode
+from api.idempotency import idempotent
+from api.models import Scope
+from api.permissions import require_scope
+from api.serializers import StrictSerializer
+from images import quality, quality_profiles, quality_report
+from images.serializers import IssueSerializer
+from processing.algorithms.causes import CAUSES
+from processing.algorithms.judging import limits
+from processing.algorithms.quality import METRICS
+from processing.api.waiting import accepted
+from processing.serializers import JobSerializer
+
+KIND = OpenApiParameter("kind", str, location=OpenApiParameter.PATH, enum=list(quality_profiles.KINDS))
+
+
+class MeasureSerializer(serializers.Serializer):
+    """One measure of an image: a value, or why there is none."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    direction = serializers.ChoiceField(choices=["higher", "lower"], help_text="Which way is better.")
+    range = serializers.ListField(child=serializers.FloatField(), help_text="Where values lie as a rule.")
+    value = serializers.FloatField(allow_null=True)
+    normalized = serializers.FloatField(allow_null=True, help_text="0 to 1, where 1 is best.")
+    version = serializers.CharField(allow_blank=True)
+    is_stale = serializers.BooleanField(help_text="Measured by another version than would be used now.")
+    weights_sha256 = serializers.CharField(allow_blank=True)
+    input_size = serializers.IntegerField(allow_null=True, help_text="Longer side in px that was measured.")
+    duration_ms = serializers.IntegerField(allow_null=True)
+    error_code = serializers.CharField(allow_blank=True)
+    error_detail = serializers.CharField(allow_blank=True)
+    is_available = serializers.BooleanField(help_text="Whether it can be computed here.")
+    why_not = serializers.CharField(allow_blank=True)
+    command = serializers.CharField(allow_blank=True, help_text="What makes it available.")
+
+
+class CauseSerializer(MeasureSerializer):
+    code = serializers.CharField(help_text="Of the issue that it raises.")
+    unit = serializers.CharField(allow_blank=True)
+    threshold = serializers.FloatField(allow_null=True, help_text="Null: not judged for this kind.")
+    is_fault = serializers.BooleanField()
+
+
+class QualitySerializer(serializers.Serializer):
+    """Everything that was measured of one image."""
+
+    image = serializers.UUIDField()
+    kind = serializers.CharField()
+    grade = serializers.FloatField(allow_null=True, help_text="0 to 100; null before it was measured.")
+    profile = serializers.CharField(allow_blank=True, help_text="The cut-offs that gave grade and issues.")
+    issues = IssueSerializer(many=True)
+    causes = CauseSerializer(many=True)
+    metrics = MeasureSerializer(many=True)
+    fingerprint = serializers.DictField(allow_null=True, help_text="The panel of a fingerprint.")
+
+
+class MeasureRequestSerializer(StrictSerializer):
+    metrics = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(METRICS)),
+        required=False,
+        max_length=len(METRICS),
+        help_text="Without it those of QUALITY_METRICS that can be computed here. The causes are always measured.",
+    )
+
+
+class QualityParts:
+    """Mixed into the view set of images."""
+
+    @extend_schema(responses=QualitySerializer, filters=False)
+    @action(detail=True, url_path="quality")
+    def quality_of(self, request: Request, pk: str | None = None) -> Response:
+        """What was measured of the image, and what could not be and why."""
+        return Response(quality_report.as_json(self.get_object()))  # type: ignore[attr-defined]
+
+    @extend_schema(
+        request=MeasureRequestSerializer,
+        responses={
+            202: JobSerializer,
+            422: OpenApiResponse(
+                description="A metric that is named cannot be computed: `model_unavailable`."
+            ),
+        },
+    )
+    @quality_of.mapping.post
+    @idempotent
+    def measure(self, request: Request, pk: str | None = None) -> Response:
+        """Have the image measured, again where it was done before."""
+        require_scope(request, Scope.PROCESS)
+        serializer = MeasureRequestSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        job = quality.submit_quality(
+            [self.get_object()],  # type: ignore[attr-defined]
+            metrics=serializer.validated_data.get("metrics"),
+            requested_by=request.user,
+            source=door(request),
+        )
+        return accepted(job)
+
+
+class MetricSerializer(serializers.Serializer):
+    """A metric or cause that images can be measured by."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    family = serializers.ChoiceField(choices=["metric", "cause"])
+    direction = serializers.ChoiceField(choices=["higher", "lower"])
+    range = serializers.ListField(child=serializers.FloatField())
+    unit = serializers.CharField(allow_blank=True)
+    is_default = serializers.BooleanField()
+    long_side_px = serializers.IntegerField(help_text="Larger pictures are reduced to it.")
+    min_side_px = serializers.IntegerField(help_text="What the shorter side then needs.")
+    weights = serializers.ListField(child=serializers.CharField(), help_text="See /api/models/.")
+    version = serializers.CharField(allow_blank=True)
+    available = serializers.BooleanField()
+    why_not = serializers.CharField(allow_blank=True)
+    command = serializers.CharField(allow_blank=True)
+
+
+class MetricsView(APIView):
+    @extend_schema(responses=MetricSerializer(many=True), operation_id="metrics_list", tags=["quality"])
+    def get(self, request: Request) -> Response:
+        """Every metric and cause: direction, range, size rule, version, whether it can be computed here."""
+        return Response(quality_report.table())
+
+
+class ThresholdSerializer(serializers.Serializer):
+    """A cut-off and what it flags."""
+
+    measure = serializers.CharField()
+    title = serializers.CharField()
+    threshold = serializers.FloatField(allow_null=True, help_text="Null: not judged.")
+    bad_side = serializers.ChoiceField(choices=["below", "above"])
+    limits = serializers.ListField(child=serializers.FloatField())
+    unit = serializers.CharField(allow_blank=True)
+    flagged = serializers.IntegerField()
+
+
+class ProfileSerializer(serializers.Serializer):
+    """The cut-offs in force for a kind of image, and how many measured images they flag."""
+
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    version = serializers.IntegerField(help_text="0: the cut-offs that come with Pix.")
+    measured = serializers.IntegerField()
+    flagged = serializers.IntegerField(help_text="Images with at least one fault.")
+    thresholds = ThresholdSerializer(many=True)
+    job = serializers.UUIDField(required=False, help_text="The job that judges the images again.")
+
+
+class ProfileChangeSerializer(StrictSerializer):
+    thresholds = serializers.DictField(
+        child=serializers.FloatField(allow_null=True),
+        help_text="Measure to cut-off; null = not judged. Measures that are not named keep theirs.",
+    )
+
+
+def profile_json(profile: quality_profiles.Profile) -> dict[str, Any]:
+    found = quality_profiles.counts(profile.kind, profile.cutoffs)
+    return {
+        "kind": profile.kind,
+        "name": profile.name,
+        "version": profile.version,
+        "measured": found.measured,
+        "flagged": found.flagged,
+        "thresholds": [
+            {
+                "measure": name,
+                "title": CAUSES[name].title,
+                "threshold": cutoff,
+                "bad_side": CAUSES[name].bad_side,
+                "limits": list(limits(CAUSES[name])),
+                "unit": CAUSES[name].unit,
+                "flagged": found.by_measure[name],
+            }
+            for name, cutoff in profile.cutoffs.items()
+        ],
+    }
+
+
+class ProfilesView(APIView):
+    @extend_schema(
+        responses=ProfileSerializer(many=True), operation_id="quality_profiles_list", tags=["quality"]
+    )
+    def get(self, request: Request) -> Response:
+        """The cut-offs of every kind of image, with the number of images that each flags."""
+        return Response([profile_json(quality_profiles.profile_of(kind)) for kind in quality_profiles.KINDS])
+
+
+class ProfileView(APIView):
+    required_scopes = {"PUT": Scope.PROCESS}
+
+    @extend_schema(
+        parameters=[KIND],
+        responses=ProfileSerializer,
+        operation_id="quality_profiles_retrieve",
+        tags=["quality"],
+    )
+    def get(self, request: Request, kind: str) -> Response:
+        """The cut-offs of one kind of image."""
+        return Response(profile_json(quality_profiles.profile_of(_known(kind))))
+
+    @extend_schema(
+        parameters=[KIND],
+        request=ProfileChangeSerializer,
+        responses=ProfileSerializer,
+        operation_id="quality_profiles_update",
+        tags=["quality"],
+    )
+    def put(self, request: Request, kind: str) -> Response:
+        """Change cut-offs: a new version; images of this kind are judged again without being measured."""
+        kind, changes = _known(kind), _changes(request)
+        profile, job = quality_profiles.change(kind, changes, actor=request.user, source=door(request))
+        body = profile_json(profile)
+        return Response(body if job is None else {**body, "job": job.pk})
+
+
+class ProfilePreviewView(APIView):
+    required_scopes = {"POST": Scope.READ}
+
+    @extend_schema(
+        parameters=[KIND],
+        request=ProfileChangeSerializer,
+        responses=ProfileSerializer,
+        operation_id="quality_profiles_preview",
+        tags=["quality"],
+    )
+    def post(self, request: Request, kind: str) -> Response:
+        """What changed cut-offs would flag; nothing is changed."""
+        profile = quality_profiles.profile_of(_known(kind))
+        cutoffs = {**profile.cutoffs, **quality_profiles.checked(_changes(request))}
+        would_be = quality_profiles.Profile(profile.kind, profile.name, profile.version, cutoffs)
+        return Response(profile_json(would_be))
+
+
+def _known(kind: str) -> str:
+    if kind not in quality_profiles.KINDS:
+        detail = f"There is no kind {kind[:50]!r}; there are {', '.join(quality_profiles.KINDS)}."
+        raise ApiError(ErrorCode.NOT_FOUND, detail)
+    return kind
+
+
+def _changes(request: Request) -> dict[str, Any]:
+    serializer = ProfileChangeSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    changes: dict[str, Any] = serializer.validated_data["thresholds"]
+    return changes
