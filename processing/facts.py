@@ -13,5 +13,5 @@ def _words(known: Mapping[str, Any]) -> str:
     parts = [f"noise before about {known['noise_sigma']:.1f} of 255 levels"] if "noise_sigma" in known else []
     if "model" in known:
         parts.append(f"model {known['model']}, weights {known['weights_sha256'][:12]}")
-        parts.append(f"computed on {known['device']} in {known['precision']}")
+        parts.append(f"computed on {known['device']} in {known['precision']}, {known['method']}")
     return "; ".join(parts)

@@ -6,33 +6,23 @@ equal the whole picture but for the rounding of float sums.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from ml_models import weights
-from processing.algorithms.errors import InvalidParameter, ProcessingError
+from processing.algorithms.denoise_network import NoiseFinder, finder, sha256_of
+from processing.algorithms.errors import InvalidParameter
 from processing.algorithms.noise import estimate_sigma
 from processing.algorithms.raster import Raster
 from processing.algorithms.surroundings import Surroundings, untold
-from processing.algorithms.torch_engine import Engine, engines, memory_errors, ready
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from ml_models.dncnn import DnCNN
+from processing.algorithms.torch_engine import memory_errors
 
 AUTO = "auto"
 COLOUR, GREY, PUBLISHED = "dncnn_colour", "dncnn_grey", "dncnn_color_blind"
 MODELS = (AUTO, PUBLISHED)
 # Of 68 clean photographs 64 lie below it, of the same with Gaussian noise of 5 none.
 MIN_SIGMA = 3.0
-# 0.02 dB at 33.9 dB, which DnCNN reaches for noise of 15. float16 stays below it (0.12); bfloat16 does not with the
-# published weights (0.9: 0.03 to 0.2 dB less on most photographs, 2 dB on very smooth ones).
-MAX_ROUNDING = 0.35
 OVERLAP_PX = 20  # one pixel per 3 × 3 convolution
 TILE_PX = (
     640  # two layers of 64 float32 channels take 210 MB; smaller tiles compute more of their overlap twice
@@ -112,12 +102,10 @@ def denoise(
     if sigma < min_sigma:
         return Raster(raster.pixels.copy(), raster.alpha, (_little_noise(sigma, min_sigma),), facts)
     name = _model_for(raster.pixels, model)
-    sha256 = _sha256_of(name, surroundings.models_dir)
-    network, engine = _network(name, surroundings.models_dir, sha256)
-    pixels = denoise_pixels(
-        raster.pixels, network, strength=strength, engine=engine, progress=surroundings.progress
-    )
-    made_with = {"model": name, "weights_sha256": sha256, **engine.as_dict()}
+    sha256 = sha256_of(name, surroundings.models_dir)
+    network = finder(name, surroundings.models_dir, sha256)
+    pixels = denoise_pixels(raster.pixels, network, strength=strength, progress=surroundings.progress)
+    made_with = {"model": name, "weights_sha256": sha256, **network.engine.as_dict()}
     return Raster(pixels, raster.alpha, facts=facts | made_with)
 
 
@@ -141,74 +129,11 @@ def _model_for(pixels: np.ndarray, model: str) -> str:
     return model
 
 
-def _sha256_of(name: str, folder: Path) -> str:
-    try:
-        return weights.sha256_of(name, folder)
-    except weights.ModelUnavailable as error:
-        raise ProcessingError(error.detail, code="model_unavailable", field="model") from error
-
-
-@lru_cache(maxsize=4)
-def _network(name: str, folder: Path, _sha256: str) -> tuple["DnCNN", Engine]:
-    """Loaded once a process and for each state of the file, on the fastest engine that it bears."""
-    tensors = _tensors(name, folder)
-    exact = _built(name, tensors)
-    for engine in engines()[:-1]:
-        candidate = ready(_built(name, tensors), engine)
-        if rounding(candidate, engine, exact) <= MAX_ROUNDING:
-            return candidate, engine
-    return ready(exact, engines()[-1]), engines()[-1]
-
-
-def _tensors(name: str, folder: Path) -> "dict[str, Tensor]":
-    try:
-        return weights.load_tensors(name, folder)
-    except weights.ModelUnavailable as error:
-        raise ProcessingError(error.detail, code="model_unavailable", field="model") from error
-
-
-def _built(name: str, tensors: "dict[str, Tensor]") -> "DnCNN":
-    from ml_models.dncnn import DnCNN  # slow import: torch
-
-    try:
-        network = DnCNN(tensors["model.0.weight"].shape[1])
-        network.load_state_dict(tensors)
-    except (KeyError, RuntimeError) as error:
-        detail = f"The file of the model {name} holds no DnCNN of 20 layers; install another one."
-        raise ProcessingError(detail, code="model_unavailable", field="model") from error
-    return network.eval()
-
-
-def rounding(network: "DnCNN", engine: Engine, exact: "DnCNN") -> float:
-    """How far the short floats of an engine lead a network off: root mean square, in grey levels of 255.
-
-    Args:
-        network: laid out for `engine`.
-        exact: the same in float32 on the processor.
-    """
-    import torch
-
-    sample = torch.from_numpy(_sample(network.channels)).permute(2, 0, 1)[None]
-    with torch.inference_mode():
-        found = network.model(sample.to(engine.device, engine.dtype)).float().cpu()
-        difference = found - exact.model(sample)
-    return float(255 * difference.square().mean().sqrt())
-
-
-def _sample(channels: int) -> np.ndarray:
-    """A gradient with an edge and Gaussian noise of 15, float32 (96, 96, channels), 0 to 1."""
-    rows, columns = np.mgrid[0:96, 0:96] / 96
-    clean = np.where(rows + columns > 1, 0.8 - 0.3 * rows, 0.2 + 0.4 * columns)[:, :, None]
-    noise = np.random.default_rng(0).normal(0, 15 / 255, (96, 96, channels))
-    return np.asarray(clean + noise, np.float32)
-
-
 def denoise_pixels(
     pixels: np.ndarray,
-    network: "DnCNN",
+    network: NoiseFinder,
     *,
     strength: float = 1.0,
-    engine: Engine | None = None,
     tile_px: int = TILE_PX,
     progress: Callable[[float], None] = untold,
 ) -> np.ndarray:
@@ -216,7 +141,7 @@ def denoise_pixels(
 
     Args:
         pixels: uint8 RGB or grey. A grey network takes RGB whose channels are equal, and gives such.
-        network: for 3 or 1 channels, laid out for `engine` (see `torch_engine.ready`).
+        network: for 3 or 1 channels.
         strength: share of the noise that is subtracted, 0 to 1.
         tile_px: longest side of what is computed at once; it bounds the memory.
 
@@ -232,9 +157,7 @@ def denoise_pixels(
     for index, tile in enumerate(tiles):
         share = _part_of(progress, index, len(tiles))
         with memory_errors():
-            result[tile[0].given, tile[1].given] = _tile(
-                planes, tile, network, strength, engine or Engine(), share
-            )
+            result[tile[0].given, tile[1].given] = _tile(planes, tile, network, strength, share)
     if pixels.ndim == 2:
         return result[:, :, 0]
     return result if network.channels == 3 else np.repeat(result, 3, axis=2)
@@ -247,23 +170,18 @@ def _part_of(progress: Callable[[float], None], index: int, count: int) -> Calla
 def _tile(
     planes: np.ndarray,
     tile: tuple[Span, Span],
-    network: "DnCNN",
+    network: NoiseFinder,
     strength: float,
-    engine: Engine,
     progress: Callable[[float], None],
 ) -> np.ndarray:
     """One tile, uint8 (h, w, channels); only layers at the picture's own edge see zeros beyond it."""
     import torch
 
     rows, columns = tile
-    seen = torch.from_numpy(np.array(planes[rows.seen, columns.seen], order="C")).to(engine.device)
+    seen = torch.from_numpy(np.array(planes[rows.seen, columns.seen], order="C")).to(network.engine.device)
     picture = seen.permute(2, 0, 1)[None].float() / 255  # as it lies in memory: channels last
     with torch.inference_mode():
-        values = picture.to(engine.dtype)
-        for number, layer in enumerate(network.model, 1):
-            values = layer(values)
-            progress(number / len(network.model))
-        noise = values[0, :, rows.kept, columns.kept].float()
+        noise = network.noise_in(picture, progress)[0, :, rows.kept, columns.kept]
         clean = picture[0, :, rows.kept, columns.kept] - strength * noise
         levels = (clean * 255).round_().clamp_(0, 255).to(torch.uint8)
     return levels.permute(1, 2, 0).cpu().numpy()

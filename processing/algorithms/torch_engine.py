@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 _SIDE_PX = 128
 _FEATURES = 64
-_ROUNDS = 3
-_CLEARLY_FASTER = 0.8  # share of the float32 time below which short floats are worth their rounding
+_ROUNDS = 5
+_CLEARLY_FASTER = 0.9  # share of the plain time below which another way is worth taking
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,12 @@ class Engine:
     Attributes:
         device: cpu or cuda.
         precision: float32, float16 or bfloat16; sums are float32 in either case.
+        method: direct or winograd (see `ml_models.winograd`).
     """
 
     device: str = "cpu"
     precision: str = "float32"
+    method: str = "direct"
 
     @property
     def dtype(self) -> "torch.dtype":
@@ -40,11 +42,11 @@ class Engine:
 
 @cache
 def engines() -> tuple[Engine, ...]:
-    """Where convolutions can run here, the fastest first; measured once a process. The last is always exact: float32.
+    """Where convolutions can run here, the fastest first; measured once a process. The last is always the plain one.
 
     A processor that has instructions for short floats need not be faster with them: one with AMX took 0.24 of the
     float32 time for bfloat16, one with AVX-512 BF16 alone 1.6 times as long. Whether a network bears the rounding is
-    another question: ask that before using the first ones.
+    another question: ask that before using any but the last.
     """
     import torch
 
@@ -56,25 +58,33 @@ def engines() -> tuple[Engine, ...]:
         "float16": kernels._is_mkldnn_fp16_supported(),
         "bfloat16": kernels._is_mkldnn_bf16_supported(),
     }
-    limit_s = _CLEARLY_FASTER * _seconds(torch.float32)
-    times = {name: _seconds(getattr(torch, name)) for name, is_there in known.items() if is_there}
-    faster = sorted((seconds, name) for name, seconds in times.items() if seconds < limit_s)
-    return *(Engine("cpu", name) for _, name in faster), Engine()
+    candidates = [Engine("cpu", name) for name, is_there in known.items() if is_there]
+    candidates.append(Engine(method="winograd"))
+    limit_s = _CLEARLY_FASTER * _seconds(Engine())
+    times = [(_seconds(engine), engine) for engine in candidates]
+    faster = sorted((timed for timed in times if timed[0] < limit_s), key=lambda timed: timed[0])
+    return *(engine for _, engine in faster), Engine()
 
 
-def _seconds(dtype: "torch.dtype") -> float:
-    """Best time of a convolution like those of DnCNN, after one that warms up."""
+def _seconds(engine: Engine) -> float:
+    """Best time of a convolution with ReLU like those of DnCNN, after one that warms up."""
     import torch
 
+    from ml_models import winograd
+
     layer = torch.nn.Conv2d(_FEATURES, _FEATURES, 3, padding=1)
-    layer = layer.to(dtype=dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    picture = torch.zeros(1, _FEATURES, _SIDE_PX, _SIDE_PX, dtype=dtype)
-    picture = picture.contiguous(memory_format=torch.channels_last)
+    picture = torch.zeros(1, _FEATURES, _SIDE_PX, _SIDE_PX).contiguous(memory_format=torch.channels_last)
     times = []
     with torch.inference_mode():
+        if engine.method == "winograd":
+            known = [winograd.Layer.of(layer)]
+            work = lambda: winograd.chain(picture, known)  # noqa: E731
+        else:
+            laid_out, values = ready(layer, engine), picture.to(engine.dtype)
+            work = lambda: laid_out(values).relu_()  # noqa: E731
         for _ in range(_ROUNDS + 1):
             started = time.perf_counter()
-            layer(picture)
+            work()
             times.append(time.perf_counter() - started)
     return min(times[1:])
 

@@ -49,7 +49,7 @@ def test_result_is_a_png_that_records_how_it_was_made(client, models):
     (artifact,) = job["artifacts"]
     facts = artifact["facts"]["denoise"]
     assert artifact["format"] == "png"
-    assert set(facts) == {"noise_sigma", "model", "weights_sha256", "device", "precision"}
+    assert set(facts) == {"noise_sigma", "model", "weights_sha256", "device", "precision", "method"}
     assert (facts["model"], len(facts["weights_sha256"])) == (PUBLISHED, 64)
     assert job["operations"][0]["queue"] == "ml"
     (sentence,) = Artifact.objects.get().fact_sentences

@@ -8,16 +8,15 @@ from PIL import Image
 
 from processing.algorithms.denoise import (
     AUTO,
-    MAX_ROUNDING,
     MIN_SIGMA,
     OVERLAP_PX,
     PUBLISHED,
     denoise,
     denoise_pixels,
     needed_models,
-    rounding,
     spans,
 )
+from processing.algorithms.denoise_network import MAX_ROUNDING, NoiseFinder, rounding
 from processing.algorithms.errors import InvalidParameter, ProcessingError
 from processing.algorithms.operations import OPERATIONS, storage_for, validate_parameters
 from processing.algorithms.raster import Raster
@@ -26,6 +25,7 @@ from processing.algorithms.torch_engine import Engine, engines, memory_errors, r
 from tests.processing.algorithms.networks import DATA, install_published, install_random, random_dncnn
 from tests.processing.algorithms.pictures import noise, scene
 
+PLAIN = Engine()
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="PIX_TEST_DATA names no folder")
 
 
@@ -70,7 +70,7 @@ def test_spans_cover_every_pixel_once_and_see_what_they_need(length: int) -> Non
 
 @pytest.mark.parametrize(("shape", "tile_px"), [((100, 90, 3), 64), ((97, 20), 60), ((61, 130, 3), 96)])
 def test_tiles_equal_the_whole_picture(shape: tuple[int, ...], tile_px: int) -> None:
-    network = random_dncnn(3 if len(shape) == 3 else 1)
+    network = by_chance(3 if len(shape) == 3 else 1)
 
     whole = denoise_pixels(noise(*shape), network)
     tiled = denoise_pixels(noise(*shape), network, tile_px=tile_px)
@@ -91,13 +91,17 @@ def test_tiles_of_a_photograph_equal_the_whole(published_models: Path) -> None:
     )
 
 
-def loaded(folder: Path):
+def loaded(folder: Path, engine: Engine = PLAIN) -> NoiseFinder:
     from ml_models import weights
     from ml_models.dncnn import DnCNN
 
     network = DnCNN(3)
     network.load_state_dict(weights.load_tensors(PUBLISHED, folder))
-    return network
+    return NoiseFinder(ready(network, engine), engine)
+
+
+def by_chance(channels: int = 3) -> NoiseFinder:
+    return NoiseFinder(ready(random_dncnn(channels), PLAIN))
 
 
 @needs_data
@@ -106,7 +110,7 @@ def test_published_weights_reach_their_figures(published_models: Path, sigma: fl
     """Noise that is not cut off, as published; whole CBSD68 gives 33.87, 31.21, 27.91, these four corners more."""
     from ml_models.training.dncnn import mean_psnr
 
-    network = ready(loaded(published_models), Engine())
+    network = loaded(published_models).network
     pictures = [photograph(number)[:96, :96] for number in (3, 21, 40, 59)]
 
     ours = mean_psnr(network, pictures, sigma=sigma)
@@ -120,16 +124,26 @@ def test_rounding_tells_which_short_floats_the_published_network_bears(published
     """float16 is as good as float32 to 0.01 dB, bfloat16 is not; the measure parts them."""
     clean = photograph(7)[:96, :96]
     noisy = with_noise(clean, 15)
-    exact = ready(loaded(published_models), Engine())
+    exact = loaded(published_models)
     best = psnr(denoise_pixels(noisy, exact), clean)
     for precision in ("float16", "bfloat16"):
-        engine = Engine(precision=precision)
-        network = ready(loaded(published_models), engine)
-        loss_db = best - psnr(denoise_pixels(noisy, network, engine=engine), clean)
-        off = rounding(network, engine, exact)
+        network = loaded(published_models, Engine(precision=precision))
+        loss_db = best - psnr(denoise_pixels(noisy, network), clean)
+        off = rounding(network, exact)
         print(f"{precision}: {loss_db:.4f} dB less, rounding {off:.3f}")
         assert (off <= MAX_ROUNDING) == (precision == "float16")
         assert abs(loss_db) <= 0.02 or off > MAX_ROUNDING
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 70, 3), (131, 33, 3), (64, 140)])
+def test_winograd_equals_the_direct_sum(shape: tuple[int, ...]) -> None:
+    direct = by_chance(3 if len(shape) == 3 else 1)
+    winograd = NoiseFinder(direct.network, Engine(method="winograd"))
+
+    expected, found = denoise_pixels(noise(*shape), direct), denoise_pixels(noise(*shape), winograd)
+
+    assert greatest_difference(expected, found) <= 1
+    assert (expected == found).mean() > 0.999
 
 
 @needs_data
@@ -145,7 +159,7 @@ def test_what_is_used_is_as_good_as_float32(published_models: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 1, 3), (1, 70, 3), (70, 1), (2, 3, 3)])
 def test_tiny_pictures_keep_their_form(random_models: Path, shape: tuple[int, ...]) -> None:
-    network = random_dncnn(3 if len(shape) == 3 else 1)
+    network = by_chance(3 if len(shape) == 3 else 1)
 
     result = denoise_pixels(noise(*shape), network)
 
@@ -153,7 +167,7 @@ def test_tiny_pictures_keep_their_form(random_models: Path, shape: tuple[int, ..
 
 
 def test_strength_zero_changes_nothing_and_half_lies_between(random_models: Path) -> None:
-    network, picture = random_dncnn(), noise(40, 40, 3)
+    network, picture = by_chance(), noise(40, 40, 3)
     none, half, full = (denoise_pixels(picture, network, strength=share) for share in (0, 0.5, 1))
 
     assert np.array_equal(none, picture)
@@ -175,7 +189,7 @@ def test_transparency_stays_and_what_was_used_is_recorded(random_models: Path) -
     assert result.alpha is source.alpha
     assert result.notes == ()
     assert (result.facts["model"], len(result.facts["weights_sha256"])) == (PUBLISHED, 64)
-    assert {name: result.facts[name] for name in ("device", "precision")} in [
+    assert {name: result.facts[name] for name in ("device", "precision", "method")} in [
         one.as_dict() for one in engines()
     ]
     assert result.facts["noise_sigma"] > 50
@@ -238,7 +252,7 @@ def test_replaced_weights_are_loaded_anew(tmp_path: Path) -> None:
 
 def test_grey_network_serves_grey_stored_as_colour() -> None:
     grey = noise(30, 30)
-    network = random_dncnn(1)
+    network = by_chance(1)
 
     result = denoise_pixels(np.repeat(grey[:, :, None], 3, axis=2), network)
 
@@ -247,7 +261,7 @@ def test_grey_network_serves_grey_stored_as_colour() -> None:
 
 def test_progress_rises_to_one_and_may_end_the_work() -> None:
     told: list[float] = []
-    denoise_pixels(noise(60, 20, 3), random_dncnn(), tile_px=56, progress=told.append)
+    denoise_pixels(noise(60, 20, 3), by_chance(), tile_px=56, progress=told.append)
 
     assert told == sorted(told)
     assert told[-1] == 1
@@ -257,7 +271,7 @@ def test_progress_rises_to_one_and_may_end_the_work() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        denoise_pixels(noise(10, 10, 3), random_dncnn(), progress=stop)
+        denoise_pixels(noise(10, 10, 3), by_chance(), progress=stop)
 
 
 def test_memory_that_torch_lacks_is_a_memory_error() -> None:
