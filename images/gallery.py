@@ -14,9 +14,11 @@ from api.errors import ApiError
 from images.filters import ImageFilter
 from images.models import Image
 from images.services import library, listed
+from processing.algorithms.causes import CAUSES
 
 PAGE_SIZE = 48
-FIELDS = ("search", "format", "kind", "status", "tag", "uploaded_by")
+FIELDS = ("search", "format", "kind", "status", "tag", "uploaded_by", "issue", "min_quality")
+ISSUES = [("any", "Any fault"), *((cause.code, cause.fault.capitalize()) for cause in CAUSES.values())]
 STATUSES = (Image.Status.READY, Image.Status.DAMAGED)
 
 

@@ -14,6 +14,7 @@ from api.permissions import has_scope
 from images import bulk, damage, duplicates, fingerprints, services, text_search
 from images import gallery as galleries
 from images.models import Image
+from images.views_quality import quality_context
 from images.views_similar import similar_context
 from pixproject.page_access import needs, next_path, tell
 from processing import job_page
@@ -44,6 +45,7 @@ def gallery(request: HttpRequest) -> HttpResponse:
         "formats_present": galleries.formats_present(),
         "formats": settings.ALLOWED_EXTENSIONS,
         "kinds": Image.Kind.choices,
+        "issues": galleries.ISSUES,
         "statuses": galleries.STATUSES,
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
     }
@@ -128,6 +130,7 @@ def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> Ht
         "cards": job_page.cards(jobs),
         "kinds": Image.Kind.choices,
         "sees_gps": has_scope(request.user, "write"),
+        **quality_context(image),
         **similar_context(image),
         "megapixels": image.width * image.height / 1e6,
         "fingerprint": panel,

@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from images import views as images
+from images import views_quality as quality
 from images import views_similar as similar
 from pixproject import views as pages
 from processing import views as jobs
@@ -28,6 +29,10 @@ urlpatterns = [
     path("images/upload/", images.upload, name="gallery-upload"),
     path("images/actions/", images.actions, name="gallery-actions"),
     path("images/search/", similar.search, name="search"),
+    path("images/<uuid:image_id>/quality/", quality.panel, name="image-quality"),
+    path("images/<uuid:image_id>/measure/", quality.measure, name="image-measure"),
+    path("quality/", quality.profiles, name="quality-profiles-page"),
+    path("quality/<str:kind>/", quality.profile_change, name="quality-profile-change"),
     path("images/<uuid:image_id>/embed/", similar.embed, name="image-embed"),
     path("duplicates/", similar.duplicate_list, name="duplicates"),
     path("duplicates/<uuid:pair_id>/", similar.duplicate_resolve, name="duplicate-resolve"),

@@ -286,4 +286,3 @@ CAUSES: dict[str, Cause] = {
         ),
     )
 }  # fmt: skip
-BY_CODE: dict[str, Cause] = {cause.code: cause for cause in CAUSES.values()}

@@ -161,7 +161,7 @@ def test_the_number_of_queries_does_not_grow(client, django_assert_num_queries):
     listed(client, page_size="1")  # the key's time of use is written once a minute
 
     for size in ("2", "50"):
-        with django_assert_num_queries(4):  # key, groups, count, rows
+        with django_assert_num_queries(5):  # key, groups, count, rows, their scores
             assert len(listed(client, page_size=size)) == int(size)
 
 
