@@ -24,6 +24,7 @@ JOB_KIND = "quality"
 CAUSES_OPERATION, METRICS_OPERATION = "causes", "quality"
 MAX_IMAGES = 20_000
 ONE_CAUSE = next(iter(CAUSES))  # all of them are written together
+ONE_OF_PANEL = "fp_score"  # so are those of a fingerprint's panel
 
 
 def availability(name: str) -> Availability:
@@ -110,7 +111,8 @@ def current_versions() -> dict[str, str]:
 
 def missing(images: QuerySet[Image]) -> QuerySet[Image]:
     """Those images that lack a row of a measure that can be taken here."""
-    return images.filter(_any_of(~Exists(_rows(name)) for name in current_versions()))
+    without_panel = Q(kind=Image.Kind.FINGERPRINT) & ~Exists(_rows(ONE_OF_PANEL))
+    return images.filter(_any_of(~Exists(_rows(name)) for name in current_versions()) | without_panel)
 
 
 def stale(images: QuerySet[Image]) -> QuerySet[Image]:
@@ -118,7 +120,8 @@ def stale(images: QuerySet[Image]) -> QuerySet[Image]:
     older = (
         Exists(_rows(name).exclude(metric_version=version)) for name, version in current_versions().items()
     )
-    return images.filter(_any_of(older))
+    old_panel = Exists(_rows(ONE_OF_PANEL).exclude(metric_version=fingerprints.VERSION))
+    return images.filter(_any_of(older) | Q(Q(kind=Image.Kind.FINGERPRINT) & Q(old_panel)))
 
 
 def _rows(metric: str) -> QuerySet[QualityScore]:
