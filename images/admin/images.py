@@ -20,6 +20,7 @@ from api.permissions import missing
 from images import services
 from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
+from images.admin.quality import IssueFilter, QualityColumns
 from images.models import Image, Rendition
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
 from pixproject.templatetags.pix import byte_size
@@ -46,18 +47,18 @@ class StatusFilter(DefaultFilter):
 
 
 @admin.register(Image)
-class ImageAdmin(PixModelAdmin):
+class ImageAdmin(QualityColumns, PixModelAdmin):
     """Every change goes through `images.services`, as at every other door."""
 
     add_scope = Scope.WRITE
-    list_display = ("picture", "format", "dimensions", "size", "kind", "state", "uploaded", "added")
-    list_filter = (StatusFilter, "format", "kind", "source", "pinned", "created_at")
+    list_display = ("picture", "format", "dimensions", "size", "kind", "grade", "state", "uploaded", "added")
+    list_filter = (StatusFilter, IssueFilter, "format", "kind", "source", "pinned", "created_at")
     date_hierarchy = "created_at"
     search_fields = ("original_filename", "title", "reference", "^sha256")
     search_help_text = "File name, title, reference, SHA-256 or id"
     uuid_search = ("pk",)
     fields = ("original_filename",)
-    actions = ("process", "remake_thumbnails", "trash", "restore", "purge")
+    actions = ("process", "remeasure", "remake_thumbnails", "trash", "restore", "purge")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
         return services.listed(super().get_queryset(request))
