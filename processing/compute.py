@@ -18,6 +18,7 @@ from processing.algorithms.codecs import (
     flattening_note,
     read_metadata,
 )
+from processing.algorithms.noise import estimate_sigma
 from processing.algorithms.operations import find_operation, storage_for, validate_parameters
 from processing.algorithms.planning import Storage, check_result_size
 from processing.algorithms.raster import Raster, flatten
@@ -153,6 +154,12 @@ def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir
         thumbnails=tuple(_thumbnails(Raster(decoded.pixels, decoded.alpha), specs, Path(out_dir))),
         notes=decoded.notes,
     )
+
+
+def noise_of(path: str, limits: Limits) -> float:
+    """Standard deviation of a picture file's noise, in grey levels of 255 (see `noise.estimate_sigma`)."""
+    with open(path, "rb") as stream:
+        return estimate_sigma(decode(stream, limits=limits).pixels)
 
 
 def make_thumbnails(

@@ -9,7 +9,7 @@ from typing import Any
 
 from api.errors import ApiError, ErrorCode, FieldError
 from ml_models.weights import remedy
-from processing import durations, jobs, names, weights_state
+from processing import durations, jobs, names, noise_ahead, weights_state
 from processing.algorithms import operations as algorithms
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.spec import OperationSpec
@@ -257,7 +257,7 @@ def why_unavailable(spec: OperationSpec) -> str:
 
 
 def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
-    """What `work` would cost: operations, how many are in the result cache, time range, bytes to read.
+    """What `work` would cost: operations, how many are in the result cache, time range, bytes to read, noise.
 
     Raises:
         ApiError: 400 when the work does not fit an image.
@@ -275,4 +275,7 @@ def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
         "seconds": {"p50": estimate.seconds_p50, "p90": estimate.seconds_p90},
         "based_on": estimate.based_on,
         "bytes": sum(image.byte_size for image in images),
+        "notes": noise_ahead.notes(
+            [(step.name, dict(step.parameters)) for step in (*work.operations, *work.pipeline)], images
+        ),
     }

@@ -79,6 +79,9 @@ class EstimateSerializer(serializers.Serializer):
     seconds = RangeSerializer()
     bytes = serializers.IntegerField(help_text="Size of the sources.")
     based_on = serializers.IntegerField(help_text="How many finished operations this was measured on.")
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="For denoise and one image: how noisy it is."
+    )
 
 
 class PrioritySerializer(serializers.Serializer):

@@ -117,3 +117,17 @@ def test_availability_is_told(client):
     why_not = services.why_unavailable(services.algorithms.OPERATIONS["denoise"])
     assert (told["available"], told["why_not"], told["queue"]) == (not why_not, why_not, "ml")
     assert told["output_formats"] == ["png"]
+
+
+def test_noise_is_told_before(client, models):
+    image = str(make_image().pk)
+    calm = {"name": "denoise", "parameters": {"model": PUBLISHED, "min_sigma": 50}}
+
+    told = [
+        client.post("/api/jobs/estimate/", {"image": image, "operations": [step]}).json()["notes"]
+        for step in (DENOISE, calm, "webp")
+    ]
+
+    assert told[0][0].startswith("The picture's noise is about ")
+    assert "below min_sigma 50: denoising would blur it" in told[1][0]
+    assert told[2] == []

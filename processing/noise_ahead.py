@@ -1,0 +1,41 @@
+"""What is said about a picture's noise before it is denoised."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.conf import settings
+
+from processing import compute, files
+from processing.algorithms.errors import ProcessingError
+from processing.handlers import input_limits
+from processing.subprocesses import run_isolated
+
+DENOISE = "denoise"
+
+
+def notes(steps: Iterable[tuple[str, dict[str, Any]]], images: Sequence[Any]) -> list[str]:
+    """How noisy the picture is, and whether it would be left as it is: for one image, since it has to be decoded."""
+    wanted = [parameters for name, parameters in steps if name == DENOISE]
+    if not wanted or len(images) != 1:
+        return []
+    try:
+        sigma = _sigma(images[0])
+    except (ProcessingError, OSError):
+        return []  # the operation itself says what is wrong with the file
+    least = min(parameters["min_sigma"] for parameters in wanted)
+    words = f"The picture's noise is about {sigma:.1f} of 255 levels"
+    if sigma >= least:
+        return [f"{words}."]
+    return [f"{words}, below min_sigma {least:g}: denoising would blur it, so it would stay as it is."]
+
+
+def _sigma(image: Any) -> float:
+    with files.local_copy(image.file) as path:
+        found: float = run_isolated(
+            compute.noise_of,
+            path,
+            input_limits(),
+            timeout_s=settings.DECODE_TIMEOUT_SECONDS,
+            memory_bytes=settings.DECODE_MEMORY_BYTES,
+        )
+    return found
