@@ -17,7 +17,19 @@ from pathlib import Path
 
 from benchmarks.results import Result, table
 
-NAMES = ("pipeline", "thumbnails", "empty_operations", "latency", "lists", "clustering", "fingerprints")
+NAMES = (
+    "pipeline",
+    "thumbnails",
+    "empty_operations",
+    "latency",
+    "lists",
+    "clustering",
+    "fingerprints",
+    "similarity",
+    "near_duplicates",
+    "embeddings",
+    "denoise",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 

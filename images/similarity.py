@@ -18,7 +18,7 @@ MAX_LIMIT = 100
 # approximate, so that more of them are taken and ranked by the float32 vectors. Measured by the bench row `similarity`.
 CANDIDATES_PER_RESULT = 4
 MIN_CANDIDATES = 60
-SEARCH_WIDTH = 200  # pgvector's hnsw.ef_search; 40 by default
+SEARCH_WIDTH = 100  # pgvector's hnsw.ef_search; 40 by default
 # A part of the library is compared as a whole up to this size: exact, and quicker than to search past the rest.
 EXACT_UP_TO = 20_000
 

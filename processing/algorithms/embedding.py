@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Tensors = dict[str, Tensor]
 
-BATCH = 16  # larger ones are no faster on two cores and only need more memory
+BATCH = 16  # pictures that are taken together; the network sees them in parts of `EmbedderSpec.at_once`
 NETWORKS_KEPT = 2
 TEXT_MODEL, TEXT_VOCABULARY = "clip", "clip_vocabulary"
 
@@ -43,6 +43,7 @@ class EmbedderSpec:
         weights: name of the weights in weights.toml.
         recipe: from a picture to the network's input.
         build: makes the network from the file's tensors; from None one with random weights.
+        at_once: pictures that the network computes together: more no longer fit into the caches of a processor.
         has_text: sentences give vectors that can be compared with those of pictures.
     """
 
@@ -53,6 +54,7 @@ class EmbedderSpec:
     weights: str
     recipe: Recipe
     build: Callable[["Tensors | None"], "nn.Module"]
+    at_once: int = 4
     has_text: bool = False
 
 
@@ -116,6 +118,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
             "clip",
             Recipe(224, 224, "bicubic", CLIP_MEAN, CLIP_DEVIATION),
             _clip,
+            at_once=BATCH,
             has_text=True,
         ),
         EmbedderSpec(
@@ -135,6 +138,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
             "pix_small",
             Recipe(224, 224, "bilinear", _HALF, _HALF),
             _pix_small,
+            at_once=8,
         ),
     )
 }
@@ -177,7 +181,8 @@ class Embedder:
         Returns:
             float32 (N, dim), each row of length 1.
         """
-        parts = [self.run(np.stack(inputs[at : at + BATCH])) for at in range(0, len(inputs), BATCH)]
+        size = self.spec.at_once
+        parts = [self.run(np.stack(inputs[at : at + size])) for at in range(0, len(inputs), size)]
         return normalised(np.concatenate(parts) if parts else np.empty((0, self.spec.dim), np.float32))
 
 
