@@ -48,7 +48,7 @@ ICONS = {
     "clahe": "levels",
     "strip_metadata": "shield",
     "enhance_fingerprint": "finger",
-    "denoise": "wand",
+    "denoise": "sparkle",
 }
 SLIDER_MAX_STEPS = 1000
 SLIDER_REACH = 4  # a slider goes to four times the default; what lies beyond is typed

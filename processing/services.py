@@ -251,9 +251,13 @@ def check_models(work: Work) -> None:
 
 
 def why_unavailable(spec: OperationSpec) -> str:
-    """Why an operation cannot run here with its default parameters, with the command that helps; "" where it can."""
-    states = map(weights_state.state, spec.usual_models())
-    return " ".join(f"{found.why_not} {remedy(found.command)}" for found in states if found.why_not)
+    """Why an operation cannot run here with any of its models, with the command that helps; "" where it can."""
+    choices = [[weights_state.state(name) for name in names] for names in spec.model_choices()]
+    if any(all(not found.why_not for found in states) for states in choices):
+        return ""
+    missing = [found for found in choices[0] if found.why_not]
+    words = [found.why_not for found in missing] + [remedy(found.command) for found in missing]
+    return " ".join(dict.fromkeys(words))
 
 
 def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:

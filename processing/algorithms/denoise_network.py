@@ -99,9 +99,9 @@ def finder(name: str, folder: Path, _sha256: str) -> NoiseFinder:
 def best_finder(build: "Callable[[], DnCNN]") -> NoiseFinder:
     """The fastest engine whose rounding a network bears.
 
-    On two cores with AVX-512 and without AMX, shared with other work, Winograd took about 0.55 of the time of PyTorch's
-    plain float32 module, and the direct sum with the channels last 0.7. Four times as fast needs matrix units or a
-    card, and weights that bear their short floats.
+    On two cores with AVX-512 and without AMX, shared with other work, Winograd took 0.6 of the time of PyTorch's plain
+    float32 module, and the direct sum with the channels last 0.7. Four times as fast needs matrix units or a card, and
+    weights that bear their short floats.
     """
     exact = NoiseFinder(ready(build(), Engine()))
     for engine in engines()[:-1]:

@@ -66,8 +66,14 @@ class OperationSpec:
 
     def usual_models(self) -> tuple[str, ...]:
         """The models without which it cannot run with its default parameters."""
-        rows = self.schema["properties"].items()
-        return self.needed_models({name: row["default"] for name, row in rows if "default" in row})
+        return self.model_choices()[0]
+
+    def model_choices(self) -> list[tuple[str, ...]]:
+        """The models that it needs for each choice of its parameter `model`, the default first."""
+        rows = self.schema["properties"]
+        usual = {name: row["default"] for name, row in rows.items() if "default" in row}
+        others = [{"model": choice} for choice in rows.get("model", {}).get("enum", ())]
+        return [self.needed_models(usual | change) for change in [{}, *others]]
 
     def size_after(self, width: int, height: int, parameters: Mapping[str, Any]) -> tuple[int, int]:
         """Size in px of the result for a source of this size."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ml_models import weights
 from processing import services
 from processing.models import Artifact, Operation
 from processing.worker import run_until_idle
@@ -111,12 +112,21 @@ def test_operations_without_networks_keep_their_recipe():
     assert services._recipe_of("sepia", {"blend": 1.0}) == ("sepia", {"blend": 1.0}, 1)
 
 
-def test_availability_is_told(client):
+def test_availability_is_told(client, models):
     told = client.get("/api/operations/denoise/").json()
 
-    why_not = services.why_unavailable(services.algorithms.OPERATIONS["denoise"])
-    assert (told["available"], told["why_not"], told["queue"]) == (not why_not, why_not, "ml")
+    assert (told["available"], told["why_not"], told["queue"]) == (True, "", "ml")
     assert told["output_formats"] == ["png"]
+
+
+@pytest.mark.usefixtures("no_models")
+@pytest.mark.skipif(not weights.state("dncnn_colour", "").why_not, reason="the weights of Pix are there")
+def test_operation_without_any_model_says_what_is_missing(client):
+    told = client.get("/api/operations/denoise/").json()
+
+    assert not told["available"]
+    assert "The model dncnn_colour" in told["why_not"]
+    assert told["why_not"].count("Run: ") == 1
 
 
 def test_noise_is_told_before(client, models):
