@@ -134,3 +134,9 @@ def of_image(image: Image, model: str = AUTO) -> Embedding:
 def numbers_of(embedding: Embedding) -> np.ndarray:
     """The vector of a row: float32 (dim,), little-endian, of length 1."""
     return np.asarray(embedding.vector, "<f4")
+
+
+def is_current(embedding: Embedding) -> bool:
+    """Whether it comes from the weights that are installed, and so can be compared."""
+    spec = EMBEDDERS.get(embedding.model)
+    return spec is not None and weights_state.state(spec.weights).sha256 == embedding.weights_sha256

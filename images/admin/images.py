@@ -21,6 +21,7 @@ from images import services
 from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
 from images.admin.quality import IssueFilter, QualityColumns
+from images.admin.vectors import VectorActions, vectors_context
 from images.models import Image, Rendition
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
 from pixproject.templatetags.pix import byte_size
@@ -47,7 +48,7 @@ class StatusFilter(DefaultFilter):
 
 
 @admin.register(Image)
-class ImageAdmin(QualityColumns, PixModelAdmin):
+class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
     """Every change goes through `images.services`, as at every other door."""
 
     add_scope = Scope.WRITE
@@ -58,7 +59,7 @@ class ImageAdmin(QualityColumns, PixModelAdmin):
     search_help_text = "File name, title, reference, SHA-256 or id"
     uuid_search = ("pk",)
     fields = ("original_filename",)
-    actions = ("process", "remeasure", "remake_thumbnails", "trash", "restore", "purge")
+    actions = ("process", "remeasure", "reembed", "remake_thumbnails", "trash", "restore", "purge")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
         return services.listed(super().get_queryset(request))
@@ -239,6 +240,7 @@ def _details(request: HttpRequest, image: Image) -> dict[str, Any]:
         "jobs": Job.objects.filter(pk__in=operations).select_related("image", "requested_by")[:MOST_JOBS],
         "links": links.order_by("-artifact__created_at")[:MOST_RESULTS],
         "batch_members": image.batch_images.select_related("batch"),
+        **vectors_context(image),
         "may_write": may(request, Scope.WRITE),
         "may_process": may(request, Scope.PROCESS),
         "may_purge": may(request, Scope.ADMIN),
