@@ -26,6 +26,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--out", type=Path, help="folder for the results (default: training/ in the data folder)"
         )
+        parser.add_argument(
+            "--from-random", action="store_true", help="begin with random weights, not with the teacher's"
+        )
         parser.add_argument("--steps", type=int, help="updates in all")
         parser.add_argument("--seed", type=int)
         parser.add_argument(
@@ -43,7 +46,7 @@ class Command(BaseCommand):
         given = {name: options[name] for name in ("steps", "seed") if options[name] is not None}
         if given.get("steps", 1) < 1:
             raise CommandError(f"--steps must be above 0, not {given['steps']}.")
-        settings = replace(embedder.Settings(), **given)
+        settings = replace(embedder.Settings(), from_random=options["from_random"], **given)
         folder = out or site.DATA_DIR / "training" / "pix_small"
         bar = tqdm(total=settings.steps, unit="step", disable=None)
         try:
@@ -80,8 +83,7 @@ class Command(BaseCommand):
 
     def _tell(self, row: dict[str, Any]) -> None:
         tqdm.write(
-            f"step {row['step']}: maps {row['maps']:.3f}, cosine distance {row['cosine']:.3f}, "
-            f"held-out cosine {row['held_out_cosine']:.3f}",
+            f"step {row['step']}: cosine distance {row['distance']:.4f}, held out {row['held_out_distance']:.4f}",
             file=self.stdout,
         )
 
