@@ -16,6 +16,7 @@ from images import duplicates
 from images.api import UUID_PATTERN
 from images.models import DuplicatePair
 from images.serializers import ImageSerializer
+from images.services import scores
 
 
 class DuplicateSerializer(serializers.ModelSerializer):
@@ -96,7 +97,8 @@ class DuplicateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
 
     def get_queryset(self) -> QuerySet[DuplicatePair]:
         # A pair that was decided stays readable when its other image is in the trash.
-        return duplicates.pairs() if self.action == "list" else duplicates.all_pairs()
+        pairs = duplicates.pairs() if self.action == "list" else duplicates.all_pairs()
+        return pairs.prefetch_related(scores("a__quality_scores"), scores("b__quality_scores"))
 
     @extend_schema(request=ResolveSerializer, responses=DuplicateSerializer)
     @action(detail=True, methods=["POST"])

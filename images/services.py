@@ -52,8 +52,13 @@ def listed(images: QuerySet[Image]) -> QuerySet[Image]:
 
 def with_scores(images: QuerySet[Image]) -> QuerySet[Image]:
     """With the scores that an image's JSON shows, in one more query for all of them."""
+    return images.prefetch_related(scores("quality_scores"))
+
+
+def scores(lookup: str) -> Prefetch:
+    """What `with_scores` prefetches, for queries that reach images by another way."""
     shown = QualityScore.objects.filter(metric__in=settings.QUALITY_METRICS).only("image", "metric", "value")
-    return images.prefetch_related(Prefetch("quality_scores", shown, to_attr="shown_scores"))
+    return Prefetch(lookup, shown, to_attr="shown_scores")
 
 
 def update(image: Image, *, actor: Any, changes: Mapping[str, Any]) -> Image:
