@@ -25,6 +25,7 @@ NAMES = (
     "lists",
     "clustering",
     "fingerprints",
+    "quality",
     "similarity",
     "near_duplicates",
     "embeddings",
