@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,12 @@ input = "RGB"
 version = "random"
 {dim}
 """
+REAL_MANIFEST = weights.MANIFEST
 DIM = {name: f"dim = {spec.dim}" for name, spec in EMBEDDERS.items()}
 
 
 def install(monkeypatch, settings, folder: Path, *files: Path) -> None:
-    """Let only these files be known and installed: a manifest and a folder of models of the test's own."""
+    """Let only these embedders be installed: a manifest and a folder of models of the test's own."""
     entries = [
         ENTRY.format(
             name=path.name.split(".")[0],
@@ -44,8 +46,10 @@ def install(monkeypatch, settings, folder: Path, *files: Path) -> None:
         ENTRY.format(name=name, file=f"{name}.safetensors", size=0, sha256="0" * 64, dim="")
         for name in sorted({*EMBEDDERS, "clip_vocabulary"} - known)
     ]
+    tables = re.split(r"(?m)^(?=\[)", REAL_MANIFEST.read_text())[1:]
+    others = [table for table in tables if table[1:].split("]")[0] not in {*EMBEDDERS, "clip_vocabulary"}]
     manifest = folder / "weights.toml"
-    manifest.write_text("\n".join(entries))
+    manifest.write_text("\n".join([*entries, *others]))
     monkeypatch.setattr(weights, "MANIFEST", manifest)
     weights.entries.cache_clear()
     embedding._loaded.cache_clear()
