@@ -1,6 +1,6 @@
 """Vectors of images: have them made, find what is missing or stale, look them up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def submit_embeddings(
         raise ApiError(ErrorCode.INVALID, f"{len(rows)} images; 1 to {MAX_IMAGES} fit into one job.")
     return jobs.submit_job(
         kind=JOB_KIND,
-        operations=[NewOperation(OPERATION, {"model": spec.name}, image_id=image.pk) for image in rows],
+        operations=operations([image.pk for image in rows], model=spec.name),
         priority=priority,
         image_id=rows[0].pk if len(rows) == 1 else None,
         parameters={"model": spec.name},
@@ -85,6 +85,11 @@ def submit_embeddings(
         source=source,
         request_id=request_id.current(),
     )
+
+
+def operations(keys: Iterable[Any], *, model: str) -> list[NewOperation]:
+    """The operations that embed images by a model that is installed."""
+    return [NewOperation(OPERATION, {"model": model}, image_id=key) for key in keys]
 
 
 def of_model(model: str = AUTO) -> QuerySet[Embedding]:

@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from api import audit
 from api.errors import ApiError, ErrorCode
 from api.written_files import note_written, removed_on_error
-from images import renditions
+from images import automatic, renditions
 from images.models import Image
 from images.names import safe_filename
 from images.receiving import Facts, Upload, check_facts, check_size, cleaned_tags, receive
@@ -131,6 +131,7 @@ def _create(upload: Upload, inspection: compute.Inspection, facts: Facts) -> Ima
     missing = [spec for spec in renditions.background_specs() if spec not in made]
     if missing:
         submit_thumbnails([image], specs=missing, requested_by=facts.uploaded_by, source=facts.source)
+    automatic.measure(image, requested_by=facts.uploaded_by, source=facts.source)
     return image
 
 

@@ -1,11 +1,13 @@
-"""Derived facts made again: thumbnails and what is read from the files."""
+"""Derived facts made again: thumbnails, what is read from the files, quality, embeddings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from images import renditions
+from images import embeddings, quality, renditions
 from images.models import Image
 from images.services import PRESENT
 from pixproject import request_id
@@ -14,21 +16,28 @@ from processing.jobs import NewOperation
 from processing.models import Job
 from processing.states import Priority
 
-KINDS = ("thumbnails", "metadata")
+JOB_KIND = "reprocess"
 PER_JOB = 5000
 
 
-def selected(what: str, *, only_missing: bool, batch: Any = None) -> QuerySet[Image]:
-    """The images whose thumbnails or metadata are to be made again."""
-    images = Image.objects.filter(status__in=PRESENT).order_by("pk")
-    if batch is not None:
-        images = images.filter(batch_images__batch=batch)
-    if only_missing:
-        images = _without_thumbnails(images) if what == "thumbnails" else images.filter(phash=None)
-    return images
+class Which(Enum):
+    """Of which images something is made again."""
+
+    MISSING = "missing"  # those that have none of it
+    STALE = "stale"  # those whose was made by another version, other weights or other settings
+    ALL = "all"
 
 
-def _without_thumbnails(images: QuerySet[Image]) -> QuerySet[Image]:
+@dataclass(frozen=True)
+class _Kind:
+    """One thing that can be made again; each function gets the embedder's name, which most do not need."""
+
+    missing: Callable[[QuerySet[Image], str], QuerySet[Image]]
+    stale: Callable[[QuerySet[Image], str], QuerySet[Image]]
+    operations: Callable[[Sequence[Any], str], list[NewOperation]]
+
+
+def _without_thumbnails(images: QuerySet[Image], _model: str) -> QuerySet[Image]:
     wanted = Q()
     specs = renditions.background_specs()
     for size, format in specs:
@@ -36,28 +45,89 @@ def _without_thumbnails(images: QuerySet[Image]) -> QuerySet[Image]:
     return images.annotate(made=Count("renditions", filter=wanted)).filter(made__lt=len(specs))
 
 
+def _unread(images: QuerySet[Image], _model: str) -> QuerySet[Image]:
+    return images.filter(phash=None)
+
+
+def _read_by_an_older_version(images: QuerySet[Image], _model: str) -> QuerySet[Image]:
+    return images.filter(phash__isnull=False, pixel_sha256="")
+
+
+def _thumbnails(keys: Sequence[Any], _model: str) -> list[NewOperation]:
+    parameters = {"specs": [list(spec) for spec in renditions.background_specs()]}
+    return [NewOperation("thumbnails", parameters, image_id=key) for key in keys]
+
+
+def _embeddings(keys: Sequence[Any], model: str) -> list[NewOperation]:
+    return embeddings.operations(keys, model=embeddings.usable(model)[0].name)
+
+
+_KINDS = {
+    # Settings that name other sizes leave images without some of the wanted ones: missing and stale are the same.
+    "thumbnails": _Kind(_without_thumbnails, _without_thumbnails, _thumbnails),
+    "metadata": _Kind(
+        _unread,
+        _read_by_an_older_version,
+        lambda keys, _model: [NewOperation("metadata", {}, image_id=key) for key in keys],
+    ),
+    "quality": _Kind(
+        lambda images, _model: quality.missing(images),
+        lambda images, _model: quality.stale(images),
+        lambda keys, _model: quality.operations(keys),
+    ),
+    "embeddings": _Kind(embeddings.missing, embeddings.stale, _embeddings),
+}
+KINDS = tuple(_KINDS)
+
+
+def selected(what: str, *, which: Which, batch: Any = None, model: str = embeddings.AUTO) -> QuerySet[Image]:
+    """The images of which something is to be made again.
+
+    Args:
+        model: whose vectors, for embeddings.
+
+    Raises:
+        ApiError: 400 for an unknown embedder, 422 `model_unavailable` for one that is not installed.
+    """
+    images = Image.objects.filter(status__in=PRESENT).order_by("pk")
+    if batch is not None:
+        images = images.filter(batch_images__batch=batch)
+    if what == "embeddings":
+        embeddings.usable(model)  # told before anything is counted
+    if which is Which.ALL:
+        return images
+    kind = _KINDS[what]
+    return (kind.missing if which is Which.MISSING else kind.stale)(images, model)
+
+
 def submit(
-    what: str, images: QuerySet[Image], *, requested_by: Any = None, source: str = "command"
+    what: str,
+    images: QuerySet[Image],
+    *,
+    model: str = embeddings.AUTO,
+    requested_by: Any = None,
+    source: str = "command",
+    on_chunk: Callable[[int], None] = lambda count: None,
 ) -> list[Job]:
-    """Have workers make them, after everything that somebody waits for."""
-    return [
-        jobs.submit_job(
-            kind="reprocess",
-            operations=[NewOperation(what, _parameters(what), image_id=key) for key in keys],
+    """Have workers make it, after everything that somebody waits for.
+
+    Args:
+        on_chunk: called with the number of images of each job once it is queued.
+    """
+    submitted = []
+    for keys in _chunks(images):
+        job = jobs.submit_job(
+            kind=JOB_KIND,
+            operations=_KINDS[what].operations(keys, model),
             priority=Priority.LOW,
             parameters={"what": what},
             requested_by=requested_by,
             source=source,
             request_id=request_id.current(),
         )
-        for keys in _chunks(images)
-    ]
-
-
-def _parameters(what: str) -> dict[str, Any]:
-    if what == "thumbnails":
-        return {"specs": [list(spec) for spec in renditions.background_specs()]}
-    return {}
+        submitted.append(job)
+        on_chunk(len(keys))
+    return submitted
 
 
 def _chunks(images: QuerySet[Image]) -> Iterator[list[Any]]:

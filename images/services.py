@@ -18,7 +18,7 @@ from images.receiving import Facts, check_facts, cleaned_tags
 from images.renditions import thumbnail
 from processing import files, results
 from processing.models import Artifact, Operation
-from processing.states import OPERATION_OPEN
+from processing.states import BACKGROUND_KINDS, OPERATION_OPEN
 
 __all__ = [
     "Ingested",
@@ -136,7 +136,7 @@ def _locked(keys: Sequence[UUID], statuses: Sequence[str]) -> list[Image]:
 def in_use(image: Image) -> str:
     """Why an image must not be purged now; empty when it may be."""
     open_operations = Operation.objects.filter(image=image, status__in=OPERATION_OPEN).exclude(
-        job__kind="ingest"
+        job__kind__in=BACKGROUND_KINDS
     )
     if operation := open_operations.select_related("job").first():
         return f"It is the input of the job {operation.job_id}, which is {operation.job.status}."

@@ -7,11 +7,10 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from images import damage, services
-from images.ingest import JOB_KIND
 from images.models import Image, Rendition
 from processing import files
 from processing.models import Operation
-from processing.states import OPERATION_OPEN
+from processing.states import BACKGROUND_KINDS, OPERATION_OPEN
 from processing.stored import FileClass, Removed, StoredFile
 
 PRESENT = (Image.Status.READY, Image.Status.DAMAGED)
@@ -33,7 +32,7 @@ def old_thumbnails(moment: datetime) -> QuerySet[Rendition]:
 def _reasons(image: str, prefix: str) -> dict[str, Q]:
     """Why something of an image stays; `image` is the column with its id, `prefix` leads to its fields."""
     live = Operation.objects.filter(image=OuterRef(image), status__in=OPERATION_OPEN).exclude(
-        job__kind=JOB_KIND
+        job__kind__in=BACKGROUND_KINDS
     )
     in_batch = Image.objects.filter(pk=OuterRef(image), batch_images__isnull=False)
     return {

@@ -8,9 +8,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from api.errors import invalid_field
 from processing.models import Job, Operation, OperationArtifact
-from processing.states import JobStatus, Priority, Queue
+from processing.states import BACKGROUND_KINDS, JobStatus, Priority, Queue
 
-INTERNAL_KINDS = ("ingest", "search")  # thumbnails of uploads, searched texts: hidden unless asked for
 ALL_KINDS = "all"
 
 
@@ -54,7 +53,7 @@ class JobFilter(filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[Job]) -> QuerySet[Job]:
         found: QuerySet[Job] = super().filter_queryset(queryset)
-        return found if self.data.get("kind") else found.exclude(kind__in=INTERNAL_KINDS)
+        return found if self.data.get("kind") else found.exclude(kind__in=BACKGROUND_KINDS)
 
     def by_kind(self, queryset: QuerySet[Job], _name: str, value: str) -> QuerySet[Job]:
         return queryset if value == ALL_KINDS else queryset.filter(kind=value)

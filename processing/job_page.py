@@ -12,9 +12,8 @@ from processing.handlers import PIPELINE
 from processing.job_progress import add_running
 from processing.models import Job, Operation, OperationArtifact
 from processing.result_page import Result, operation_title
-from processing.states import JobStatus, OperationStatus
+from processing.states import BACKGROUND_KINDS, JobStatus, OperationStatus
 
-INTERNAL_KINDS = ("ingest", "search")
 OPERATIONS_SHOWN = 60
 OPERATIONS_UNFOLDED = 12
 RESULTS_PER_PAGE = 12
@@ -23,7 +22,7 @@ FIRST_POLL_MS, SLOWEST_POLL_MS, POLL_GROWTH = 400, 8000, 1.35
 
 def visible_jobs() -> QuerySet[Job]:
     """Jobs that people asked for, the newest first."""
-    return Job.objects.exclude(kind__in=INTERNAL_KINDS).select_related("requested_by", "image")
+    return Job.objects.exclude(kind__in=BACKGROUND_KINDS).select_related("requested_by", "image")
 
 
 def with_first_image(jobs: QuerySet[Job]) -> QuerySet[Job]:

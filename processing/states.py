@@ -33,6 +33,10 @@ class OperationStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+# Jobs that nobody asked for one by one: thumbnails and measures of uploads, searched texts. Lists leave them out unless
+# asked for; they do not keep an image from being purged.
+BACKGROUND_KINDS = ("ingest", "measure", "search")
+
 JOB_TERMINAL = (JobStatus.COMPLETED, JobStatus.COMPLETED_WITH_ERRORS, JobStatus.FAILED, JobStatus.CANCELLED)
 OPERATION_OPEN = (OperationStatus.QUEUED, OperationStatus.RUNNING)
 

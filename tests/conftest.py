@@ -30,6 +30,8 @@ settings.PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.MD5PasswordHasher"
 ]  # the real ones are slow on purpose
 
+settings.MEASURE_ON_UPLOAD = []  # networks take seconds to load; tests of what follows an upload set it
+
 SERVERS = contextlib.ExitStack()
 (DATA_DIR / "static").mkdir()  # nothing is collected for tests; WhiteNoise warns where the folder is missing
 

@@ -16,11 +16,10 @@ from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, dura
 from processing import durations, jobs
 from processing.job_page import with_first_image
 from processing.models import Job, Operation, OperationArtifact
-from processing.states import JOB_TERMINAL, OperationStatus, Priority
+from processing.states import BACKGROUND_KINDS, JOB_TERMINAL, OperationStatus, Priority
 
 OPERATIONS_PER_PAGE = 25
 MOST_EVENTS = 100
-INTERNAL_KIND = "ingest"
 
 
 class ErrorCodeFilter(admin.SimpleListFilter):
@@ -43,7 +42,7 @@ class ErrorCodeFilter(admin.SimpleListFilter):
 
 
 class KindFilter(DefaultFilter):
-    """What people asked for; the thumbnails that follow each upload are jobs, too."""
+    """What people asked for; thumbnails and measures that follow each upload are jobs, too."""
 
     title = parameter_name = "kind"
     default, default_title = "asked", "asked for"
@@ -53,7 +52,7 @@ class KindFilter(DefaultFilter):
         return [(kind, kind) for kind in kinds]
 
     def default_rows(self, queryset: QuerySet) -> QuerySet:
-        return queryset.exclude(kind=INTERNAL_KIND)
+        return queryset.exclude(kind__in=BACKGROUND_KINDS)
 
 
 @admin.register(Job)

@@ -1,16 +1,21 @@
 """ingest_folder and reprocess."""
 
 import io
+import threading
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from batches.models import Batch
-from images.models import Image, Rendition
-from processing.models import Job
+from images.models import Embedding, Image, QualityScore, Rendition
+from images.quality import submit_quality
+from processing.models import Job, Operation
+from processing.states import OPERATION_OPEN
 from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_image, make_user
+from tests.images.vectors import install, random_file
 
 pytestmark = pytest.mark.django_db
 
@@ -110,3 +115,91 @@ def test_reprocess_says_what_is_wrong():
     for arguments in (("--what", "dreams"), ("--what", ""), ("--batch", "nothing"), ("--all", "--missing")):
         with pytest.raises(CommandError):
             run("reprocess", *arguments)
+
+
+def test_missing_quality_is_measured_and_then_is_not_missing(monkeypatch, settings):
+    settings.QUALITY_METRICS = []  # the causes alone need no network
+    measured, unmeasured = make_image(), make_image()
+    submit_quality([measured])
+    run_until_idle()
+
+    assert run("reprocess", "--what", "quality", "--dry-run") == ["quality: 1 images would be queued."]
+    assert run("reprocess", "--what", "quality", "--missing") == ["quality: 1 images queued in 1 jobs."]
+    run_until_idle()
+
+    unmeasured.refresh_from_db()
+    assert unmeasured.quality_grade is not None
+    assert run("reprocess", "--what", "quality", "--dry-run") == ["quality: 0 images would be queued."]
+
+
+def test_stale_quality_is_what_another_version_measured(settings):
+    settings.QUALITY_METRICS = []
+    fresh, old = make_image(), make_image()
+    submit_quality([fresh, old])
+    run_until_idle()
+    QualityScore.objects.filter(image=old).update(metric_version="0")
+
+    assert run("reprocess", "--what", "quality", "--stale", "--dry-run") == [
+        "quality: 1 images would be queued."
+    ]
+    run("reprocess", "--what", "quality", "--stale")
+    run_until_idle()
+
+    assert run("reprocess", "--what", "quality", "--stale", "--dry-run") == [
+        "quality: 0 images would be queued."
+    ]
+
+
+def test_metadata_of_an_older_version_is_stale():
+    image = make_image()
+    Image.objects.update(pixel_sha256="")
+
+    assert run("reprocess", "--what", "metadata", "--stale") == ["metadata: 1 images queued in 1 jobs."]
+    run_until_idle()
+
+    assert Image.objects.get().pixel_sha256 == image.pixel_sha256 != ""
+
+
+def test_embeddings_are_made_where_they_are_missing_or_stale(monkeypatch, settings, tmp_path):
+    install(monkeypatch, settings, tmp_path, random_file("pix_small", tmp_path))
+    first, second = make_image(), make_image()
+    batch = Batch.objects.create(batch_name="Dunes")
+    batch.batch_images.create(image=first)
+
+    one = ["embeddings: 1 images queued in 1 jobs."]
+    assert run("reprocess", "--what", "embeddings", "--batch", "Dunes") == one
+    run_until_idle()
+    assert run("reprocess", "--what", "embeddings", "--missing", "--no-wait") == one
+    run_until_idle()
+    Embedding.objects.filter(image=second).update(weights_sha256="0" * 64)
+    assert run("reprocess", "--what", "embeddings", "--stale") == one
+    run_until_idle()
+
+    assert Embedding.objects.values("image", "weights_sha256").distinct().count() == 2
+    assert run("reprocess", "--what", "embeddings", "--stale") == ["embeddings: 0 images queued in 0 jobs."]
+
+
+def test_an_embedder_that_is_not_installed_is_said_with_its_command():
+    make_image()
+    with pytest.raises(CommandError, match="models fetch dinov2"):
+        run("reprocess", "--what", "embeddings", "--model", "dinov2")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_waiting_shows_what_failed():
+    image = make_image()
+    run_until_idle()
+    Image.objects.filter(pk=image.pk).update(file="raw/nowhere.jpg", phash=None)
+    worker = threading.Thread(target=work_until, args=("metadata",))
+    worker.start()
+    with pytest.raises(CommandError, match="1 operations failed"):
+        run("reprocess", "--what", "metadata", "--wait")
+    worker.join()
+
+
+def work_until(name):
+    """Work as a worker beside the command would, until an operation of this name has ended."""
+    ended = Operation.objects.filter(name=name).exclude(status__in=OPERATION_OPEN)
+    while not ended.exists():
+        run_until_idle()
+    connection.close()

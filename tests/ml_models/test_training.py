@@ -143,13 +143,13 @@ def test_pruning_leaves_out_the_channels_that_nothing_reads():
     torch.manual_seed(0)
     teacher = MobileNetV2().eval().requires_grad_(False)
     for block in teacher.blocks[1:]:
-        unread = torch.randperm(block.filter.out_channels)[: block.filter.out_channels // 3]
+        unread = torch.randperm(block.filter.out_channels)[: block.filter.out_channels // 6]
         block.narrow.weight[:, unread] = 0
     pictures = [torch.rand(4, 3, 64, 64) * 2 - 1 for _ in range(3)]
     student = prune(teacher, pictures)
     with torch.inference_mode():
         expected, made = teacher(pictures[0]), student.features(pictures[0])
-    assert [block.filter.out_channels for block in student.blocks[:3]] == [32, 64, 96]
+    assert [block.filter.out_channels for block in student.blocks[:3]] == [32, 80, 120]
     assert float((made - expected).norm() / expected.norm()) < 0.01
 
 

@@ -1,33 +1,95 @@
+import sys
+import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import F, Sum
+from tqdm import tqdm
 
+from api.errors import ApiError
 from batches.models import Batch
 from images import reprocess
+from images.reprocess import Which
+from processing.models import Job
+from processing.states import JOB_TERMINAL
+
+POLL_S = 0.5
 
 
 class Command(BaseCommand):
-    help = "Have thumbnails or metadata made again by the workers."
+    help = "Have thumbnails, metadata, quality or embeddings made again by the workers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--what", default="thumbnails", help=f"of {','.join(reprocess.KINDS)}")
+        parser.add_argument(
+            "--what", default="thumbnails", help=f"of {','.join(reprocess.KINDS)}; several parted by commas"
+        )
         amount = parser.add_mutually_exclusive_group()
         amount.add_argument("--missing", action="store_true", help="where they are missing (the default)")
+        amount.add_argument(
+            "--stale", action="store_true", help="where they come from another version, weights or settings"
+        )
         amount.add_argument("--all", action="store_true", help="of every image")
         parser.add_argument("--batch", default="", metavar="NAME", help="only images of this batch")
+        parser.add_argument("--model", default="auto", help="whose embeddings (default: DEFAULT_EMBEDDER)")
         parser.add_argument("--dry-run", action="store_true", help="only count")
+        wait = parser.add_mutually_exclusive_group()
+        wait.add_argument(
+            "--wait", action="store_true", help="show progress until all is done (default on a terminal)"
+        )
+        wait.add_argument("--no-wait", action="store_true", help="end once all is queued")
 
     def handle(self, *args: Any, **options: Any) -> None:
         batch = self.batch(options["batch"])
+        jobs: list[Job] = []
         for what in self.kinds(options["what"]):
-            images = reprocess.selected(what, only_missing=not options["all"], batch=batch)
-            count = images.count()
-            if options["dry_run"]:
-                self.stdout.write(f"{what}: {count} images would be queued.")
-                continue
-            jobs = reprocess.submit(what, images)
-            self.stdout.write(f"{what}: {count} images queued in {len(jobs)} jobs.")
+            try:
+                jobs += self.queue(what, batch, options)
+            except ApiError as error:
+                raise CommandError(f"{what}: {error.detail}") from error
+        if jobs and (options["wait"] or (sys.stderr.isatty() and not options["no_wait"])):
+            self.follow(jobs)
+
+    def queue(self, what: str, batch: Batch | None, options: dict[str, Any]) -> list[Job]:
+        images = reprocess.selected(what, which=self.which(options), batch=batch, model=options["model"])
+        count = images.count()
+        if options["dry_run"]:
+            self.stdout.write(f"{what}: {count} images would be queued.")
+            return []
+        with tqdm(total=count, desc=what, unit="image", disable=None) as bar:
+            jobs = reprocess.submit(what, images, model=options["model"], on_chunk=bar.update)
+        self.stdout.write(f"{what}: {count} images queued in {len(jobs)} jobs.")
+        return jobs
+
+    def follow(self, jobs: Sequence[Job]) -> None:
+        """Show how far the jobs are; Ctrl-C ends the watching, not the work."""
+        mine = Job.objects.filter(pk__in=[job.pk for job in jobs])
+        total = mine.aggregate(total=Sum("operations_total"))["total"]
+        try:
+            with tqdm(total=total, unit="operation", disable=None) as bar:
+                while mine.exclude(status__in=JOB_TERMINAL).exists():
+                    bar.update(self.done(mine) - bar.n)
+                    time.sleep(POLL_S)
+                bar.update(self.done(mine) - bar.n)
+        except KeyboardInterrupt:
+            self.stdout.write("The workers go on; see the jobs in the admin.")
+            return
+        failed = mine.aggregate(failed=Sum("operations_failed"))["failed"]
+        self.stdout.write(f"{total} operations done, {failed} of them failed.")
+        if failed:
+            raise CommandError(f"{failed} operations failed; see: manage.py requeue --help")
+
+    @staticmethod
+    def done(jobs: Any) -> int:
+        ended = F("operations_completed") + F("operations_failed") + F("operations_cancelled")
+        return int(jobs.aggregate(done=Sum(ended))["done"] or 0)
+
+    @staticmethod
+    def which(options: dict[str, Any]) -> Which:
+        if options["all"]:
+            return Which.ALL
+        return Which.STALE if options["stale"] else Which.MISSING
 
     @staticmethod
     def kinds(text: str) -> list[str]:
