@@ -1,6 +1,6 @@
 """PixSmall, the embedding network that comes with Pix and needs no download.
 
-Inverted residuals with linear bottlenecks, narrower inside than MobileNetV2's (expansion 4 instead of 6), and a
+Inverted residuals with linear bottlenecks, narrower inside than MobileNetV2's (expansion 5 instead of 6), and a
 projection to 384 numbers. Source of the blocks: Sandler et al., "MobileNetV2" (2018). How its weights are made:
 `training/embedder.py`.
 """
@@ -17,7 +17,7 @@ MEAN = (127.5, 127.5, 127.5)
 SCALE = 127.5  # (pixel - 127.5) / 127.5: from 0–255 to -1–1
 STEM = 32
 Groups = tuple[tuple[int, int, int, int], ...]
-EXPANSION = 4
+EXPANSION = 5
 # (expansion, channels, blocks, stride) of each group of blocks.
 GROUPS: Groups = (
     (1, 16, 1, 1),

@@ -1,6 +1,6 @@
 """Training of PixSmall by distillation: it learns to give the embeddings of a teacher, without any labels.
 
-It begins as the teacher with a third of its hidden channels left out (see `pruning.py`) or with random weights, and is
+It begins as the teacher with a sixth of its hidden channels left out (see `pruning.py`) or with random weights, and is
 then trained as a whole. What it learns to give are the teacher's 1280 features centred, projected on the 384 directions
 in which pictures differ most, each divided by the square root of its deviation, so that few strong directions do not
 decide every distance alone. The loss is the cosine distance. Source: Hinton et al., "Distilling the Knowledge in a
@@ -47,12 +47,12 @@ class Settings:
         seed: of weights, crops and choices.
     """
 
-    steps: int = 3000
-    small_batch: int = 16
+    steps: int = 2500
+    small_batch: int = 12
     small_px: int = 128
     large_batch: int = 8
-    large_px: int = 192
-    learning_rate: float = 3e-4
+    large_px: int = 224
+    learning_rate: float = 2e-4
     warm_up: int = 100
     watched: int = 200
     from_random: bool = False
