@@ -316,7 +316,7 @@ def test_readme_names_every_model_with_its_licence():
         name: row.split("|")[3]
         for row in readme.splitlines()
         if row.startswith("| `")
-        for name in re.findall(r"`(\w+)`", row.split("|")[1])
+        for name in re.findall(r"`([\w-]+)`", row.split("|")[1])
     }
 
     assert set(rows) == set(weights.entries())
