@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from api.errors import ApiError, ErrorCode, invalid_field
 from images.models import Embedding, Image
+from images.selection import ready_images
 from pixproject import request_id
 from processing import jobs, weights_state
 from processing.algorithms.embedding import EMBEDDERS, EmbedderSpec
@@ -21,7 +22,6 @@ JOB_KIND = "embed"
 OPERATION = "embedding"
 # Which one `auto` means: the first that is installed.
 PREFERRED = ("dinov2", "pix_small")
-MAX_IMAGES = 20_000
 
 
 def default_embedder() -> str:
@@ -69,12 +69,7 @@ def submit_embeddings(
         ApiError: 409 where an image is not ready, 422 `model_unavailable`.
     """
     spec, _ = usable(model)
-    rows = list(images)
-    if gone := [image for image in rows if image.status != Image.Status.READY]:
-        detail = f"Image {gone[0].pk} is {gone[0].status}; only images that are ready can be embedded."
-        raise ApiError(ErrorCode.CONFLICT, detail)
-    if not 1 <= len(rows) <= MAX_IMAGES:
-        raise ApiError(ErrorCode.INVALID, f"{len(rows)} images; 1 to {MAX_IMAGES} fit into one job.")
+    rows = ready_images(images, to_be="embedded")
     return jobs.submit_job(
         kind=JOB_KIND,
         operations=operations([image.pk for image in rows], model=spec.name),

@@ -10,6 +10,7 @@ from django.utils import timezone
 from api.errors import ApiError, ErrorCode, FieldError
 from images import fingerprints, quality_profiles
 from images.models import Image, QualityScore
+from images.selection import ready_images
 from pixproject import request_id
 from processing import jobs
 from processing.algorithms import causes, quality
@@ -22,7 +23,6 @@ from processing.states import Priority
 
 JOB_KIND = "quality"
 CAUSES_OPERATION, METRICS_OPERATION = "causes", "quality"
-MAX_IMAGES = 20_000
 ONE_CAUSE = next(iter(CAUSES))  # all of them are written together
 ONE_OF_PANEL = "fp_score"  # so are those of a fingerprint's panel
 
@@ -75,12 +75,7 @@ def submit_quality(
         ApiError: 400, 409 where an image is not ready, 422 `model_unavailable`.
     """
     names = wanted_metrics(metrics)
-    rows = list(images)
-    if gone := [image for image in rows if image.status != Image.Status.READY]:
-        detail = f"Image {gone[0].pk} is {gone[0].status}; only images that are ready can be measured."
-        raise ApiError(ErrorCode.CONFLICT, detail)
-    if not 1 <= len(rows) <= MAX_IMAGES:
-        raise ApiError(ErrorCode.INVALID, f"{len(rows)} images; 1 to {MAX_IMAGES} fit into one job.")
+    rows = ready_images(images, to_be="measured")
     return jobs.submit_job(
         kind=kind,
         operations=operations([image.pk for image in rows], metrics=names),

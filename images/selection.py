@@ -1,0 +1,26 @@
+"""Which images a job of measuring may name."""
+
+from collections.abc import Iterable
+
+from api.errors import ApiError, ErrorCode
+from images.models import Image
+
+MAX_IMAGES = 20_000
+
+
+def ready_images(images: Iterable[Image], *, to_be: str) -> list[Image]:
+    """The images of a request, all of them ready.
+
+    Args:
+        to_be: what is to be done with them, as a participle.
+
+    Raises:
+        ApiError: 409 where one is not ready, 400 for none or too many.
+    """
+    rows = list(images)
+    if gone := [image for image in rows if image.status != Image.Status.READY]:
+        detail = f"Image {gone[0].pk} is {gone[0].status}; only images that are ready can be {to_be}."
+        raise ApiError(ErrorCode.CONFLICT, detail)
+    if not 1 <= len(rows) <= MAX_IMAGES:
+        raise ApiError(ErrorCode.INVALID, f"{len(rows)} images; 1 to {MAX_IMAGES} fit into one job.")
+    return rows
