@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -104,7 +105,7 @@ class SimilarParts:
     def similar(self, request: Request, pk: str | None = None) -> Response:
         """More like this: the images whose vectors are nearest, the nearest first."""
         check_parameters(request, {"model", "limit", "max_distance", "batch"})
-        return self._similar(request, self.get_object())  # type: ignore[attr-defined]
+        return self._similar(request, get_object_or_404(Image.objects.only("pk"), pk=pk))
 
     def _similar(self, request: Request, image: Image) -> Response:
         own = embeddings.of_image(image, request.query_params.get("model", embeddings.AUTO))
@@ -168,7 +169,7 @@ class SimilarParts:
         return {**body, "results": self._with_images(rows)}
 
     def _with_images(self, rows: list[tuple[uuid.UUID, dict[str, float]]]) -> list[dict[str, Any]]:
-        images = with_scores(listed(Image.objects.all())).in_bulk([image_id for image_id, _ in rows])
+        images = with_scores(listed(Image.objects.order_by())).in_bulk([image_id for image_id, _ in rows])
         rows = [row for row in rows if row[0] in images]  # one may have been removed meanwhile
         context = self.get_serializer_context()  # type: ignore[attr-defined]
         # Together: a serializer takes longer to build than to use.
@@ -249,7 +250,7 @@ def _within(request: Request) -> QuerySet[Image] | None:
 
 def _image(request: Request) -> Image:
     image_id = _uuid(request, "image")
-    found = Image.objects.filter(pk=image_id).exclude(status=Image.Status.PURGED).first()
+    found = Image.objects.only("pk").filter(pk=image_id).exclude(status=Image.Status.PURGED).first()
     if found is None:
         raise invalid_field("image", f"there is no image {image_id}.", code=ErrorCode.DOES_NOT_EXIST)
     return found

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from api.models import AuditEvent, Scope
 from api.permissions import has_scope
+from api.reading import QuickReading
 from api.serializers import ErrorItemSerializer, StrictSerializer
 from images.models import Image
 from images.receiving import MAX_REFERENCE, MAX_TAG, MAX_TAGS
@@ -39,7 +40,7 @@ class IssueSerializer(serializers.Serializer):
     severity = serializers.FloatField(required=False, help_text="Above 0 (at the cut-off) to 1.")
 
 
-class ImageSerializer(serializers.ModelSerializer):
+class ImageSerializer(QuickReading, serializers.ModelSerializer):
     """An image. `filename`, `file_path` and `image_hash` are older names of three of its fields."""
 
     filename = serializers.CharField(source="original_filename")
