@@ -3,7 +3,7 @@
 import gzip
 import pickle
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -72,22 +72,28 @@ def _named(value: Any, prefix: str = "") -> Iterator[tuple[str, "Tensor"]]:
             yield from _named(item, f"{prefix}.{index}" if prefix else str(index))
 
 
-def check(path: Path, suffix: str) -> None:
+def check(path: Path, suffix: str, holds: Sequence[str] = ()) -> None:
     """Read the file as one of its kind.
 
+    Args:
+        holds: names of tensors or variables that must be in it; none are asked of a .gz file.
+
     Raises:
-        Refused: if it is of another kind, damaged, or wants code to be run.
+        Refused: if it is of another kind or another model's, damaged, or wants code to be run.
     """
-    if suffix == ".mat":
-        _check_matlab(path)
-    elif suffix == ".gz":
+    if suffix == ".gz":
         _check_gzip(path)
+        return
+    if suffix == ".mat":
+        names: Iterable[str] = _matlab_names(path)
     else:
         with path.open("rb") as stream:
-            tensors(stream, suffix)
+            names = tensors(stream, suffix)
+    if missing := sorted(set(holds) - set(names)):
+        raise Refused(f"it has no {missing[0]}: it is the file of another model.")
 
 
-def _check_matlab(path: Path) -> None:
+def _matlab_names(path: Path) -> list[str]:
     from scipy.io import whosmat
 
     try:
@@ -98,6 +104,7 @@ def _check_matlab(path: Path) -> None:
         raise Refused("it is not a MATLAB file, or a damaged one.") from error
     if not variables:
         raise Refused("it is a MATLAB file without variables.")
+    return [name for name, _, _ in variables]
 
 
 def _check_gzip(path: Path) -> None:

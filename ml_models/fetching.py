@@ -105,7 +105,8 @@ def _is_installed(known: Entry, path: Path) -> bool:
     if (
         not known.sha256
         and not weights.wanted(known, path)
-        and not inspection.why_unreadable(path, path.suffix)
+        and sha256.startswith(known.sha256_start)
+        and not inspection.why_unreadable(path, path.suffix, known.holds)
     ):
         hashing.write_note(path, sha256)
     return not weights.objection(known, path, sha256)
@@ -152,17 +153,24 @@ def _bring(
         part.truncate(0)
         _fill(known, part, source, progress, backoff_s)
         sha256 = hashing.sha256_of_stream(part)
-    if known.sha256 and not _is_right(known, sha256):
+    if not _may_be(known, sha256):
         size = part.seek(0, 2)
         part.truncate(0)
+        wanted = known.sha256 or f"one that begins with {known.sha256_start}"
         raise FetchFailed(
-            f"The file for {known.name} has the SHA-256 {sha256} ({size} bytes), not {known.sha256}: "
+            f"The file for {known.name} has the SHA-256 {sha256} ({size} bytes), not {wanted}: "
             "it is damaged or another file, and was not installed."
         )
 
 
 def _is_right(known: Entry, sha256: str) -> bool:
     return sha256 in (known.sha256, *known.other_sha256)
+
+
+def _may_be(known: Entry, sha256: str) -> bool:
+    if known.sha256 or _is_right(known, sha256):
+        return _is_right(known, sha256)
+    return sha256.startswith(known.sha256_start)
 
 
 def _fill(known: Entry, part: BinaryIO, source: Source, progress: Progress, backoff_s: float) -> None:
@@ -207,7 +215,7 @@ def _install(known: Entry, path: Path, part: BinaryIO, *, force: bool) -> None:
             f"The file for {known.name} has the SHA-256 {sha256}; the first one that was installed had {recorded}. "
             "Where the change is meant, say --force."
         )
-    why_not = inspection.why_unreadable(Path(part.name), path.suffix)
+    why_not = inspection.why_unreadable(Path(part.name), path.suffix, known.holds)
     if why_not:
         part.truncate(0)
         raise FetchFailed(f"The file for {known.name} was not installed: {why_not}")
@@ -250,7 +258,7 @@ def check(name: str, folder: Path | str) -> None:
     except weights.ModelUnavailable:
         hashing.distrust(path)
         raise
-    why_not = inspection.why_unreadable(path, path.suffix)
+    why_not = inspection.why_unreadable(path, path.suffix, weights.entry(name).holds)
     if why_not:
         raise weights.ModelUnavailable(name, f"The file {path.name}: {why_not}", weights.entry(name).command)
     if not weights.entry(name).is_bundled:  # the project's own folder stays as it was checked out

@@ -5,6 +5,7 @@ a broken file does to a parser.
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ml_models import contents
@@ -13,10 +14,14 @@ TIMEOUT_S = 300
 REFUSED = 3
 
 
-def why_unreadable(path: Path, suffix: str) -> str:
-    """Why the file, taken as one of the type that the suffix names, cannot be read; "" where it can."""
+def why_unreadable(path: Path, suffix: str, holds: Sequence[str] = ()) -> str:
+    """Why the file, taken as one of the type that the suffix names, cannot be read; "" where it can.
+
+    Args:
+        holds: names of tensors or variables without which it is another model's.
+    """
     folder = Path(__file__).resolve().parent.parent
-    command = [sys.executable, "-m", "ml_models.inspection", str(path.resolve()), suffix]
+    command = [sys.executable, "-m", "ml_models.inspection", str(path.resolve()), suffix, *holds]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     try:
         ended = subprocess.run(
@@ -33,9 +38,9 @@ def why_unreadable(path: Path, suffix: str) -> str:
 
 
 def main() -> None:
-    path, suffix = sys.argv[1:]
+    path, suffix, *holds = sys.argv[1:]
     try:
-        contents.check(Path(path), suffix)
+        contents.check(Path(path), suffix, holds)
     except contents.Refused as error:
         print(error)
         sys.exit(REFUSED)

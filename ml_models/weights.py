@@ -53,6 +53,8 @@ class Entry:
     dim: int | None = None
     is_bundled: bool = False
     other_sha256: tuple[str, ...] = ()
+    sha256_start: str = ""  # where only the beginning is published, in the file's name
+    holds: tuple[str, ...] = ()  # names of tensors or variables without which it is another file
     used_by: tuple[str, ...] = ()
 
     @property
@@ -90,7 +92,7 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
     unknown = set(table) - {field.name for field in fields(Entry)}
     if unknown:
         raise ValueError(f"weights.toml, [{name}]: unknown {', '.join(sorted(unknown))}.")
-    lists = {key: tuple(table.get(key, ())) for key in ("other_sha256", "used_by")}
+    lists = {key: tuple(table.get(key, ())) for key in ("other_sha256", "holds", "used_by")}
     return Entry(name=name, **{**table, **lists})
 
 
@@ -118,7 +120,14 @@ def wanted(known: Entry, path: Path) -> str:
 def objection(known: Entry, path: Path, sha256: str) -> str:
     """Why a file with this hash must not be loaded; "" where nothing speaks against it."""
     should_be = wanted(known, path)
-    if sha256 == should_be or sha256 in known.other_sha256:
+    if sha256 in known.other_sha256:
+        return ""
+    if not sha256.startswith(known.sha256_start):
+        return (
+            f"The file {path.name} has the SHA-256 {sha256}, which does not begin with {known.sha256_start}: "
+            "it is damaged or another file."
+        )
+    if sha256 == should_be:
         return ""
     if should_be:
         return (

@@ -278,6 +278,33 @@ def test_file_of_another_kind_is_refused(folder, site):
     assert left(folder) == []
 
 
+def test_file_of_another_model_is_refused_without_a_published_hash(folder, site, manifest):
+    content = tensors_file()
+    manifest(
+        table("named", content, sha256="", suffix=".pth", holds=["conv.weight"]),
+        table("strange", content, sha256="", suffix=".pth", holds=["conv.weight", "model.0.weight"]),
+    )
+    site.files |= {"named.pth": content, "strange.pth": content}
+
+    assert fetch("named", folder, site) is True
+    fetching.check("named", folder)
+    assert "has no model.0.weight: it is the file of another model" in refusal("strange", folder, site)
+    assert left(folder) == ["named.pth", "named.pth.checked.json"]
+
+
+def test_beginning_of_a_hash_is_asked_for(folder, site, manifest):
+    manifest(table("begun", GOOD, sha256="", sha256_start=sha256(GOOD)[:8]))
+    site.files["begun.gz"] = OTHER
+
+    assert f"not one that begins with {sha256(GOOD)[:8]}" in refusal("begun", folder, site)
+    folder.mkdir(exist_ok=True)
+    (folder / "begun.gz").write_bytes(OTHER)  # by hand
+    site.files["begun.gz"] = GOOD
+    assert "does not begin with" in weights.state("begun", folder).why_not
+    assert fetch("begun", folder, site) is True
+    assert weights.sha256_of("begun", folder) == sha256(GOOD)
+
+
 def test_file_of_tensors(folder, site):
     site.files["network.pth"] = tensors_file()
 
