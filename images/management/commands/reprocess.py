@@ -23,7 +23,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--what", default="thumbnails", help=f"of {','.join(reprocess.KINDS)}; several parted by commas"
+            "--what",
+            default="thumbnails",
+            help=f"of {','.join(reprocess.KINDS)}; several parted by commas (default: thumbnails)",
         )
         amount = parser.add_mutually_exclusive_group()
         amount.add_argument("--missing", action="store_true", help="where they are missing (the default)")
