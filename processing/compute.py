@@ -120,7 +120,8 @@ def _apply(
         spec = find_operation(name)
         check_result_size(name, *spec.size_after(raster.width, raster.height, parameters), limits=limits)
         share = _part_of(surroundings.progress, index, len(steps))
-        raster = spec.apply(raster, parameters, replace(surroundings, progress=share))
+        before = replace(raster, facts={})  # so that a step without facts hands on none of an earlier one
+        raster = spec.apply(before, parameters, replace(surroundings, progress=share))
         notes += tuple(note for note in raster.notes if note not in notes)
         facts |= {name: dict(raster.facts)} if raster.facts else {}
     return Raster(raster.pixels, raster.alpha, notes, facts)
