@@ -213,7 +213,8 @@ def score(name: str, pictures: Sequence[np.ndarray], *, folder: Path | str) -> l
         reduced; see `tests/processing/algorithms/test_quality.py` for how near they are to its calibration.
 
     Raises:
-        ProcessingError: code `model_unavailable`, naming the command that helps.
+        ProcessingError: code `model_unavailable`, naming the command that helps. A file of another network is an
+            error of each score instead.
     """
     from processing.algorithms.quality_scoring import score_pictures
 

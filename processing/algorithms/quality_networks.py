@@ -14,6 +14,10 @@ from processing.algorithms.quality_speed import faster_statistics
 Network = Callable[[Any], Any]
 
 
+class NotTheWeights(Exception):
+    """The file is whole, but not of this metric."""
+
+
 @cache
 def network(name: str, _sha256: str, folder: Path | str) -> Network:
     """A metric: tensor (N, 3, H, W) of 0 to 1 in, N values out. Kept for the life of the process.
@@ -23,12 +27,21 @@ def network(name: str, _sha256: str, folder: Path | str) -> Network:
 
     Raises:
         ProcessingError: code `model_unavailable`.
+        NotTheWeights: with a sentence that names the command.
     """
     import_torchvision()
     try:
         return _BUILDERS[name](name, folder)
     except weights.ModelUnavailable as error:
         raise ProcessingError(error.detail, code="model_unavailable") from error
+    except (
+        LookupError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+    ) as error:  # what pyiqa and torch say of other tensors
+        detail = f"The file of the model {name} is that of another network. Run: manage.py models fetch --force {name}"
+        raise NotTheWeights(detail) from error
 
 
 def _brisque(name: str, folder: Path | str) -> Network:

@@ -12,7 +12,7 @@ import numpy as np
 from processing.algorithms.causes import bound
 from processing.algorithms.offline import offline
 from processing.algorithms.quality import Availability, MetricSpec, Score
-from processing.algorithms.quality_networks import network
+from processing.algorithms.quality_networks import NotTheWeights, network
 
 MOST_TOGETHER = 8  # pictures in one tensor: enough to keep the cores busy, few enough for the memory
 
@@ -22,7 +22,11 @@ def score_pictures(
 ) -> list[Score]:
     """See `quality.score`."""
     with offline():
-        metric = network(spec.name, found.weights_sha256, folder)
+        try:
+            metric = network(spec.name, found.weights_sha256, folder)
+        except NotTheWeights as error:  # the other metrics of these pictures go on
+            told = ("model_unavailable", str(error))
+            return [_score(spec, found, picture, error=told) for picture in pictures]
         reduced = [bound(picture, long_side_px=spec.long_side_px) for picture in pictures]
         scores: dict[int, Score] = {}
         for places in _groups(reduced, most=MOST_TOGETHER if spec.is_batched else 1):

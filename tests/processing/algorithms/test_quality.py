@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
-from ml_models import weights
+from ml_models import hashing, weights
 from processing.algorithms import quality, quality_networks
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.offline import NetworkUsed, offline
@@ -122,6 +123,17 @@ def test_a_swapped_file_is_refused(tmp_path: Path) -> None:
     found = availability("brisque", tmp_path)
     assert not found.is_available
     assert "SHA-256" in found.why_not
+
+
+def test_a_file_of_another_network_is_an_error_of_its_metric_alone(tmp_path: Path) -> None:
+    path = tmp_path / weights.entry("niqe").file
+    savemat(path, {"templateModel": np.ones(3)})
+    hashing.write_note(path, hashing.quick_sha256(path))
+
+    (broken,) = score("niqe", [_photograph()], folder=tmp_path)
+    assert (broken.value, broken.error_code) == (None, "model_unavailable")
+    assert broken.error_detail.endswith("Run: manage.py models fetch --force niqe")
+    assert score("piqe", [_photograph()], folder=tmp_path)[0].value is not None
 
 
 def test_an_unknown_metric_is_refused_with_those_that_exist() -> None:
