@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, F, Q, QuerySet
+from django.utils import timezone
 
 from processing import wakeups
 from processing.models import Job, Operation
@@ -14,6 +15,8 @@ from processing.states import OPERATION_OPEN, OperationStatus
 
 SAMPLE_SIZE = 200  # the newest finished operations of a name: old ones ran on other code or another machine
 REMEMBERED_S = 10
+MIN_PROGRESS = 0.02  # from here on the pace of a running operation tells more than what others took
+PACED = Q(status=OperationStatus.RUNNING, progress__gte=MIN_PROGRESS, started_at__isnull=False)
 
 Work = Mapping[tuple[str, str], int]  # (operation name, queue) → how many
 
@@ -99,21 +102,44 @@ def _seconds(parts: list[tuple[int, float]], threads: int) -> float:
 
 
 def job_eta(job: Job) -> Estimate:
-    """Seconds until `job` is finished: its own open operations and those that are served before them."""
-    work = {
-        (name, queue): count
-        for name, queue, count in _counts(job.operations.filter(status__in=OPERATION_OPEN))
-    }
-    queues = {queue for _, queue in work}
+    """Seconds until `job` is finished: its own open operations and those that are served before them.
+
+    Operations that tell how far they are take what their own pace says, the others what such took lately.
+    """
+    own = job.operations.filter(status__in=OPERATION_OPEN)
+    queues = set(own.order_by().values_list("queue", flat=True).distinct())
+    if not queues:
+        return Estimate()
+    work = {(name, queue): count for name, queue, count in _counts(own)}
     before = Q(priority__lt=job.priority) | Q(priority=job.priority, job__created_at__lt=job.created_at)
     # Each status by itself, since PostgreSQL uses a partial index only for the status that it was made for.
     for status in OPERATION_OPEN:
         ahead = Operation.objects.filter(before, queue__in=queues, status=status).exclude(job=job)
         for name, queue, count in _counts(ahead):
             work[name, queue] = work.get((name, queue), 0) + count
-    return estimate(work)
+    running = Operation.objects.filter(PACED, before | Q(job=job), queue__in=queues)
+    return _after(_paced_seconds(running), estimate(work))
+
+
+def _paced_seconds(running: QuerySet[Operation]) -> list[float]:
+    """What each of the operations still takes if it goes on as it began."""
+    now = timezone.now()
+    begun = running.order_by().values_list("started_at", "progress")
+    return [(now - at).total_seconds() * (1 - share) / share for at, share in begun if at]
+
+
+def _after(seconds: Sequence[float], rest: Estimate) -> Estimate:
+    """The rest begins when the longest of what runs has ended: few run at once that take long."""
+    longest = max(seconds, default=0.0)
+    return Estimate(
+        round(rest.seconds_p50 + longest, 2),
+        round(rest.seconds_p90 + longest, 2),
+        rest.based_on + len(seconds),
+    )
 
 
 def _counts(operations: QuerySet[Operation]) -> list[tuple[str, str, int]]:
-    counted = operations.order_by().values_list(F("name"), F("queue")).annotate(count=Count("pk"))
+    counted = (
+        operations.exclude(PACED).order_by().values_list(F("name"), F("queue")).annotate(count=Count("pk"))
+    )
     return list(counted)

@@ -1,5 +1,8 @@
 """Estimates come from what finished operations took, shared over the threads that serve their queue."""
 
+import uuid
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -92,6 +95,19 @@ def test_eta_counts_what_is_served_before():
     assert durations.job_eta(mine).seconds_p50 == 8
     mine.priority = Priority.URGENT
     assert durations.job_eta(mine).seconds_p50 == 4
+
+
+def test_eta_of_what_tells_its_progress_follows_its_pace():
+    took("slow", 4000)
+    mine = job()
+    began_at = timezone.now() - timedelta(seconds=30)
+    lease = {"token": uuid.uuid4(), "lease_until": timezone.now()}
+    add(mine, "slow", status=OperationStatus.RUNNING, started_at=began_at, progress=0.25, **lease)
+    assert durations.job_eta(mine).seconds_p50 == pytest.approx(90, abs=3)
+
+    add(mine, "slow")
+    assert durations.job_eta(mine).seconds_p50 == pytest.approx(94, abs=3)
+    assert durations.job_eta(job()).seconds_p50 == 0
 
 
 def test_finished_job_takes_no_more_time():
