@@ -26,7 +26,7 @@ OPERATION = "embed_text"
 MAX_TEXT = 200
 CACHE_SECONDS = 86_400
 WAIT_S = 10
-OTHER_SEARCH = "File names, titles, tags and cameras are searched without it: /api/images/?search=…"
+OTHER_SEARCH = "file names, titles, tags and cameras are searched without it (/api/images/?search=…)"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def require_models() -> None:
     try:
         weights_state.require_model(TEXT_MODEL, TEXT_VOCABULARY)
     except ApiError as error:
-        detail = f"Searching by a sentence needs CLIP. {error.detail} {OTHER_SEARCH}"
+        detail = f"Searching by a sentence needs CLIP; {OTHER_SEARCH}. {error.detail}"
         raise ApiError(ErrorCode.MODEL_UNAVAILABLE, detail) from error
 
 

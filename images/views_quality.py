@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError
-from images import quality, quality_profiles, quality_report
+from images import fingerprints, quality, quality_profiles, quality_report
 from images.models import Image
 from pixproject.page_access import needs, tell
 from processing.algorithms.causes import CAUSES, Cause
@@ -80,6 +80,9 @@ def quality_context(image: Image) -> dict[str, Any]:
         "quality_absent": [
             row for row in report["metrics"] if not row["version"] and not row["is_available"]
         ],
+        "quality_unmeasured": [
+            row for row in report["metrics"] if not row["version"] and row["is_available"]
+        ],
         "quality_is_measured": any(row["version"] for row in report["causes"]),
         "quality_is_waiting": waiting.exists(),
     }
@@ -89,7 +92,11 @@ def quality_context(image: Image) -> dict[str, Any]:
 def panel(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     """The panel alone, for a page that waits for the numbers."""
     image = get_object_or_404(Image.objects.exclude(status=Image.Status.PURGED), pk=image_id)
-    return render(request, "images/_quality.html", {"image": image, **quality_context(image)})
+    context = {"image": image, **quality_context(image)}
+    if not context["quality_is_waiting"]:  # the panel of a print stands elsewhere on the page and comes along
+        found = context["quality"]["fingerprint"]
+        context |= {"fingerprint": found, "fingerprint_rows": fingerprints.rows_of(found)}
+    return render(request, "images/_quality_update.html", context)
 
 
 @require_POST

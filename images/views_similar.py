@@ -32,12 +32,16 @@ class Tile:
 
 @dataclass(frozen=True)
 class Strip:
-    """More like this: pictures, or why there are none (`is_missing`: they can be had by making the vector)."""
+    """More like this: pictures, or why there are none.
+
+    With `is_missing` they can be had by making the vector; while that goes on (`is_waiting`) the page asks again.
+    """
 
     model: str = ""
     tiles: tuple[Tile, ...] = ()
     problem: str = ""
     is_missing: bool = False
+    is_waiting: bool = False
 
 
 def strip(image: Image) -> Strip:
@@ -46,8 +50,11 @@ def strip(image: Image) -> Strip:
         own = embeddings.of_image(image)
     except ApiError as error:
         is_missing = error.code == ErrorCode.CONFLICT
-        problem = "" if is_missing and not error.headers else error.detail
-        return Strip(model=embeddings.embedder().title, problem=problem, is_missing=is_missing)
+        is_waiting = is_missing and bool(error.headers)
+        problem = "" if is_missing else error.detail
+        return Strip(
+            model=embeddings.embedder().title, problem=problem, is_missing=is_missing, is_waiting=is_waiting
+        )
     alike = Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256)
     near = similarity.nearest(embeddings.numbers_of(own), alike, limit=STRIP, exclude=[image.pk])
     tiles = _tiles([(found.image_id, found.distance) for found in near])
@@ -62,6 +69,13 @@ def _tiles(rows: list[tuple[uuid.UUID, float]]) -> tuple[Tile, ...]:
 def similar_context(image: Image) -> dict[str, Any]:
     """What `images/_similar.html` shows."""
     return {"similar": strip(image), "duplicate_count": duplicates.undecided(image).count()}
+
+
+@require_safe
+def strip_part(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
+    """The strip alone, for a page that waits for the vector."""
+    image = get_object_or_404(Image.objects.exclude(status=Image.Status.PURGED), pk=image_id)
+    return render(request, "images/_similar.html", {"image": image, **similar_context(image)})
 
 
 @require_POST

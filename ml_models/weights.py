@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MANIFEST = Path(__file__).with_name("weights.toml")
 BUNDLED_DIR = Path(__file__).with_name("weights")
 FAMILIES = ("denoise", "quality", "embedding")
+FETCH = "manage.py models fetch "
 
 
 class ModelUnavailable(Exception):
@@ -60,9 +61,7 @@ class Entry:
     @property
     def command(self) -> str:
         """What makes the model available."""
-        return (
-            "git checkout -- ml_models/weights" if self.is_bundled else f"manage.py models fetch {self.name}"
-        )
+        return "git checkout -- ml_models/weights" if self.is_bundled else f"{FETCH}{self.name}"
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,12 @@ class State:
     sha256: str = ""  # of the installed file
 
 
-def remedy(command: str) -> str:
-    return f"Run: {command}"
+def remedy(*commands: str) -> str:
+    """What to run, at the end of a sentence; models that are fetched go into one command."""
+    fetched = [command.removeprefix(FETCH) for command in commands if command.startswith(FETCH)]
+    others = [command for command in commands if not command.startswith(FETCH)]
+    together = [FETCH + " ".join(dict.fromkeys(fetched))] if fetched else []
+    return f"Run: {'; '.join([*dict.fromkeys(others), *together])}"
 
 
 @cache

@@ -33,6 +33,7 @@ urlpatterns = [
     path("images/<uuid:image_id>/measure/", quality.measure, name="image-measure"),
     path("quality/", quality.profiles, name="quality-profiles-page"),
     path("quality/<str:kind>/", quality.profile_change, name="quality-profile-change"),
+    path("images/<uuid:image_id>/similar/", similar.strip_part, name="image-similar"),
     path("images/<uuid:image_id>/embed/", similar.embed, name="image-embed"),
     path("duplicates/", similar.duplicate_list, name="duplicates"),
     path("duplicates/<uuid:pair_id>/", similar.duplicate_resolve, name="duplicate-resolve"),

@@ -256,8 +256,8 @@ def why_unavailable(spec: OperationSpec) -> str:
     if any(all(not found.why_not for found in states) for states in choices):
         return ""
     missing = [found for found in choices[0] if found.why_not]
-    words = [found.why_not for found in missing] + [remedy(found.command) for found in missing]
-    return " ".join(dict.fromkeys(words))
+    reasons = dict.fromkeys(found.why_not for found in missing)
+    return " ".join([*reasons, remedy(*(found.command for found in missing))])
 
 
 def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:

@@ -59,7 +59,8 @@ def require_model(*names: str) -> None:
     """Refuse (422) what needs a model that cannot be used here, naming the command that helps."""
     missing = [found for found in map(state, names) if found.why_not]
     if missing:
-        detail = " ".join(f"{found.why_not} {weights.remedy(found.command)}" for found in missing)
+        why_not = " ".join(found.why_not for found in missing)
+        detail = f"{why_not} {weights.remedy(*(found.command for found in missing))}"
         raise ApiError(ErrorCode.MODEL_UNAVAILABLE, detail)
 
 

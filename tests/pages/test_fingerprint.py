@@ -14,7 +14,10 @@ def test_the_page_of_a_print_shows_its_panel(client) -> None:
     client.force_login(make_user("read"))
     image, measured = make_print(), panel(noisy(clean_print(), 110))
     assert "fingerprint-title" not in client.get(f"/images/{image.pk}/").content.decode()
+    assert "fingerprint-title" not in client.get(f"/images/{image.pk}/quality/").content.decode()
     store(image, measured)
+    waiting_page = client.get(f"/images/{image.pk}/quality/").content.decode()
+    assert '<div id="fingerprint" hx-swap-oob="innerHTML">' in waiting_page
     page = client.get(f"/images/{image.pk}/").content.decode()
     assert f"/api/images/{image.pk}/ridge-map/" in page
     assert "This is not NFIQ 2" in page

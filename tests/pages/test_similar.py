@@ -54,7 +54,10 @@ def test_a_picture_without_a_vector_can_be_compared_by_whoever_may(operator, vie
     assert viewer.post(f"/images/{image.pk}/embed/").status_code == 403
 
     said = text_of(operator.post(f"/images/{image.pk}/embed/", follow=True))
-    assert "is being made" in said
+    assert "Being compared" in said
+    waiting = f'hx-get="/images/{image.pk}/similar/"'
+    assert waiting in said
+    assert waiting in text_of(viewer.get(f"/images/{image.pk}/similar/"))
     run_until_idle()
 
     assert Embedding.objects.filter(image=image).count() == 1
@@ -74,7 +77,9 @@ def test_a_missing_model_is_said_on_the_page(operator, monkeypatch, settings, tm
 
 def test_the_search_box_is_there_only_with_clip(viewer, installed, monkeypatch, settings, tmp_path):
     assert "text-search" not in text_of(viewer.get("/images/"))
-    assert "models fetch clip" in text_of(viewer.get("/images/search/?q=cat"), status=422)
+    missing = text_of(viewer.get("/images/search/?q=cat"), status=422)
+    assert "Run: manage.py models fetch clip clip_vocabulary" in missing
+    assert "/images/?search=cat" in missing
     install(monkeypatch, settings, tmp_path, *clip_files(tmp_path))
     assert "text-search" in text_of(viewer.get("/images/"))
 
@@ -103,7 +108,7 @@ def test_pairs_are_shown_side_by_side_and_decided_once(reviewer):
         assert f"/api/images/{image.pk}/thumbnail/" in page
 
     decision = {"keep": str(first.pk), "others": "trash"}
-    assert "Nothing looks alike" in text_of(reviewer.post(f"/duplicates/{pair.pk}/", decision, follow=True))
+    assert "Nothing to decide" in text_of(reviewer.post(f"/duplicates/{pair.pk}/", decision, follow=True))
 
     assert Image.objects.get(pk=second.pk).status == "trashed"
     again = reviewer.post(f"/duplicates/{pair.pk}/", {"others": "not_duplicate"}, follow=True)
