@@ -17,12 +17,13 @@ from unfold.decorators import action, display
 from api.errors import ApiError
 from api.models import Scope
 from api.permissions import missing
-from images import services
+from images import fingerprints, services
 from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
 from images.admin.quality import IssueFilter, QualityColumns
 from images.admin.vectors import VectorActions, vectors_context
 from images.models import Image, Rendition
+from images.views_quality import quality_context
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
 from pixproject.templatetags.pix import byte_size
 from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
@@ -73,8 +74,8 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
         return unbroken(f"{image.width} × {image.height}")
 
     @display(description="Size", ordering="byte_size")
-    def size(self, image: Image) -> str:
-        return byte_size(image.byte_size)
+    def size(self, image: Image) -> SafeString:
+        return unbroken(byte_size(image.byte_size))
 
     @display(description="Status", ordering="status", label=STATUS_VARIANTS)
     def state(self, image: Image) -> tuple[str, str]:
@@ -241,6 +242,8 @@ def _details(request: HttpRequest, image: Image) -> dict[str, Any]:
         "links": links.order_by("-artifact__created_at")[:MOST_RESULTS],
         "batch_members": image.batch_images.select_related("batch"),
         **vectors_context(image),
+        **quality_context(image),
+        "fingerprint_rows": fingerprints.rows_of(fingerprints.panel_json(image)),
         "may_write": may(request, Scope.WRITE),
         "may_process": may(request, Scope.PROCESS),
         "may_purge": may(request, Scope.ADMIN),

@@ -1,5 +1,6 @@
 """Quality in the list of images: a bar for the grade, chips for the faults, a filter, measuring again."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -42,6 +43,12 @@ class IssueFilter(admin.SimpleListFilter):
                 return queryset.filter(issues__contains=[{"code": code}])
 
 
+def _chip(issue: Mapping[str, Any]) -> tuple[str, str]:
+    """A fault in a word or two, and its whole sentence: 'blurred: sharpness 0.11 < 0.38'."""
+    sentence = str(issue["explanation"])
+    return sentence.partition(":")[0], sentence
+
+
 class QualityColumns:
     """Mixed into the admin of images."""
 
@@ -49,7 +56,7 @@ class QualityColumns:
     def grade(self, image: Image) -> SafeString:
         context = {
             "grade": image.quality_grade,
-            "issues": image.issues[:MOST_CHIPS],
+            "chips": [_chip(issue) for issue in image.issues[:MOST_CHIPS]],
             "more": max(0, len(image.issues) - MOST_CHIPS),
         }
         return SafeString(render_to_string("admin/images/image/_quality.html", context))

@@ -30,7 +30,7 @@ def test_the_list_shows_grade_and_faults_and_filters_by_them(client) -> None:
     (unmeasured,) = make_rows(1)
     sign_in(client, "process")
     page = client.get(LIST).content.decode()
-    assert 'title="blurred: sharpness 0.10 &lt; 0.38"' in page
+    assert 'title="blurred: sharpness 0.10 &lt; 0.38">blurred</span>' in page
     for value, wanted in (("blurred", bad), ("any", bad), ("none", good), ("unmeasured", unmeasured)):
         page = client.get(f"{LIST}?issue={value}").content.decode()
         assert [row for row in (bad, good, unmeasured) if str(row.pk) in page] == [wanted]
@@ -45,3 +45,20 @@ def test_chosen_images_are_measured_again(client, settings) -> None:
     assert QualityScore.objects.filter(image=image, metric="piqe").exists()
     image.refresh_from_db()
     assert image.quality_grade is not None
+
+
+def test_the_page_of_an_image_shows_every_measure_and_metric(client, settings) -> None:
+    settings.QUALITY_METRICS = ["piqe", "brisque"]
+    image = make_image(pictures.png(96, 80))
+    sign_in(client, "process")
+    address = f"{LIST}{image.pk}/change/"
+    assert "Not measured yet: Re-measure does it." in client.get(address).content.decode()
+
+    quality.submit_quality([image])
+    assert "It is being measured." in client.get(address).content.decode()
+    run_until_idle()
+
+    page = client.get(address).content.decode()
+    assert "small: shorter side 80 &lt; 200 px" in page
+    assert "PIQE" in page
+    assert "manage.py models fetch brisque" in page
