@@ -15,9 +15,9 @@ from PIL import Image
 
 from benchmarks.pictures import sources
 from benchmarks.results import Result
-from processing.algorithms.codecs import Limits, decode
+from processing.algorithms.codecs import Limits
 from processing.algorithms.embedding import BATCH, EMBEDDERS, EmbedderSpec, normalised, ready
-from processing.algorithms.embedding_input import prepare
+from processing.algorithms.embedding_input import prepare, read
 from processing.algorithms.raster import Raster
 
 NAME = "embeddings"
@@ -101,5 +101,4 @@ def inputs(spec: EmbedderSpec, paths: Sequence[Path]) -> list[np.ndarray]:
 
 def prepared(spec: EmbedderSpec, path: Path) -> np.ndarray:
     with path.open("rb") as stream:
-        decoded = decode(stream, limits=Limits())
-    return prepare(Raster(decoded.pixels, decoded.alpha), spec.recipe)
+        return read(stream, spec.recipe, limits=Limits())

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processing.algorithms.codecs import Limits, decode
+from processing.algorithms.codecs import Limits
 from processing.algorithms.embedding import EMBEDDERS, Embedder, embed_texts, load_embedder
-from processing.algorithms.embedding_input import Recipe, prepare
+from processing.algorithms.embedding_input import Recipe, read
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.raster import Raster
 
 # Path of the picture, name of the embedder, folder of models, what is accepted.
 Member = tuple[str, str, str, Limits]
@@ -78,8 +77,7 @@ def _input(member: Member, recipe: Recipe) -> np.ndarray | ProcessingError:
     path, _, _, limits = member
     try:
         with open(path, "rb") as stream:
-            decoded = decode(stream, limits=limits)
-        return prepare(Raster(decoded.pixels, decoded.alpha), recipe)
+            return read(stream, recipe, limits=limits)
     except ProcessingError as error:
         return error
 

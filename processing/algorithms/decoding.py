@@ -39,6 +39,26 @@ class Decoded:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """A decoded picture as Pillow holds it, for those who go on with Pillow: copies to arrays cost time.
+
+    Attributes:
+        colour: mode RGB or L, sRGB, upright.
+        alpha: mode L, 255 = opaque, or None where the file has no transparency.
+        info, notes: as of `Decoded`.
+    """
+
+    colour: Image.Image
+    alpha: Image.Image | None
+    info: ImageInfo
+    notes: tuple[str, ...] = ()
+
+    def as_arrays(self) -> Decoded:
+        alpha = None if self.alpha is None else np.asarray(self.alpha)
+        return Decoded(np.asarray(self.colour), alpha, self.info, self.notes)
+
+
 def decode(stream: BinaryIO, *, limits: Limits) -> Decoded:
     """Decode a picture completely; what is truncated or has a wrong checksum is refused.
 
@@ -49,16 +69,37 @@ def decode(stream: BinaryIO, *, limits: Limits) -> Decoded:
     Raises:
         ProcessingError: not a picture, refused, too large, or `damaged_image`.
     """
+    return decode_layers(stream, limits=limits).as_arrays()
+
+
+def decode_layers(stream: BinaryIO, *, limits: Limits, shorter_px: int = 0) -> Layers:
+    """Decode a picture like `decode`, without copies.
+
+    Args:
+        stream, limits: as of `decode`.
+        shorter_px: the decoder may halve a JPEG up to three times while its shorter side keeps so many pixels;
+            0 for never.
+
+    Raises:
+        ProcessingError: as `decode`; truncation is found at any scale.
+    """
     image, info = open_image(stream, limits=limits)
     with refusing_damage(limits):
         if info.format == "png":
             image.verify()  # the checksums of the pixel data, which load() does not look at
             image = open_image(stream, limits=limits)[0]
-        return load(image, info)
+        if info.format == "jpg" and shorter_px:
+            image.draft(None, (shorter_px, shorter_px))
+        return load_layers(image, info)
 
 
 def load(image: Image.Image, info: ImageInfo) -> Decoded:
     """Load an opened picture (a JPEG perhaps at reduced scale) and bring it into the form of `Decoded`."""
+    return load_layers(image, info).as_arrays()
+
+
+def load_layers(image: Image.Image, info: ImageInfo) -> Layers:
+    """Load an opened picture like `load`, without copies."""
     key = transparent_key(image)
     is_grey_in_colour = pending_raw_mode(image) == "LA;16B"  # Pillow has no 16-bit LA and reads it as RGBA
     image.load()
@@ -75,9 +116,9 @@ def load(image: Image.Image, info: ImageInfo) -> Decoded:
     notes = depth_notes + profile_notes
     if info.frame_count > 1:
         notes += (f"The file has {info.frame_count} frames; the first one was used.",)
-    return Decoded(
-        pixels=np.asarray(_upright(srgb, orientation)),
-        alpha=None if alpha is None else np.asarray(_upright(alpha, orientation)),
+    return Layers(
+        colour=_upright(srgb, orientation),
+        alpha=None if alpha is None else _upright(alpha, orientation),
         info=info,
         notes=notes,
     )

@@ -136,7 +136,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
             "Comes with Pix: quick, and needs no download.",
             384,
             "pix_small",
-            Recipe(224, 224, "bilinear", _HALF, _HALF),
+            Recipe(224, 224, "bilinear", _HALF, _HALF, decoded_px=4 * 224),
             _pix_small,
             at_once=8,
         ),
