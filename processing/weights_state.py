@@ -11,6 +11,7 @@ from django.conf import settings
 
 from api.errors import ApiError, ErrorCode
 from ml_models import weights
+from processing.algorithms.quality import METRICS
 
 PYIQA = "pyiqa"
 PYIQA_LICENCE = "PolyForm Noncommercial 1.0.0 and S-Lab License 1.0"
@@ -111,7 +112,7 @@ def _pyiqa_version() -> str:
 def pyiqa() -> Model:
     """The library behind the quality metrics: no file, but a licence that operators must know."""
     version = _pyiqa_version()
-    metrics = [name for entry in weights.entries().values() for name in entry.used_by if "metric:" in name]
+    metrics = [f"metric:{name}" for name, spec in METRICS.items() if PYIQA in spec.packages]
     return Model(
         name=PYIQA,
         family=LIBRARY,
@@ -126,7 +127,7 @@ def pyiqa() -> Model:
         version=version,
         address="https://github.com/chaofengc/IQA-PyTorch",
         is_bundled=False,
-        used_by=tuple(dict.fromkeys(metrics)),
+        used_by=tuple(metrics),
         available=bool(version),
         is_present=bool(version),
         verified=bool(version),

@@ -60,7 +60,7 @@ def test_pyiqa_is_listed_with_its_licence():
     assert pyiqa["family"] == "library"
     assert "PolyForm Noncommercial 1.0.0" in pyiqa["licence"]
     assert "runs without it" in pyiqa["licence_note"]
-    assert {"metric:brisque", "metric:musiq"} <= set(pyiqa["used_by"])
+    assert {"metric:brisque", "metric:musiq", "metric:piqe"} <= set(pyiqa["used_by"])
 
 
 def test_every_model_of_the_manifest_is_listed():
