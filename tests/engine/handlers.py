@@ -1,5 +1,6 @@
 """Handlers for the engine's tests: small work with known ends."""
 
+import time
 from typing import Any
 
 from processing.algorithms.errors import ProcessingError
@@ -26,6 +27,11 @@ def _empty_batch(arguments: list[tuple]) -> list[None]:
     return [None] * len(arguments)
 
 
+def _slow_batch(arguments: list[tuple]) -> list[int]:
+    time.sleep(0.4)
+    return [1] * len(arguments)
+
+
 HANDLERS = (
     Handler(
         "test-double", "default", functions.double, load=lambda c, _: (c.parameters["value"],), save=_remember
@@ -33,6 +39,7 @@ HANDLERS = (
     Handler("test-refused", "default", functions.double, load=_refuse),
     Handler("test-empty", "default", _empty, isolated=False),
     Handler("test-empty-batch", "ml", _empty_batch, isolated=False, batch_size=32),
+    Handler("test-slow-batch", "ml", _slow_batch, save=_remember, isolated=False, batch_size=4),
     Handler(
         "test-wait",
         "default",

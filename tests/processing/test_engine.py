@@ -212,6 +212,16 @@ def test_batch_completes_each_of_its_operations():
     assert summary(job) == (JobStatus.COMPLETED, 70, 0, 0)
 
 
+def test_members_of_a_batch_took_a_share_of_its_time_each():
+    job = submit(*["test-slow-batch"] * 4)
+
+    run_until_idle()
+
+    durations_ms = [operation.duration_ms for operation in job.operations.all()]
+    assert min(durations_ms) >= 100
+    assert sum(durations_ms) < 4 * 400  # what it would be if each had taken all of it
+
+
 def test_claim_uses_the_index_of_waiting_operations_after_a_large_submission():
     jobs.submit_job(kind="test", operations=[NewOperation("test-empty")] * 5000)
     with connection.cursor() as cursor:
