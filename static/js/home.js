@@ -3,6 +3,7 @@ import { Composer } from "./composer.js";
 import { acceptFiles } from "./dropzone.js";
 import { mergeInto, remember } from "./history.js";
 import { postSafely, randomKey, sentence } from "./http.js";
+import { NoiseNote } from "./noise.js";
 import { announce, toast } from "./page.js";
 import { Uploads } from "./uploads.js";
 
@@ -18,10 +19,12 @@ class Home {
       maxBytes: Number(form.dataset.maxBytes),
       onChange: () => this.refresh(),
     });
+    this.noise = new NoiseNote(this.part("noise-note"), () => this.body());
     this.composer = new Composer(form, { onChange: () => this.refresh() });
     acceptFiles(form.querySelector('[data-dropzone] input[type="file"]'), (files) => this.uploads.add(files));
     form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     form.addEventListener("change", (event) => { if (event.target.name === "image") this.refresh(); });
+    form.addEventListener("input", () => this.noise.refresh());
     this.refresh();
   }
 
@@ -40,6 +43,7 @@ class Home {
     this.part("submit-label").textContent = all > 1 ? `Process ${all} pictures` : all === 1 ? "Process picture" : "Start";
     this.part("submit-hint").textContent = this.hint(pictures, open, steps);
     this.part("submit").setAttribute("aria-disabled", String(!all || !steps));
+    this.noise.refresh();
     form.classList.toggle("has-work", Boolean(all || steps));
     if (this.isWaiting && !this.uploads.isBusy) this.submit();
   }
