@@ -11,7 +11,8 @@ from typing import Any
 
 from django.http import QueryDict
 
-from processing import services
+from ml_models import weights
+from processing import services, weights_state
 from processing.algorithms.formats import WRITABLE_FORMATS
 from processing.algorithms.operations import OPERATIONS, OperationSpec
 from processing.algorithms.spec import ENCODING_PARAMETERS
@@ -78,6 +79,15 @@ RECIPES = (
 
 
 @dataclass(frozen=True)
+class Option:
+    """One value of a choice; `title` is empty where the value says it, `why_not` where it can be chosen."""
+
+    value: str
+    title: str = ""
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
 class Field:
     """One parameter of an operation as an input of the form."""
 
@@ -109,6 +119,11 @@ class Field:
     @property
     def choices(self) -> list[str]:
         return list(self.schema.get("enum", ()))
+
+    @property
+    def options(self) -> list[Option]:
+        """The choices; one that is a model has its title and cannot be chosen while it is missing."""
+        return [_option(value) for value in self.choices]
 
     @property
     def is_encoding(self) -> bool:
@@ -158,6 +173,12 @@ class Field:
         return f"{self.schema['minimum']} to {self.schema['maximum']}" + (
             f" {self.unit}" if self.unit else ""
         )
+
+
+def _option(value: str) -> Option:
+    if value not in weights.entries():
+        return Option(value)
+    return Option(value, weights.entries()[value].title, weights_state.state(value).why_not)
 
 
 @dataclass(frozen=True)

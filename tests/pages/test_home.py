@@ -8,6 +8,7 @@ from processing.models import Job, Operation
 from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_image, upload
+from tests.processing.algorithms.networks import install_random
 
 pytestmark = pytest.mark.django_db
 
@@ -119,3 +120,15 @@ def test_images_of_the_library_are_preselected(operator):
 
     assert f'name="image" value="{image.pk}" checked' in text
     assert unknown not in text
+
+
+def test_models_of_denoise_are_named_and_greyed_out_while_missing(operator, settings, tmp_path):
+    settings.ML_MODELS_DIR = tmp_path
+    text = operator.get("/").content.decode()
+    missing = 'value="dncnn_color_blind" disabled>DnCNN, colour, blind, as published (not installed)</option>'
+    assert missing in text
+    settings.ML_MODELS_DIR = install_random(tmp_path)
+    assert (
+        'value="dncnn_color_blind">DnCNN, colour, blind, as published</option>'
+        in operator.get("/").content.decode()
+    )
