@@ -11,7 +11,7 @@ from django.conf import settings
 
 from api.errors import ApiError, ErrorCode
 from ml_models import weights
-from processing.algorithms.quality import METRICS
+from processing.algorithms.quality import METRICS, PYIQA_COMMAND
 
 PYIQA = "pyiqa"
 PYIQA_LICENCE = "PolyForm Noncommercial 1.0.0 and S-Lab License 1.0"
@@ -132,5 +132,5 @@ def pyiqa() -> Model:
         is_present=bool(version),
         verified=bool(version),
         why_not="" if version else "The package pyiqa is not installed.",
-        command="pip install --no-deps -r requirements.txt",
+        command=PYIQA_COMMAND,
     )

@@ -4,6 +4,7 @@ pyiqa is under a non-commercial licence (PolyForm Noncommercial 1.0.0 and S-Lab)
 is unavailable; `causes.py` needs none of this. torch and pyiqa are imported inside functions only.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,8 +19,10 @@ from ml_models import weights
 from processing.algorithms.errors import ProcessingError
 
 RULE = 1  # raised whenever the same picture would score otherwise by a change here
-PYIQA_COMMAND = "pip install --no-deps -r requirements.txt"
-EXTRA_COMMAND = "pip install --no-deps -r requirements-iqa-extra.txt"
+# `make run` installs into .venv, whose pip a shell does not find by itself; a container has only one.
+_PIP = ".venv/bin/pip" if Path(sys.prefix).name == ".venv" else "pip"
+PYIQA_COMMAND = f"{_PIP} install --no-deps -r requirements.txt"
+EXTRA_COMMAND = f"{_PIP} install --no-deps -r requirements-iqa-extra.txt"
 
 
 @dataclass(frozen=True)
