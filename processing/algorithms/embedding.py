@@ -45,6 +45,8 @@ class EmbedderSpec:
         build: makes the network from the file's tensors; from None one with random weights.
         at_once: pictures that the network computes together: more no longer fit into the caches of a processor.
         has_text: sentences give vectors that can be compared with those of pictures.
+        precisions: in which the network may compute. Not in half floats, which cannot hold what some of these
+            networks add up; PixSmall not in bfloat16 either, which left cosines of 0.9967 to float32.
     """
 
     name: str
@@ -56,6 +58,7 @@ class EmbedderSpec:
     build: Callable[["Tensors | None"], "nn.Module"]
     at_once: int = 4
     has_text: bool = False
+    precisions: tuple[str, ...] = ("float32", "bfloat16")
 
 
 def _resnet50(tensors: "Tensors | None") -> "nn.Module":
@@ -139,6 +142,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
             Recipe(224, 224, "bilinear", _HALF, _HALF, decoded_px=4 * 224),
             _pix_small,
             at_once=8,
+            precisions=("float32",),
         ),
     )
 }
@@ -227,7 +231,7 @@ def ready(spec: EmbedderSpec, network: "nn.Module", *, weights_sha256: str = "")
     """Bring a network into the form in which it is fastest on this machine (see `embedding_network`)."""
     from processing.algorithms.embedding_network import fastest
 
-    run, precision = fastest(network)
+    run, precision = fastest(network, spec.precisions)
     return Embedder(spec, run, precision, weights_sha256)
 
 

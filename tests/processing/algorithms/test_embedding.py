@@ -15,9 +15,10 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
-from ml_models import weights
+from ml_models import pix_small_fused, weights
 from ml_models.clip import ClipPictures, ClipTexts, picture_tensors, text_tensors
 from ml_models.clip_tokenizer import CONTEXT_LENGTH, Tokenizer
+from ml_models.layout import channels_last
 from ml_models.torchvision_import import import_torchvision
 from ml_models.vision_transformer import DinoVisionTransformer
 from processing.algorithms import embedding_input
@@ -192,6 +193,18 @@ def test_fast_path_agrees_with_float32(spec):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert (vectors * reference).sum(axis=1).min() >= 0.999
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-4  # it looks at the picture
+
+
+@pytest.mark.skipif(not pix_small_fused.is_possible(), reason="this PyTorch has no fused convolutions")
+@pytest.mark.parametrize("sides", [(224, 224), (97, 130)], ids=str)
+def test_fused_pix_small_gives_the_numbers_of_the_plain_one(sides):
+    network = random_weights(EMBEDDERS["pix_small"].build(None)).eval()
+    fused = channels_last(pix_small_fused.FusedPixSmall(network))
+    pictures = torch.randn(2, 3, *sides)
+    with torch.inference_mode():
+        expected = network(pictures)
+        found = fused(pictures.contiguous(memory_format=torch.channels_last))
+    assert (found - expected).abs().max() <= 2e-5 * expected.abs().max()
 
 
 def test_embed_gives_the_same_alone_and_in_a_batch():
