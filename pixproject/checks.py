@@ -57,7 +57,8 @@ def _engine() -> Iterable[CheckMessage]:
     if unknown := [name for name in settings.QUALITY_METRICS if name not in METRICS]:
         yield Error(f"QUALITY_METRICS: {unknown[0]!r} is none of {', '.join(METRICS)}.", id="pix.E012")
     if unknown := [name for name in settings.MEASURE_ON_UPLOAD if name not in MEASURES]:
-        yield Error(f"MEASURE_ON_UPLOAD: {unknown[0]!r} is none of {', '.join(MEASURES)}.", id="pix.E013")
+        detail = f"{unknown[0]!r} is none of {', '.join(MEASURES)}; `none` alone measures nothing."
+        yield Error(f"MEASURE_ON_UPLOAD: {detail}", id="pix.E013")
     if settings.LEASE_SECONDS < MIN_LEASE_SECONDS:
         yield Error(
             f"LEASE_SECONDS is {settings.LEASE_SECONDS}; at least {MIN_LEASE_SECONDS} are needed.",

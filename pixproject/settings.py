@@ -111,8 +111,10 @@ QUALITY_METRICS = env.list(
     "QUALITY_METRICS", default=["brisque", "niqe", "ilniqe", "piqe", "musiq", "paq2piq"]
 )
 DEFAULT_EMBEDDER = env.str("DEFAULT_EMBEDDER", "auto")  # auto: dinov2 where it is installed, else pix_small
-# What is measured of an upload by itself, of quality and embedding.
+# What is measured of an upload by itself, of quality and embedding; an empty setting would mean the default.
 MEASURE_ON_UPLOAD = env.list("MEASURE_ON_UPLOAD", default=["quality", "embedding"])
+if MEASURE_ON_UPLOAD == ["none"]:
+    MEASURE_ON_UPLOAD = []
 
 # --- input limits -------------------------------------------------------------------------------------
 MAX_UPLOAD_BYTES = env.int("MAX_UPLOAD_BYTES", env.int("MAX_FILE_SIZE", 10 * 2**20))

@@ -46,6 +46,12 @@ def test_empty_variables_mean_the_defaults(tmp_path):
     assert values(names, PIX_DATA_DIR=str(tmp_path), **empty) == values(names, PIX_DATA_DIR=str(tmp_path))
 
 
+def test_measuring_of_uploads_is_ended_by_a_word(tmp_path):
+    for value, expected in (("none", "[]"), ("", "['quality', 'embedding']"), ("embedding", "['embedding']")):
+        environment = {"MEASURE_ON_UPLOAD": value, "PIX_DATA_DIR": str(tmp_path)}
+        assert values(["MEASURE_ON_UPLOAD"], **environment) == [expected]
+
+
 def test_the_other_name_of_the_largest_file_counts_where_the_first_is_empty(tmp_path):
     environment = {"MAX_UPLOAD_BYTES": "", "MAX_FILE_SIZE": "77", "PIX_DATA_DIR": str(tmp_path)}
 
