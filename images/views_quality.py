@@ -76,6 +76,7 @@ def quality_context(image: Image) -> dict[str, Any]:
     return {
         "quality": report,
         "quality_marks": marks(report),
+        "quality_advice": [issue for issue in report["issues"] if issue["measure"] not in CAUSES],
         "quality_scores": scored,
         "quality_absent": [
             row for row in report["metrics"] if not row["version"] and not row["is_available"]
@@ -93,9 +94,14 @@ def panel(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     """The panel alone, for a page that waits for the numbers."""
     image = get_object_or_404(Image.objects.exclude(status=Image.Status.PURGED), pk=image_id)
     context = {"image": image, **quality_context(image)}
-    if not context["quality_is_waiting"]:  # the panel of a print stands elsewhere on the page and comes along
-        found = context["quality"]["fingerprint"]
-        context |= {"fingerprint": found, "fingerprint_rows": fingerprints.rows_of(found)}
+    found = context["quality"]["fingerprint"]
+    # The panel of a print stands elsewhere on the page: it comes along once, and again when all is measured.
+    is_new = "print" not in request.GET or not context["quality_is_waiting"]
+    context |= {
+        "fingerprint": found,
+        "fingerprint_rows": fingerprints.rows_of(found),
+        "is_print_new": bool(found) and is_new,
+    }
     return render(request, "images/_quality_update.html", context)
 
 

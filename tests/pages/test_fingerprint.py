@@ -2,6 +2,8 @@
 
 import pytest
 
+from images import quality
+from processing.algorithms import causes
 from processing.algorithms.fingerprint_quality import panel
 from tests.factories import make_user
 from tests.images.test_fingerprints import make_print, store
@@ -24,3 +26,13 @@ def test_the_page_of_a_print_shows_its_panel(client) -> None:
     assert f"ridges unclear: clarity {measured.clarity:.2f} &lt; 0.45; hold still" in page
     assert f"{measured.ridges_per_mm:.2f}" in page
     assert "500 dpi assumed" in page
+
+
+def test_the_advice_stands_beside_the_grade_that_it_lowers(client) -> None:
+    client.force_login(make_user("read"))
+    image = make_print()
+    store(image, panel(noisy(clean_print(), 110)))
+    quality.save_rows(image, [{"metric": "sharpness", "value": 0.9, "metric_version": causes.VERSION}])
+    quality.judge_images([image])
+    part = client.get(f"/images/{image.pk}/quality/?print=shown").content.decode()
+    assert part.index("ridges unclear: clarity") < part.index("All measures")
