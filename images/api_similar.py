@@ -105,19 +105,21 @@ class SimilarParts:
     def similar(self, request: Request, pk: str | None = None) -> Response:
         """More like this: the images whose vectors are nearest, the nearest first."""
         check_parameters(request, {"model", "limit", "max_distance", "batch"})
-        return self._similar(request, get_object_or_404(Image.objects.only("pk"), pk=pk))
+        own = embeddings.of_model(_model(request)).filter(image=uuid.UUID(str(pk))).first()
+        if own is None:
+            own = embeddings.of_image(get_object_or_404(Image, pk=pk), _model(request))
+        return self._similar(request, own)
 
-    def _similar(self, request: Request, image: Image) -> Response:
-        own = embeddings.of_image(image, request.query_params.get("model", embeddings.AUTO))
+    def _similar(self, request: Request, own: Embedding) -> Response:
         near = similarity.nearest(
             embeddings.numbers_of(own),
             Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256),
             limit=_limit(request),
             max_distance=_max_distance(request),
             within=_within(request),
-            exclude=[image.pk],
+            exclude=[own.image_id],
         )
-        body = {"image": image.pk, "model": own.model, "weights_sha256": own.weights_sha256}
+        body = {"image": own.image_id, "model": own.model, "weights_sha256": own.weights_sha256}
         rows = [(found.image_id, {"distance": found.distance}) for found in near]
         return Response({**body, "results": self._with_images(rows)})
 
@@ -148,7 +150,7 @@ class SimilarParts:
         """
         if "image" in request.query_params:
             check_parameters(request, {"image", "model", "limit", "max_distance", "batch"})
-            return self._similar(request, _image(request))
+            return self._similar(request, embeddings.of_image(_image(request), _model(request)))
         check_parameters(request, {"q", "limit", "wait"})
         limit, wait_s = _limit(request), preferred_wait_s(request)
         text = request.query_params.get("q", "")
@@ -202,13 +204,17 @@ def features(image: Image, request: Request) -> dict[str, Any]:
         raise invalid_field(
             "include", f"'features' is wanted, not {asked[:50]!r}.", code=ErrorCode.INVALID_CHOICE
         )
-    own = embeddings.of_image(image, request.query_params.get("model", embeddings.AUTO))
+    own = embeddings.of_image(image, _model(request))
     return {
         "features": base64.b64encode(embeddings.numbers_of(own).tobytes()).decode(),
         "features_model": own.model,
         "features_dim": own.dim,
         "features_weights_sha256": own.weights_sha256,
     }
+
+
+def _model(request: Request) -> str:
+    return request.query_params.get("model", embeddings.AUTO)
 
 
 def _limit(request: Request) -> int:
