@@ -42,6 +42,7 @@ class Strip:
     problem: str = ""
     is_missing: bool = False
     is_waiting: bool = False
+    stale: int = 0  # vectors of other weights of the same model, which cannot be compared with these
 
 
 def strip(image: Image) -> Strip:
@@ -58,7 +59,8 @@ def strip(image: Image) -> Strip:
     alike = Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256)
     near = similarity.nearest(embeddings.numbers_of(own), alike, limit=STRIP, exclude=[image.pk])
     tiles = _tiles([(found.image_id, found.distance) for found in near])
-    return Strip(model=embeddings.embedder(own.model).title, tiles=tiles)
+    others = Embedding.objects.filter(model=own.model).exclude(weights_sha256=own.weights_sha256)
+    return Strip(model=embeddings.embedder(own.model).title, tiles=tiles, stale=others.count())
 
 
 def _tiles(rows: list[tuple[uuid.UUID, float]]) -> tuple[Tile, ...]:

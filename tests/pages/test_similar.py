@@ -64,6 +64,15 @@ def test_a_picture_without_a_vector_can_be_compared_by_whoever_may(operator, vie
     assert "No other picture was compared" in text_of(operator.get(f"/images/{image.pk}/"))
 
 
+def test_vectors_of_earlier_weights_are_left_out_and_said(viewer, installed):
+    image, old = make_rows(2)
+    give(image, unit(1), sha256=installed)
+    give(old, unit(1), sha256="0" * 64)
+    page = text_of(viewer.get(f"/images/{image.pk}/"))
+    assert "1 picture were" not in page
+    assert "manage.py reprocess --what embeddings --stale" in page
+
+
 def test_a_missing_model_is_said_on_the_page(operator, monkeypatch, settings, tmp_path):
     install(monkeypatch, settings, tmp_path)
     settings.DEFAULT_EMBEDDER = "dinov2"
