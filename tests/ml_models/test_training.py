@@ -12,7 +12,7 @@ from PIL import Image
 torch = pytest.importorskip("torch")
 
 from ml_models.dncnn import DnCNN, grey_from_colour, initialise  # noqa: E402
-from ml_models.pix_small import DIMENSIONS, FEATURES, PixSmall  # noqa: E402
+from ml_models.pix_small import DIMENSIONS, FEATURES  # noqa: E402
 from ml_models.training import dncnn, embedder, measuring, patches, records  # noqa: E402
 from ml_models.training.pruning import prune  # noqa: E402
 from ml_models.training.teacher import MobileNetV2, load_teacher  # noqa: E402

@@ -116,6 +116,17 @@ def test_failure_is_answered_in_the_design(viewer, monkeypatch):
 def test_status_page_draws_every_check_and_queue(viewer):
     text = viewer.get("/status/").content.decode()
 
-    for name in ("Database", "Redis", "Storage", "Queues", "Workers", "Disk", "Models", "Light", "Default", "ML"):
+    for name in (
+        "Database",
+        "Redis",
+        "Storage",
+        "Queues",
+        "Workers",
+        "Disk",
+        "Models",
+        "Light",
+        "Default",
+        "ML",
+    ):
         assert f"<h3>{name}</h3>" in text
     assert viewer.get("/status/live/").content.decode().strip().startswith('<div id="status-live"')
