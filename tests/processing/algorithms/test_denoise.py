@@ -234,7 +234,10 @@ def test_file_that_holds_another_network_is_refused(tmp_path: Path) -> None:
     from ml_models import fetching
 
     (tmp_path / "mirror").mkdir()
-    torch.save({"weight": torch.zeros(3)}, tmp_path / "mirror" / f"{PUBLISHED}.pth")
+    torch.save(
+        {name: torch.zeros(3) for name in ("model.0.weight", "model.38.bias")},
+        tmp_path / "mirror" / f"{PUBLISHED}.pth",
+    )
     fetching.fetch(PUBLISHED, tmp_path, source=fetching.Source(folder=tmp_path / "mirror"))
 
     with pytest.raises(ProcessingError, match="holds no DnCNN"):
