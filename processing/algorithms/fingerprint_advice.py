@@ -1,31 +1,9 @@
 """What to do better when a fingerprint is taken again: a table of measures with their cut-offs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class Advice:
-    """What is wrong, in numbers and words.
-
-    Attributes:
-        code: of the fault.
-        measure: whose number it is.
-        value, threshold: in the measure's unit.
-        explanation: "too dry: ridge share 0.18 < 0.28; press harder or moisten the finger".
-        severity: above 0 (at the cut-off) to 1 (as bad as can be).
-    """
-
-    code: str
-    measure: str
-    value: float
-    threshold: float
-    explanation: str
-    severity: float
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+from processing.algorithms.judging import Issue
 
 
 @dataclass(frozen=True)
@@ -66,7 +44,7 @@ RULES = (
 # fmt: on
 
 
-def advice_for(measures: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Advice, ...]:
+def advice_for(measures: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Issue, ...]:
     """The rules that the measures break; one alone where there is no fingerprint."""
     rules = (NO_FINGERPRINT,) if _is_broken(NO_FINGERPRINT, measures) else RULES
     return tuple(_advice(rule, measures, is_dpi_assumed) for rule in rules if _is_broken(rule, measures))
@@ -77,13 +55,13 @@ def _is_broken(rule: _Rule, measures: Mapping[str, float]) -> bool:
     return value < rule.threshold if rule.is_floor else value > rule.threshold
 
 
-def _advice(rule: _Rule, measures: Mapping[str, float], is_dpi_assumed: bool) -> Advice:
+def _advice(rule: _Rule, measures: Mapping[str, float], is_dpi_assumed: bool) -> Issue:
     value = measures[rule.measure]
     sign = "<" if rule.is_floor else ">"
     note = " (500 dpi assumed)" if rule.measure == "ridges_per_mm" and is_dpi_assumed else ""
     numbers = f"{rule.shown_as} {_shown(value, rule.unit)} {sign} {_shown(rule.threshold, rule.unit)}"
     explanation = f"{rule.what}: {numbers}{note}; {rule.remedy}"
-    return Advice(
+    return Issue(
         rule.code,
         STORED_AS.get(rule.measure, f"fp_{rule.measure}"),
         round(value, 4),

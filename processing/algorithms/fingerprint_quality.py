@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from processing.algorithms.fingerprint_advice import STORED_AS, Advice, advice_for
+from processing.algorithms.fingerprint_advice import STORED_AS, Issue, advice_for
 from processing.algorithms.fingerprint_ridges import Ridges, on_pixels, reduced, ridges_of
 from processing.algorithms.tone import grayscale
 
@@ -65,7 +65,7 @@ class FingerprintPanel:
     ridges_per_mm: float
     dpi: float
     is_dpi_assumed: bool
-    advice: tuple[Advice, ...] = ()
+    advice: tuple[Issue, ...] = ()
 
     def metrics(self) -> dict[str, tuple[float, float | None]]:
         """Value and worth (0 to 1, where it has one) of each measure by the name under which it is stored."""
@@ -161,7 +161,7 @@ def worths(measures: Mapping[str, Any], *, is_dpi_assumed: bool) -> dict[str, fl
     return worth | {"frequency": 1.0 if is_dpi_assumed else float(frequency)}
 
 
-def advice_on(metrics: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Advice, ...]:
+def advice_on(metrics: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Issue, ...]:
     """The advice that follows from stored measures (`FingerprintPanel.metrics`); none where one is missing."""
     names = {STORED_AS.get(name, f"fp_{name}"): name for name in ADVISED_ON}
     if not names.keys() <= metrics.keys():
