@@ -15,15 +15,10 @@ from importlib.metadata import version
 import numpy as np
 
 from processing.algorithms.clustering_groups import Groups, assign, describe_groups
+from processing.algorithms.clustering_linkage import Linkages, cut, scaled
 from processing.algorithms.clustering_points import ClusterParameters, as_points
 from processing.algorithms.clustering_projection import Projection, project
-from processing.algorithms.clustering_tree import (
-    Progress,
-    core_distances,
-    matrix_bytes,
-    measure,
-    spanning_tree,
-)
+from processing.algorithms.clustering_tree import Progress
 from processing.algorithms.clustering_validity import SAMPLE, validity
 from processing.algorithms.errors import InvalidParameter
 
@@ -31,8 +26,6 @@ __all__ = ["ClusterParameters", "Clustering", "Groups", "Labelling", "assign", "
 
 DENSE_LIMIT = 20_000
 LARGEST_COUNT = 50_000
-LOW_DIMENSIONS = 60  # up to here the package's "best" is its approximate tree
-REDUCED_DIMENSIONS = 50
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ def cluster(
     asked = parameters or ClusterParameters()
     points = as_points(vectors, asked.metric)
     labelling = label_points(
-        points, asked, dense_limit=dense_limit, progress=_scaled(progress, first=0, last=0.9)
+        points, asked, dense_limit=dense_limit, progress=scaled(progress, first=0, last=0.9)
     )
     index = validity(points, labelling.labels, seed=seed)
     groups = describe_groups(points, labelling.labels, asked.metric)
@@ -126,76 +119,28 @@ def label_points(
     Args:
         points: float64 (n, d), from `as_points`.
     """
+    from hdbscan._hdbscan_tree import outlier_scores  # slow import
+
     count = len(points)
-    if count > LARGEST_COUNT:
-        detail = f"vectors: {count} are too many to group; the limit is {LARGEST_COUNT}. Group them in parts."
-        raise InvalidParameter(detail, field="vectors")
+    refuse_too_many(count)
     if count < parameters.min_cluster_size:
         return _all_noise(count, parameters.min_cluster_size)
     notes = [f"The validity is of a sample of about {SAMPLE} vectors."] if count > SAMPLE else []
     if parameters.min_samples and parameters.neighbours(count) < parameters.min_samples:
         notes.append(f"min_samples is {parameters.neighbours(count)}, as there are {count} vectors only.")
-    is_low = points.shape[1] <= LOW_DIMENSIONS and parameters.metric == "euclidean"
-    if is_low and parameters.algorithm == "best":
-        return _labelled(_package_linkage(points, parameters), parameters, "package", 0, notes)
-    if count <= dense_limit:
-        linkage = _dense_linkage(points, parameters, progress)
-        return _labelled(linkage, parameters, "matrix", matrix_bytes(count), notes)
-    reduced = project(points, REDUCED_DIMENSIONS)
-    notes.append(_reduction_note(count, points.shape[1], reduced, dense_limit))
-    linkage = _package_linkage(reduced.coordinates.astype(np.float64), parameters)
-    return _labelled(linkage, parameters, "package", 0, notes)
-
-
-def _dense_linkage(
-    points: np.ndarray, parameters: ClusterParameters, progress: Progress | None
-) -> np.ndarray:
-    from hdbscan._hdbscan_linkage import label  # slow import
-
-    is_cosine = parameters.metric == "cosine"
-    distances = measure(points, is_cosine=is_cosine, progress=_scaled(progress, first=0, last=0.5))
-    core = core_distances(distances, parameters.neighbours(len(points)))
-    edges = spanning_tree(distances, core, progress=_scaled(progress, first=0.6, last=1))
-    # not a stable sort: equal weights have to fall as they do in the package
-    linkage: np.ndarray = label(edges[np.argsort(edges.T[2]), :])
-    return linkage
-
-
-def _package_linkage(points: np.ndarray, parameters: ClusterParameters) -> np.ndarray:
-    from hdbscan import HDBSCAN  # slow import
-
-    # one job: with more it starts processes, which a worker's subprocess may not
-    fitted = HDBSCAN(
-        min_cluster_size=parameters.min_cluster_size,
-        min_samples=parameters.neighbours(len(points)),
-        core_dist_n_jobs=1,
-    ).fit(points)
-    linkage: np.ndarray = fitted.single_linkage_tree_.to_numpy()
-    if parameters.metric == "cosine":
-        linkage[:, 2] = linkage[:, 2] ** 2 / 2  # of unit vectors: |a − b|²/2 is 1 − cos, in the same order
-    return linkage
-
-
-def _labelled(
-    linkage: np.ndarray, parameters: ClusterParameters, tree: str, size: int, notes: list[str]
-) -> Labelling:
-    from hdbscan._hdbscan_tree import (  # slow import
-        compute_stability,
-        condense_tree,
-        get_clusters,
-        outlier_scores,
-    )
-
-    condensed = condense_tree(linkage, parameters.min_cluster_size)
-    labels, probabilities, persistence = get_clusters(
-        condensed,
-        compute_stability(condensed),
-        parameters.cluster_selection_method,
-        parameters.allow_single_cluster,
-        cluster_selection_epsilon=float(parameters.cluster_selection_epsilon),
-    )
+    linkages = Linkages(points, parameters, dense_limit=dense_limit)
+    linkage = linkages.of(parameters.neighbours(count), progress=progress)
+    condensed, labels, probabilities, persistence = cut(linkage, parameters)
     scores = np.nan_to_num(outlier_scores(condensed), nan=0.0)  # 0/0 among equal vectors
-    return Labelling(labels, probabilities, scores, np.asarray(persistence), tree, size, tuple(notes))
+    said = (*notes, *linkages.notes)
+    return Labelling(labels, probabilities, scores, persistence, linkages.tree, linkages.matrix_bytes, said)
+
+
+def refuse_too_many(count: int, most: int = LARGEST_COUNT) -> None:
+    """Raises: InvalidParameter: more vectors than are grouped at once."""
+    if count > most:
+        detail = f"vectors: {count} are too many to group; the limit is {most}. Group them in parts."
+        raise InvalidParameter(detail, field="vectors")
 
 
 def _all_noise(count: int, least: int) -> Labelling:
@@ -203,19 +148,3 @@ def _all_noise(count: int, least: int) -> Labelling:
     return Labelling(
         np.full(count, -1, np.intp), np.zeros(count), np.zeros(count), np.zeros(0), "none", 0, (note,)
     )
-
-
-def _reduction_note(count: int, width: int, reduced: Projection, dense_limit: int) -> str:
-    kept = 100 * reduced.explained.sum()
-    return (
-        f"{count} vectors are more than the {dense_limit} that are grouped exactly; these were grouped by their "
-        f"first {REDUCED_DIMENSIONS} of {width} principal components, which hold {kept:.0f} % of the variance, with "
-        "the hdbscan package's approximate tree."
-    )
-
-
-def _scaled(progress: Progress | None, *, first: float, last: float) -> Progress | None:
-    if progress is None:
-        return None
-    report = progress
-    return lambda share: report(first + (last - first) * share)
