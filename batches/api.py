@@ -109,7 +109,7 @@ class BatchFilter(filters.FilterSet):
 class BatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Named sets of images that are worked on as one."""
 
-    queryset = services.listed(Batch.objects.all())
+    queryset = services.listed(Batch.objects.present())
     serializer_class = BatchSerializer
     filterset_class = BatchFilter
     lookup_value_regex = UUID_PATTERN
@@ -126,7 +126,7 @@ class BatchViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Ge
     @extend_schema(request=BatchChangesSerializer, responses=BatchSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         changes = _checked(BatchChangesSerializer, request)
-        batch = services.update_batch(self.get_object(), actor=request.user, changes=changes)
+        batch = services.update_batch(self.get_object(), actor=request.user, values=changes)
         return Response(BatchSerializer(batch).data)
 
     @extend_schema(responses={204: None})

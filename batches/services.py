@@ -1,68 +1,97 @@
-"""What every door calls to change batches."""
+"""What every door calls to make, describe, archive and delete batches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from api import audit
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.permissions import has_scope
 from api.text import has_unstorable_characters
-from batches.models import Batch, BatchImage
-from images.models import Image
+from batches import changes, membership
+from batches.membership import remove_images
+from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
+from processing import jobs
 from processing.models import Job
-from processing.states import JOB_TERMINAL
+from processing.states import JOB_TERMINAL, Priority
 
-EDITABLE = ("batch_name", "note", "parameters")
+__all__ = ["add_images", "remove_images"]
+
+EDITABLE = ("batch_name", "note", "parameters", "kind", "priority", "assignee", "reviewer")
+PEOPLE = ("assignee", "reviewer")
 MAX_NAME = 200
+Status = Batch.Status
+
+add_images = membership.add_images
 
 
 def listed(batches: QuerySet[Batch]) -> QuerySet[Batch]:
-    """With what each line of a list needs."""
-    members = BatchImage.objects.filter(batch=OuterRef("pk")).order_by().values("batch")
-    counted = Coalesce(Subquery(members.annotate(count=Count("pk")).values("count")), 0)
-    return batches.select_related("owner").annotate(image_count=counted).order_by("-created_at", "-id")
+    """With what each line of a list needs: numbers of images, of those in groups, of groups and confirmed ones."""
+    inside = Q(image__status__in=PRESENT)
+    found = batches.select_related("owner", "assignee", "reviewer", "active_run").annotate(
+        image_count=_count(BatchImage.objects.filter(inside)),
+        assigned_count=_count(BatchImage.objects.filter(inside, group__isnull=False)),
+        rejected_count=_count(BatchImage.objects.filter(inside, decision=BatchImage.Decision.REJECTED)),
+        group_count=_count(Group.objects.all()),
+        confirmed_count=_count(Group.objects.filter(status=Group.Status.CONFIRMED)),
+    )
+    return found.order_by("-created_at", "-id")
+
+
+def _count(rows: QuerySet) -> Coalesce:
+    mine = rows.filter(batch=OuterRef("pk")).order_by().values("batch")
+    return Coalesce(Subquery(mine.annotate(count=Count("pk")).values("count")), 0)
 
 
 def open_batch(key: Any, *, field: str) -> Batch:
     """The batch that a request names, which still takes images."""
     try:
-        batch = Batch.objects.filter(pk=UUID(str(key))).first()
+        batch = Batch.objects.present().filter(pk=UUID(str(key))).first()
     except ValueError:
         batch = None
     if batch is None:
         raise invalid_field(field, f"there is no batch {str(key)[:50]!r}.", code=ErrorCode.DOES_NOT_EXIST)
-    _check_open(batch)
+    changes.check_open(batch)
     return batch
-
-
-def _check_open(batch: Batch) -> None:
-    if batch.status == Batch.Status.ARCHIVED:
-        raise ApiError(
-            ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; it takes no changes."
-        )
 
 
 def create_batch(
     batch_name: str,
     *,
     owner: Any,
-    note: str = "",
-    parameters: Mapping[str, Any] | None = None,
     image_ids: Sequence[UUID] = (),
+    **described: Any,
 ) -> Batch:
-    """Make a batch, with images when some are named."""
+    """Make a batch, with images when some are named.
+
+    Args:
+        described: any of note, parameters, kind, priority, assignee, reviewer.
+    """
     with transaction.atomic():
-        batch = Batch.objects.create(
-            batch_name=_checked_name(batch_name), owner=owner, note=note, parameters=dict(parameters or {})
-        )
+        values = _checked({"batch_name": batch_name, **described})
+        batch = Batch.objects.create(owner=owner, **values)
         audit.record("batch.create", batch, actor=owner, detail={"batch_name": batch.batch_name})
         add_images(batch, image_ids, actor=owner)
     return batch
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    checked = {name: values[name] for name in EDITABLE if name in values}
+    if "batch_name" in checked:
+        checked["batch_name"] = _checked_name(checked["batch_name"])
+    if "parameters" in checked:
+        checked["parameters"] = dict(checked["parameters"] or {})
+    for name in PEOPLE:
+        if name in checked:
+            checked[name] = _person(checked[name], field=name)
+    return checked
 
 
 def _checked_name(name: str) -> str:
@@ -72,75 +101,133 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def update_batch(batch: Batch, *, actor: Any, changes: Mapping[str, Any]) -> Batch:
-    """Change a batch's name, note or parameters."""
-    _check_open(batch)
-    changes = {name: changes[name] for name in EDITABLE if name in changes}
-    if "batch_name" in changes:
-        changes["batch_name"] = _checked_name(changes["batch_name"])
-    before = {name: getattr(batch, name) for name in changes}
-    for name, value in changes.items():
-        setattr(batch, name, value)
+def _person(who: Any, *, field: str) -> Any:
+    """A user, by name or as they are; nobody for an empty name.
+
+    Raises:
+        ApiError: 400 for somebody who is not there or may not change groups.
+    """
+    if who in (None, ""):
+        return None
+    user = get_user_model().objects.filter(username=who).first() if isinstance(who, str) else who
+    if user is None:
+        raise invalid_field(field, f"there is no user {who[:150]!r}.", code=ErrorCode.DOES_NOT_EXIST)
+    if not has_scope(user, "write"):
+        raise invalid_field(field, f"{user.get_username()!r} may look at batches but not change them.")
+    return user
+
+
+def update_batch(
+    batch: Batch, *, actor: Any, values: Mapping[str, Any], seen: changes.Seen | None = None
+) -> Batch:
+    """Change what describes a batch; a new priority is that of its unfinished jobs too."""
+    values = _checked(values)
     with transaction.atomic():
-        batch.save(update_fields=[*changes, "updated_at"])
-        audit.record("batch.update", batch, actor=actor, detail={"before": before, "after": changes})
-    return batch
+        locked = changes.lock(batch)
+        _check_not_archived(locked)
+        changes.check_seen(locked, seen)
+        before = {name: getattr(locked, name) for name in values}
+        for name, value in values.items():
+            setattr(locked, name, value)
+        locked.save(update_fields=[*values, "updated_at"])
+        detail = {"before": _told(before), "after": _told(values)}
+        audit.record("batch.update", locked, actor=actor, detail=detail)
+        if "priority" in values and values["priority"] != before["priority"]:
+            for job in Job.objects.filter(batch=locked).exclude(status__in=JOB_TERMINAL):
+                jobs.set_priority(job, values["priority"], actor=actor)
+    return listed(Batch.objects.filter(pk=batch.pk)).get()
+
+
+def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.get_username() if name in PEOPLE and value else value for name, value in values.items()
+    }
+
+
+def _check_not_archived(batch: Batch) -> None:
+    if batch.is_archived:
+        raise ApiError(
+            ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; it takes no changes."
+        )
+
+
+def archive(batch: Batch, *, actor: Any) -> Batch:
+    """Put a batch away; it takes no changes until it is taken out again."""
+    with transaction.atomic():
+        locked = changes.lock(batch)
+        _check_not_archived(locked)
+        _check_idle(locked)
+        locked.status, locked.archived_at = Status.ARCHIVED, timezone.now()
+        locked.save(update_fields=["status", "archived_at", "updated_at"])
+        audit.record("batch.archive", locked, actor=actor)
+    return locked
+
+
+def unarchive(batch: Batch, *, actor: Any) -> Batch:
+    """Take an archived batch out again."""
+    with transaction.atomic():
+        locked = changes.lock(batch)
+        if not locked.is_archived:
+            raise ApiError(ErrorCode.CONFLICT, f"The batch {locked.batch_name!r} is not archived.")
+        locked.status = Status.COMPLETE if locked.active_run_id else Status.DRAFT
+        locked.archived_at = None
+        locked.save(update_fields=["status", "archived_at", "updated_at"])
+        audit.record("batch.unarchive", locked, actor=actor)
+    return locked
+
+
+def _check_idle(batch: Batch) -> None:
+    if job := Job.objects.filter(batch=batch).exclude(status__in=JOB_TERMINAL).first():
+        raise ApiError(
+            ErrorCode.CONFLICT,
+            f"The job {job.pk} works on this batch; it is {job.status}. Cancel it or wait for its end.",
+        )
 
 
 def delete_batch(batch: Batch, *, actor: Any) -> None:
-    """Delete a batch; its images stay.
+    """Put a batch among the deleted ones, from where it can be restored; its images stay in the library.
 
     Raises:
         ApiError: 409 while a job works on it.
     """
     with transaction.atomic():
-        Batch.objects.select_for_update().get(pk=batch.pk)
-        if job := Job.objects.filter(batch=batch).exclude(status__in=JOB_TERMINAL).first():
-            raise ApiError(ErrorCode.CONFLICT, f"The job {job.pk} works on this batch; it is {job.status}.")
-        detail = {"batch_name": batch.batch_name, "images": batch.batch_images.count()}
-        audit.record("batch.delete", batch, actor=actor, detail=detail)
-        batch.delete()
+        locked = changes.lock(batch)
+        if locked.deleted_at is not None:
+            return
+        _check_idle(locked)
+        locked.deleted_at = timezone.now()
+        locked.save(update_fields=["deleted_at", "updated_at"])
+        detail = {"batch_name": locked.batch_name, "images": locked.batch_images.count()}
+        audit.record("batch.delete", locked, actor=actor, detail=detail)
 
 
-def add_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any) -> int:
-    """Put images at the end of a batch; answers how many were not in it yet.
-
-    Raises:
-        ApiError: 400 naming the images that do not exist or lie in the trash.
-    """
-    _check_open(batch)
-    wanted = list(dict.fromkeys(image_ids))
+def restore_batch(batch: Batch, *, actor: Any) -> Batch:
+    """Bring a deleted batch back, with its groups and its history."""
     with transaction.atomic():
-        # The images' rows first, as a purge does: an image cannot be purged while it enters a batch.
-        images = Image.objects.select_for_update(no_key=True).filter(pk__in=wanted, status__in=PRESENT)
-        _check_all_there(wanted, set(images.order_by("pk").values_list("pk", flat=True)))
-        last = batch.batch_images.aggregate(last=Max("position"))["last"] or 0
-        before = batch.batch_images.count()
-        rows = [
-            BatchImage(batch=batch, image_id=key, position=last + number, added_by=actor)
-            for number, key in enumerate(wanted, start=1)
-        ]
-        BatchImage.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
-        added = batch.batch_images.count() - before
-        if added:
-            audit.record("batch.add_images", batch, actor=actor, detail={"added": added})
-    return added
+        locked = changes.lock(batch)
+        if locked.deleted_at is None:
+            raise ApiError(ErrorCode.CONFLICT, f"The batch {locked.batch_name!r} is not deleted.")
+        locked.deleted_at = None
+        locked.save(update_fields=["deleted_at", "updated_at"])
+        audit.record("batch.restore", locked, actor=actor)
+    return locked
 
 
-def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
-    if missing := [key for key in wanted if key not in found]:
-        errors = [
-            FieldError("image_ids", ErrorCode.DOES_NOT_EXIST, f"There is no image {key}, or it is deleted.")
-            for key in missing[:100]
-        ]
-        raise ApiError(ErrorCode.DOES_NOT_EXIST, f"image_ids: {errors[0].detail}", errors=errors)
+def purge_deleted(*, older_than: Any) -> int:
+    """Remove batches for good that were deleted before that moment; answers how many."""
+    doomed = list(Batch.objects.filter(deleted_at__lt=older_than))
+    for batch in doomed:
+        with transaction.atomic():
+            audit.record("batch.purge", batch, detail={"batch_name": batch.batch_name})
+            batch.delete()
+    return len(doomed)
 
 
-def remove_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any) -> int:
-    """Take images out of a batch; answers how many were in it."""
-    _check_open(batch)
-    with transaction.atomic():
-        removed, _ = batch.batch_images.filter(image_id__in=image_ids).delete()
-        if removed:
-            audit.record("batch.remove_images", batch, actor=actor, detail={"removed": removed})
-    return removed
+def priority_of(word: Any, *, field: str = "priority") -> int:
+    """A priority by its word or number."""
+    words: dict[str, int] = {label: value for value, label in Priority.choices}
+    words |= {str(value): value for value in Priority.values}
+    if str(word) not in words:
+        names = ", ".join(Priority.labels)
+        raise invalid_field(field, f"{str(word)[:50]!r} is none of {names}.", code=ErrorCode.INVALID_CHOICE)
+    return words[str(word)]

@@ -194,7 +194,7 @@ def _first_thumbnails(image: Image, inspection: compute.Inspection) -> None:
 
 def _enter_batch(image: Image, facts: Facts) -> None:
     if facts.batch is not None:
-        facts.batch.batch_images.get_or_create(image=image, defaults={"added_by": facts.uploaded_by})
+        facts.batch.take_in(image, by=facts.uploaded_by)
 
 
 def submit_thumbnails(

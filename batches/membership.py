@@ -1,0 +1,122 @@
+"""Which images are in a batch: put in, taken out, both with a way back."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from api import audit
+from api.errors import ApiError, ErrorCode, FieldError
+from batches import cells, changes
+from batches.changes import Kind, Seen
+from batches.editing import images as counted
+from batches.models import Batch, BatchImage, GroupingChange
+from images.models import Image
+from images.services import PRESENT
+
+UPLOADS_TOGETHER = 200
+TOGETHER_FOR = timedelta(minutes=10)
+
+
+def add_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: Seen | None = None) -> int:
+    """Put images at the end of a batch; answers how many were not in it yet.
+
+    Raises:
+        ApiError: 400 naming the images that do not exist or lie in the trash.
+    """
+    wanted = list(dict.fromkeys(image_ids))
+    with transaction.atomic():
+        # The images' rows first, as uploads and purges do: an image cannot be purged while it enters a batch.
+        images = Image.objects.select_for_update(no_key=True).filter(pk__in=wanted, status__in=PRESENT)
+        _check_all_there(wanted, set(images.order_by("pk").values_list("pk", flat=True)))
+        with changes.edit(batch, actor=actor, kind=Kind.ADD_IMAGES, seen=seen) as edit:
+            inside = set(batch.batch_images.filter(image__in=wanted).values_list("image", flat=True))
+            new = [key for key in wanted if key not in inside]
+            last = _last_position(batch)
+            for number, key in enumerate(new, start=1):
+                edit.add_image(key, position=last + number, by=actor)
+            edit.summary = f"added {counted(len(new))}"
+        if new:
+            audit.record("batch.add_images", batch, actor=actor, detail={"added": len(new)})
+    return len(new)
+
+
+def _last_position(batch: Batch) -> int:
+    return int(batch.batch_images.aggregate(last=Max("position"))["last"] or 0)
+
+
+def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
+    if missing := [key for key in wanted if key not in found]:
+        errors = [
+            FieldError("image_ids", ErrorCode.DOES_NOT_EXIST, f"There is no image {key}, or it is deleted.")
+            for key in missing[:100]
+        ]
+        raise ApiError(ErrorCode.DOES_NOT_EXIST, f"image_ids: {errors[0].detail}", errors=errors)
+
+
+def remove_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: Seen | None = None) -> int:
+    """Take images out of a batch; answers how many were in it. They stay in the library."""
+    with changes.edit(batch, actor=actor, kind=Kind.REMOVE_IMAGES, seen=seen) as edit:
+        inside = list(batch.batch_images.filter(image__in=image_ids).values_list("image", flat=True))
+        for key in edit.members(inside):
+            edit.drop_image(key)
+        edit.summary = f"removed {counted(len(inside))} from the batch"
+        if inside:
+            audit.record("batch.remove_images", batch, actor=actor, detail={"removed": len(inside)})
+    return len(inside)
+
+
+def take_in(batch: Batch, image: Image, *, by: Any) -> None:
+    """Put one uploaded image at the end. Uploads that follow each other are one step of the history.
+
+    The version stays: a new image, which is in no group, takes nothing away from what a reviewer is looking at.
+    """
+    with transaction.atomic():
+        locked = changes.lock(batch)
+        changes.check_open(locked)
+        if locked.batch_images.filter(image=image).exists():
+            return
+        row = BatchImage(
+            batch=locked,
+            image=image,
+            position=_last_position(locked) + 1,
+            added_by=by,
+            added_at=timezone.now(),
+        )
+        row.save(force_insert=True)
+        _tell_upload(locked, row, by)
+
+
+def _tell_upload(batch: Batch, row: BatchImage, by: Any) -> None:
+    key, values = str(row.image_id), cells.values_of("images", row)
+    last = batch.changes.order_by("-sequence").first()
+    if last is None or not _is_same_upload(last, by):
+        batch.version -= 1  # which `record` raises
+        changes.record(
+            batch,
+            kind=Kind.ADD_IMAGES,
+            summary="uploaded 1 image",
+            actor=by,
+            forward={"images": {key: values}},
+            inverse={"images": {key: None}},
+        )
+        return
+    last.forward["images"][key], last.inverse["images"][key] = values, None
+    last.image_count += 1
+    last.summary = f"uploaded {counted(last.image_count)}"
+    last.save(update_fields=["forward", "inverse", "image_count", "summary"])
+
+
+def _is_same_upload(change: GroupingChange, by: Any) -> bool:
+    return (
+        change.kind == Kind.ADD_IMAGES
+        and change.summary.startswith("uploaded")
+        and change.actor_id == (by.pk if by is not None else None)
+        and not change.is_undone
+        and change.image_count < UPLOADS_TOGETHER
+        and timezone.now() - change.created_at < TOGETHER_FOR
+    )

@@ -1,0 +1,91 @@
+"""The way of a batch through its review: work, validation, acceptance, approved."""
+
+from typing import Any
+
+from django.db import transaction
+
+from api import audit
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.permissions import has_scope, require_scope
+from api.text import has_unstorable_characters
+from batches import changes
+from batches.changes import Kind, Seen
+from batches.models import Batch
+
+Stage = Batch.Stage
+MAX_REASON = 500
+# From where each move starts and where it leads to.
+MOVES: dict[str, dict[str, str]] = {
+    "submit": {Stage.WORK: Stage.VALIDATION},
+    "approve": {Stage.VALIDATION: Stage.ACCEPTANCE, Stage.ACCEPTANCE: Stage.APPROVED},
+    "reject": {Stage.VALIDATION: Stage.WORK, Stage.ACCEPTANCE: Stage.WORK},
+    "reopen": {Stage.APPROVED: Stage.WORK},
+}
+DONE = {"submit": "submitted for validation", "reject": "sent back to work", "reopen": "opened again"}
+
+
+def moves_open_to(batch: Batch, user: Any) -> list[str]:
+    """The moves that somebody may make now."""
+    return [
+        name
+        for name, steps in MOVES.items()
+        if batch.review_stage in steps and has_scope(user, _scope_of(batch, name, user))
+    ]
+
+
+def _scope_of(batch: Batch, name: str, user: Any) -> str:
+    """Reviewers hand in and send back; the batch's own reviewer validates; operators accept and reopen."""
+    is_validation = name == "approve" and batch.review_stage == Stage.VALIDATION
+    if name in ("submit", "reject") or (is_validation and _is_reviewer(batch, user)):
+        return "write"
+    return "process"
+
+
+def _is_reviewer(batch: Batch, user: Any) -> bool:
+    return batch.reviewer_id is not None and batch.reviewer_id == getattr(user, "pk", None)
+
+
+def move(
+    batch: Batch, name: str, *, actor: Any, subject: Any = None, reason: str = "", seen: Seen | None = None
+) -> Batch:
+    """Hand a batch on, send it back or open it again.
+
+    Args:
+        name: submit, approve, reject or reopen.
+        subject: whose scopes count: the request, where a key limits its user.
+        reason: why it goes back; needed for a rejection.
+
+    Raises:
+        ApiError: 409 where the batch is at another stage, 400 for a rejection without a reason.
+        PermissionDenied: where the move needs another scope.
+    """
+    reason = _checked_reason(name, reason)
+    with transaction.atomic():
+        locked = changes.lock(batch)
+        if locked.is_archived or locked.deleted_at is not None:
+            changes.check_open(locked)
+        changes.check_seen(locked, seen)
+        target = MOVES[name].get(locked.review_stage)
+        if target is None:
+            starts = " or ".join(MOVES[name])
+            detail = f"The batch is at the stage {locked.review_stage}; {name} starts from {starts}."
+            raise ApiError(ErrorCode.CONFLICT, detail)
+        require_scope(actor if subject is None else subject, _scope_of(locked, name, actor))
+        before, locked.review_stage = locked.review_stage, target
+        locked.save(update_fields=["review_stage", "updated_at"])
+        done = DONE.get(name) or ("approved" if target == Stage.APPROVED else "validated")
+        summary = f"{done} the batch" + (f": {reason}" if reason else "")
+        cell = {"batch": {str(locked.pk): {"review_stage": target}}}
+        was = {"batch": {str(locked.pk): {"review_stage": before}}}
+        changes.record(locked, kind=Kind.STAGE, summary=summary, actor=actor, forward=cell, inverse=was)
+        audit.record(f"batch.{name}", locked, actor=actor, detail={"stage": target, "reason": reason})
+    return locked
+
+
+def _checked_reason(name: str, reason: str) -> str:
+    reason = reason.strip()
+    if name == "reject" and not reason:
+        raise invalid_field("reason", "say why the batch goes back.", code=ErrorCode.REQUIRED)
+    if len(reason) > MAX_REASON or has_unstorable_characters(reason):
+        raise invalid_field("reason", f"{len(reason)} characters; the limit is {MAX_REASON}.")
+    return reason
