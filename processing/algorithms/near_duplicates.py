@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from processing.algorithms.errors import InvalidParameter
+
 _BLOCK = 512
+MOST_PAIRS = 100_000
 
 
 @dataclass(frozen=True)
@@ -77,3 +80,172 @@ def find_pairs(
         for row, column in np.argwhere(np.triu(alike, 1)):
             distance = None if distances is None else max(0.0, float(distances[row, column]))
             yield Pair(start + int(row), start + int(column), int(bits[row, column]), distance)
+
+
+# Thresholds for people: a number from 0 to 1, at 0 nearly the same bytes, at 0.5 the default, at 1 the widest.
+_STEPS = (0.0, 0.5, 1.0)
+_SURE_BITS, _NEAR_BITS, _DISTANCES = (0, 8, 12), (8, 20, 24), (0.02, 0.1, 0.3)
+_ROUNDING = 1e-9
+
+
+def rule_at(threshold: float) -> Rule:
+    """The rule of a threshold that people set: each limit lies in proportion between those below.
+
+    | threshold | sure_bits | near_bits | max_distance |
+    |---|---|---|---|
+    | 0, strict | 0 | 8 | 0.02 |
+    | 0.5, the default | 8 | 20 | 0.1 |
+    | 1, loose | 12 | 24 | 0.3 |
+
+    A higher threshold keeps all pairs of a lower one.
+
+    Raises:
+        InvalidParameter: outside 0 to 1.
+    """
+    if not 0 <= threshold <= 1:
+        detail = f"threshold: must be from 0 (strict) to 1 (loose), not {threshold}."
+        raise InvalidParameter(detail, field="threshold")
+    sure, near, distance = (
+        float(np.interp(threshold, _STEPS, limits)) for limits in (_SURE_BITS, _NEAR_BITS, _DISTANCES)
+    )
+    return Rule(int(sure + _ROUNDING), int(near + _ROUNDING), distance)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Pairs that a threshold can make near-duplicates, the nearest first; equal ones by their rows.
+
+    Attributes:
+        pairs: intp (m, 2), rows, the lower one first.
+        bits: uint8 (m,), in which the hashes differ.
+        distances: float32 (m,), cosine distances of the vectors; NaN where a vector is missing.
+        thresholds: float64 (m,), rising: the least threshold of which the pair passes the rule.
+        is_cut: there were more pairs than could be kept; those of the highest thresholds are missing.
+    """
+
+    pairs: np.ndarray
+    bits: np.ndarray
+    distances: np.ndarray
+    thresholds: np.ndarray
+    is_cut: bool
+
+    def count(self, threshold: float) -> int:
+        """How many pairs there are at a threshold; they are the first ones."""
+        return int(np.searchsorted(self.thresholds, threshold + _ROUNDING, side="right"))
+
+    def up_to(self, threshold: float) -> np.ndarray:
+        """intp (k, 2), the pairs at a threshold, the nearest first."""
+        return self.pairs[: self.count(threshold)]
+
+
+def candidates(
+    hashes: np.ndarray,
+    vectors: np.ndarray | None = None,
+    *,
+    has_hash: np.ndarray | None = None,
+    has_vector: np.ndarray | None = None,
+    most: int = MOST_PAIRS,
+) -> Candidates:
+    """All pairs that are near-duplicates at some threshold, the widest being 1; N² / 2 are compared.
+
+    Args:
+        hashes: int64 (N,); any number where there is none.
+        vectors: float32 (N, dim), rows of length 1 (any where there is none), or None.
+        has_hash, has_vector: bool (N,); None: all have one. A picture without a hash is in no pair, one without
+            a vector is compared by its hash alone.
+        most: pairs that are kept.
+
+    Memory: about 40 bytes for each of 2 · most pairs, and blocks of 512 × N.
+
+    Raises:
+        InvalidParameter: arrays of different lengths, or vectors with numbers that are not finite.
+    """
+    count = len(hashes)
+    hashed, known = _mask("has_hash", has_hash, count), _mask("has_vector", has_vector, count)
+    _check_vectors(vectors, known, count)
+    unsigned = np.asarray(hashes, np.int64).view(np.uint64)
+    kept, is_cut = _Found.none(), False
+    for start in range(0, count, _BLOCK):
+        found = _block(unsigned, vectors, hashed, known, start)
+        kept = kept.and_more(found)
+        if len(kept.thresholds) > 2 * most:
+            kept, is_cut = kept.nearest(most), True
+    is_cut |= len(kept.thresholds) > most
+    kept = kept.nearest(most)
+    return Candidates(kept.pairs, kept.bits, kept.distances, kept.thresholds, is_cut)
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    pairs: np.ndarray
+    bits: np.ndarray
+    distances: np.ndarray
+    thresholds: np.ndarray
+
+    @staticmethod
+    def none() -> "_Found":
+        return _Found(np.empty((0, 2), np.intp), np.empty(0, np.uint8), np.empty(0, np.float32), np.empty(0))
+
+    def and_more(self, other: "_Found") -> "_Found":
+        return _Found(
+            np.concatenate([self.pairs, other.pairs]),
+            np.concatenate([self.bits, other.bits]),
+            np.concatenate([self.distances, other.distances]),
+            np.concatenate([self.thresholds, other.thresholds]),
+        )
+
+    def nearest(self, most: int) -> "_Found":
+        order = np.lexsort((self.pairs[:, 1], self.pairs[:, 0], self.thresholds))[:most]
+        return _Found(self.pairs[order], self.bits[order], self.distances[order], self.thresholds[order])
+
+
+def _block(
+    unsigned: np.ndarray, vectors: np.ndarray | None, hashed: np.ndarray, known: np.ndarray, start: int
+) -> _Found:
+    """Pairs of the pictures from `start` on with those after each."""
+    rows = slice(start, start + _BLOCK)
+    bits = np.bitwise_count(unsigned[rows, None] ^ unsigned[None, start:])
+    alike = bits <= _SURE_BITS[-1]
+    near = bits <= _NEAR_BITS[-1]
+    if vectors is not None:
+        cosines = vectors[rows] @ vectors[start:].T
+        alike |= near & (cosines >= 1 - _DISTANCES[-1] - _ROUNDING) & known[rows, None] & known[start:]
+    alike &= hashed[rows, None] & hashed[start:]
+    first, second = np.nonzero(np.triu(alike, 1))
+    distances = np.full(len(first), np.nan, np.float32)
+    if vectors is not None:
+        both = known[start + first] & known[start + second]
+        distances[both] = np.maximum(0, 1 - cosines[first[both], second[both]])
+    found = bits[first, second]
+    pairs = np.column_stack([start + first, start + second])
+    return _Found(pairs, found, distances, _thresholds(found, distances))
+
+
+def _thresholds(bits: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """The least threshold whose rule holds for each pair."""
+    by_hash = np.interp(bits, _SURE_BITS, _STEPS, right=np.inf)
+    by_both = np.maximum(
+        np.interp(bits, _NEAR_BITS, _STEPS, right=np.inf),
+        np.interp(distances.astype(np.float64), _DISTANCES, _STEPS, right=1.0),
+    )
+    least: np.ndarray = np.fmin(by_hash, by_both)
+    return least
+
+
+def _check_vectors(vectors: np.ndarray | None, known: np.ndarray, count: int) -> None:
+    if vectors is None:
+        return
+    if vectors.ndim != 2 or len(vectors) != count:
+        detail = f"vectors: have the shape {vectors.shape} for {count} hashes."
+        raise InvalidParameter(detail, field="vectors")
+    wrong = np.flatnonzero(known & ~np.isfinite(vectors).all(axis=1))
+    if len(wrong):
+        detail = f"vectors: {len(wrong)} have numbers that are not finite (first row {wrong[0]}, from 0)."
+        raise InvalidParameter(detail, field="vectors")
+
+
+def _mask(name: str, given: np.ndarray | None, count: int) -> np.ndarray:
+    mask = np.ones(count, bool) if given is None else np.asarray(given, bool)
+    if len(mask) != count:
+        raise InvalidParameter(f"{name}: has {len(mask)} values for {count} hashes.", field=name)
+    return mask
