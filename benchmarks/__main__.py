@@ -29,6 +29,7 @@ NAMES = (
     "similarity",
     "near_duplicates",
     "embeddings",
+    "grouping",
     "denoise",
 )
 ROOT = Path(__file__).resolve().parent.parent
