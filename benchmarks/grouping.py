@@ -15,7 +15,8 @@ import numpy as np
 from benchmarks.embeddings import inputs
 from benchmarks.results import Result
 from ml_models import weights
-from processing.algorithms.clustering import Clustering, ClusterParameters, assign, cluster
+from processing.algorithms.clustering import Clustering, ClusterParameters, cluster
+from processing.algorithms.clustering_joining import join
 from processing.algorithms.clustering_sweep import sweep
 from processing.algorithms.embedding import BATCH, EMBEDDERS, EmbedderSpec, load_embedder, normalised
 
@@ -134,7 +135,7 @@ def added(what: str, photos: Photographs, vectors: np.ndarray, whole: Clustering
     of_classes = np.mean([scores(photos.classes, run.labels).ari for run in runs])
     of_grouped = np.mean([scores(photos.classes, run.labels).grouped_ari for run in runs])
     right = np.mean([right_share(photos.classes, run) for run in runs])
-    joined = np.mean([run.joined for run in runs])
+    joined, at_once = np.mean([(run.joined, run.at_once) for run in runs], axis=0)
     full = np.mean([np.mean(labels[run.is_held_out] >= 0) for run in runs])
     moved = sum(run.moved for run in runs)
     ari, nmi = np.mean([both_grouped(labels, run.labels) for run in runs], axis=0)
@@ -151,9 +152,10 @@ def added(what: str, photos: Photographs, vectors: np.ndarray, whole: Clustering
         ),
         Result(
             NAME,
-            f"{what}: added images that joined",
+            f"{what}: added images in a group",
             float(joined),
-            detail=f"{right:.0%} of them to their class; a full run groups {full:.0%} of them",
+            detail=f"{at_once:.0%} joined one at once; {right:.0%} of {joined:.0%} with their class; "
+            f"a full run groups {full:.0%}",
         ),
         Result(NAME, f"{what}: grouped images moved by it", moved, goal=0, better="less"),
     ]
@@ -161,11 +163,19 @@ def added(what: str, photos: Photographs, vectors: np.ndarray, whole: Clustering
 
 @dataclass(frozen=True, eq=False)
 class Incremental:
-    """Labels of all after adding; those of before adding (−1 also for the held-out); who was held out."""
+    """Adding a fifth.
+
+    Attributes:
+        labels: of all afterwards.
+        before: of all before it; −1 also for the held-out.
+        is_held_out: who was added.
+        at_once: share of the added that joined a group which was there.
+    """
 
     labels: np.ndarray
     before: np.ndarray
     is_held_out: np.ndarray
+    at_once: float
 
     @property
     def joined(self) -> float:
@@ -178,7 +188,7 @@ class Incremental:
 
 
 def incremental(vectors: np.ndarray, seed: int) -> Incremental:
-    """As a batch does it: the added join a group within its radius; all that wait are clustered among themselves."""
+    """As a batch does it: some of the added join a group; all that are in none are clustered among themselves."""
     count = len(vectors)
     held_out = np.random.default_rng(seed).permutation(count)[: round(HELD_OUT * count)]
     is_held_out = np.isin(np.arange(count), held_out)
@@ -186,11 +196,13 @@ def incremental(vectors: np.ndarray, seed: int) -> Incremental:
     labels = np.full(count, -1, np.intp)
     labels[~is_held_out] = first.labelling.labels
     before = labels.copy()
-    labels[is_held_out] = assign(vectors[is_held_out], first.groups).labels
+    known = vectors[~is_held_out]
+    labels[is_held_out] = join(vectors[is_held_out], first.groups, known, first.labelling.labels).labels
+    at_once = float(np.mean(labels[is_held_out] >= 0))
     waiting = np.flatnonzero(labels < 0)
     among = cluster(vectors[waiting], DEFAULTS).labelling.labels
     labels[waiting] = np.where(among >= 0, among + len(first.groups.sizes), -1)
-    return Incremental(labels, before, is_held_out)
+    return Incremental(labels, before, is_held_out, at_once)
 
 
 def right_share(classes: np.ndarray, run: Incremental) -> float:
