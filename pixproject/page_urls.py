@@ -1,7 +1,7 @@
 """The addresses of the pages."""
 
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from images import views as images
 from images import views_quality as quality
@@ -35,6 +35,7 @@ urlpatterns = [
     path("quality/<str:kind>/", quality.profile_change, name="quality-profile-change"),
     path("images/<uuid:image_id>/similar/", similar.strip_part, name="image-similar"),
     path("images/<uuid:image_id>/embed/", similar.embed, name="image-embed"),
+    path("batches/", include("batches.page_urls")),
     path("duplicates/", similar.duplicate_list, name="duplicates"),
     path("duplicates/<uuid:pair_id>/", similar.duplicate_resolve, name="duplicate-resolve"),
     path("images/<uuid:image_id>/", images.detail, name="image"),

@@ -206,10 +206,16 @@ def fail(
 
 
 def requeue(
-    claim: Claim, *, code: str = "", detail: str = "", charge: bool = False, run_alone: bool = False
+    claim: Claim,
+    *,
+    code: str = "",
+    detail: str = "",
+    charge: bool = False,
+    run_alone: bool = False,
+    delay_s: float = 0,
 ) -> bool:
     """Put an operation back in the queue; a charged one waits longer after each attempt."""
-    delay_s = BACKOFF_S[min(claim.attempts, len(BACKOFF_S) - 1)] if charge else 0
+    delay_s = BACKOFF_S[min(claim.attempts, len(BACKOFF_S) - 1)] if charge else delay_s
     values = {
         "id": claim.operation_id,
         "token": claim.token,

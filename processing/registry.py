@@ -30,6 +30,14 @@ class Claim:
     queue: str = "default"
 
 
+class NotYet(Exception):
+    """Raised by a handler's `load` when what it needs is still being made: the operation waits, uncharged."""
+
+    def __init__(self, detail: str, *, delay_s: float = 0.5) -> None:
+        super().__init__(detail)
+        self.delay_s = delay_s
+
+
 def _no_arguments(_claim: Claim, _scratch: Path) -> tuple:
     return ()
 
@@ -84,3 +92,13 @@ def register(*handlers: Handler) -> None:
         if HANDLERS.get(handler.name, handler) is not handler:
             raise ValueError(f"Two handlers are called {handler.name!r}.")
         HANDLERS[handler.name] = handler
+
+
+Chore = Callable[[], object]
+# What the sweeper does for the apps: name to how often in seconds, and what. Several sweepers may do it at once.
+CHORES: dict[str, tuple[float, Chore]] = {}
+
+
+def register_chore(name: str, chore: Chore, *, every_s: float) -> None:
+    """Have something done again and again as long as a sweeper runs."""
+    CHORES[name] = (every_s, chore)

@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from pixproject import request_id
 from processing import files, leases
 from processing.algorithms.errors import ProcessingError
-from processing.registry import HANDLERS, Claim, Handler
+from processing.registry import HANDLERS, Claim, Handler, NotYet
 from processing.states import Queue
 from processing.subprocesses import (
     SubprocessCrashed,
@@ -68,6 +68,7 @@ class Failure:
     detail: str
     is_permanent: bool = False
     is_charged: bool = True
+    delay_s: float = 0  # of what is not charged; the others wait longer after each attempt
 
 
 def run(claims: Sequence[Claim], executor: Executor) -> None:
@@ -206,6 +207,8 @@ def failure_of(error: BaseException) -> Failure | None:
             return None
         case ProcessingError():
             return Failure(error.code, error.detail, is_permanent=True)
+        case NotYet():
+            return Failure("waiting", str(error), is_charged=False, delay_s=error.delay_s)
         case SubprocessTimeout():
             return Failure("time_limit", str(error))
         case SubprocessMemory():
@@ -238,7 +241,7 @@ def _record_failure(claim: Claim, failure: Failure, started: float, *, is_batch:
     """A batch that died together is not charged: each member runs alone next time."""
     died_together = is_batch and not failure.is_permanent
     is_charged = failure.is_charged and not died_together
-    level = logging.WARNING if is_charged else logging.INFO
+    level = logging.WARNING if is_charged else logging.DEBUG if failure.code == "waiting" else logging.INFO
     logger.log(
         level, "Operation %s (%s): %s: %s", claim.operation_id, claim.name, failure.code, failure.detail
     )
@@ -246,5 +249,10 @@ def _record_failure(claim: Claim, failure: Failure, started: float, *, is_batch:
         leases.fail(claim, code=failure.code, detail=failure.detail, duration_ms=_ms_since(started))
     else:
         leases.requeue(
-            claim, code=failure.code, detail=failure.detail, charge=is_charged, run_alone=died_together
+            claim,
+            code=failure.code,
+            detail=failure.detail,
+            charge=is_charged,
+            run_alone=died_together,
+            delay_s=failure.delay_s,
         )

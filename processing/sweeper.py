@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import redis
 from django.core.cache import cache
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from api.models import IdempotencyKey
 from processing import leases, retention, wakeups, worker
+from processing.registry import CHORES
 
 logger = logging.getLogger("pix.sweeper")
 RETENTION_INTERVAL_S = 3600
@@ -61,12 +62,29 @@ def apply_retention() -> None:
         retention.apply_retention()
 
 
+def do_chores(done_at: dict[str, float]) -> None:
+    """What the apps registered, each as often as it asked for; one that fails does not stop the others."""
+    for name, (every_s, chore) in CHORES.items():
+        now = time.monotonic()
+        if now - done_at.get(name, float("-inf")) < every_s:
+            continue
+        done_at[name] = now
+        try:
+            chore()
+        except DatabaseError:
+            raise
+        except Exception:
+            logger.exception("The chore %s failed", name)
+
+
 def sweep_forever(is_stopped: Callable[[], bool]) -> None:
     """Sweep every second; a database that is away is waited for."""
     cleaned = retained = -float(RETENTION_INTERVAL_S)
+    done_at: dict[str, float] = {}
     while not is_stopped():
         try:
             sweep()
+            do_chores(done_at)
             now = time.monotonic()
             if now - cleaned > HOUSEKEEPING_INTERVAL_S:
                 housekeeping()

@@ -62,3 +62,7 @@ def misbehave(how: str) -> str:
 
 def misbehave_together(arguments: list[tuple[str]]) -> list[str]:
     return [misbehave(how) for (how,) in arguments]
+
+
+def nothing() -> None:
+    return None

@@ -12,9 +12,10 @@ from processing import jobs, leases, sweeper, wakeups
 from processing.jobs import NewOperation
 from processing.leases import Completion
 from processing.models import Job, Operation, QueueControl
+from processing.registry import HANDLERS, Handler, NotYet
 from processing.states import JobStatus, OperationStatus, Priority
 from processing.worker import claim_batch, run_until_idle
-from tests.engine import handlers
+from tests.engine import functions, handlers
 
 pytestmark = pytest.mark.django_db
 
@@ -324,3 +325,37 @@ def test_claim_does_not_wait_for_another_workers_claim():
         connection.close()  # with its time-out
 
     assert second.operation_id != first[0].operation_id
+
+
+def test_operation_that_must_wait_goes_back_uncharged_and_completes_later(monkeypatch):
+    asked = []
+
+    def load(_claim, _scratch):
+        asked.append(1)
+        if len(asked) < 3:
+            raise NotYet("Its neighbours are not done.", delay_s=0)
+        return ()
+
+    handler = Handler("test-not-yet", "default", functions.nothing, load=load)
+    monkeypatch.setitem(HANDLERS, handler.name, handler)
+    job = jobs.submit_job(kind="test", operations=[NewOperation(handler.name)])
+
+    run_until_idle()
+
+    operation = job.operations.get()
+    assert (operation.status, operation.attempts, len(asked)) == ("completed", 0, 3)
+
+
+def test_chores_happen_as_often_as_asked_and_one_that_fails_stops_no_other(monkeypatch):
+    done = []
+
+    def fail():
+        raise ValueError
+
+    monkeypatch.setattr(sweeper, "CHORES", {"a": (0, fail), "b": (3600, lambda: done.append(1))})
+    done_at: dict[str, float] = {}
+
+    sweeper.do_chores(done_at)
+    sweeper.do_chores(done_at)
+
+    assert done == [1]

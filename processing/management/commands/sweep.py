@@ -26,6 +26,7 @@ class Command(BaseCommand):
 
     def _sweep_once(self) -> None:
         counts = sweeper.sweep()
+        sweeper.do_chores({})
         sweeper.housekeeping()
         self.stdout.write(
             f"{counts['returned']} operations queued again, {counts['failed']} failed, {counts['woken']} queues woken."
