@@ -16,7 +16,7 @@ from benchmarks.embeddings import inputs
 from benchmarks.results import Result
 from ml_models import weights
 from processing.algorithms.clustering import Clustering, ClusterParameters, cluster
-from processing.algorithms.clustering_joining import join
+from processing.algorithms.clustering_joining import group_waiting, join
 from processing.algorithms.clustering_sweep import sweep
 from processing.algorithms.embedding import BATCH, EMBEDDERS, EmbedderSpec, load_embedder, normalised
 
@@ -200,7 +200,7 @@ def incremental(vectors: np.ndarray, seed: int) -> Incremental:
     labels[is_held_out] = join(vectors[is_held_out], first.groups, known, first.labelling.labels).labels
     at_once = float(np.mean(labels[is_held_out] >= 0))
     waiting = np.flatnonzero(labels < 0)
-    among = cluster(vectors[waiting], DEFAULTS).labelling.labels
+    among = group_waiting(vectors[waiting], first.groups, DEFAULTS)
     labels[waiting] = np.where(among >= 0, among + len(first.groups.sizes), -1)
     return Incremental(labels, before, is_held_out, at_once)
 

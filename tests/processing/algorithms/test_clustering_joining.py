@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from processing.algorithms.clustering import assign
+from processing.algorithms.clustering import ClusterParameters, assign, cluster
 from processing.algorithms.clustering_groups import describe_groups
-from processing.algorithms.clustering_joining import join
+from processing.algorithms.clustering_joining import group_waiting, join
 from processing.algorithms.errors import InvalidParameter
 
 
@@ -64,6 +64,42 @@ def test_without_new_vectors_or_groups_nothing_joins():
     groups = describe_groups(grouped, nothing, "euclidean")
     assert join(np.zeros((0, 2)), groups, grouped, nothing).labels.tolist() == []
     assert join(np.ones((2, 2)), groups, grouped, nothing).labels.tolist() == [-1, -1]
+
+
+def blobs(*spreads, count=20, width=70):
+    dice = np.random.default_rng(6)
+    return np.concatenate(
+        [
+            50 * np.eye(width)[row] + spread * dice.standard_normal((count, width))
+            for row, spread in enumerate(spreads)
+        ]
+    )
+
+
+def test_of_those_that_wait_only_groups_as_tight_as_the_others_are_kept():
+    there = cluster(blobs(1.0, 1.5, 2.0))
+    waiting = blobs(3.0, 1.2, 0.5)[::-1]
+
+    alone = cluster(waiting).labelling.labels
+    found = group_waiting(waiting, there.groups, ClusterParameters())
+
+    assert len(set(alone.tolist()) - {-1}) == 3
+    assert set(found[40:].tolist()) == {-1}
+    assert sorted(set(found.tolist())) == [-1, 0, 1]
+    assert (found[:40] == alone[:40] - (alone[:40] > alone[40:].max())).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_few_that_wait_go_on_waiting(count):
+    there = cluster(blobs(1.0, 1.5))
+    assert group_waiting(np.ones((count, 70)), there.groups, ClusterParameters()).tolist() == [-1] * count
+
+
+def test_where_no_groups_are_there_all_new_ones_are_kept():
+    nothing = describe_groups(np.ones((2, 70)), np.full(2, -1), "euclidean")
+    waiting = blobs(1.0, 3.0)
+    found = group_waiting(waiting, nothing, ClusterParameters())
+    assert found.tolist() == cluster(waiting).labelling.labels.tolist()
 
 
 def test_unusable_input_is_refused():
