@@ -71,66 +71,74 @@ def match_groups(old: np.ndarray, new: np.ndarray) -> Matching:
     if len(before) != len(after):
         detail = f"new: has {len(after)} labels, old has {len(before)}; both are of the same images."
         raise InvalidParameter(detail, field="new")
-    table = _Table(before, after)
-    pairs = _pairs(table.groups_only())
-    carried = {table.new[column]: table.old[row] for row, column in pairs}
-    groups = tuple(table.change(label, carried.get(label)) for label in table.new if label != NONE)
-    gone = [label for label in table.old if label != NONE and label not in set(carried.values())]
+    coming, going = _counts(after, before), _counts(before, after)
+    carried = _carried(coming, going)
+    groups = tuple(_change(label, carried.get(label), coming, going) for label in coming if label != NONE)
+    gone = going.keys() - {NONE} - set(carried.values())
     moved = sum(count for group in groups for label, count in group.gained.items() if label != NONE)
-    return Matching(groups, {label: table.going(label) for label in gone}, moved)
+    return Matching(groups, {label: going[label] for label in sorted(gone)}, moved)
 
 
-class _Table:
-    """Counts of images by old and new label; the first row and column are those in no group."""
-
-    def __init__(self, before: np.ndarray, after: np.ndarray) -> None:
-        old, rows = np.unique(np.append(before, NONE), return_inverse=True)
-        new, columns = np.unique(np.append(after, NONE), return_inverse=True)
-        places = rows[:-1] * len(new) + columns[:-1]
-        self.counts = np.bincount(places, minlength=len(old) * len(new)).reshape(len(old), len(new))
-        self.old: list[int] = old.tolist()
-        self.new: list[int] = new.tolist()
-
-    def groups_only(self) -> "_Overlaps":
-        inside = self.counts[1:, 1:]
-        return _Overlaps(inside, self.counts[1:].sum(axis=1), self.counts[:, 1:].sum(axis=0))
-
-    def going(self, old: int, *, but: int | None = None) -> dict[int, int]:
-        row = self.counts[self.old.index(old)]
-        return _named(self.new, row, but)
-
-    def change(self, new: int, old: int | None) -> GroupChange:
-        column = self.counts[:, self.new.index(new)]
-        gained = _named(self.old, column, old)
-        size = int(column.sum())
-        lost = {} if old is None else self.going(old, but=new)
-        return GroupChange(new, size, old, size - sum(gained.values()), gained, lost)
+Counts = dict[int, dict[int, int]]
 
 
-@dataclass(frozen=True)
-class _Overlaps:
-    """Images in both, intp (old groups, new groups), and the sizes of the groups."""
+def _counts(one: np.ndarray, other: np.ndarray) -> Counts:
+    """For each label of one how many images have which label of the other; both in rising order."""
+    pairs, images = np.unique(np.column_stack([one, other]), axis=0, return_counts=True)
+    found: Counts = {}
+    for (label, its), count in zip(pairs.tolist(), images.tolist(), strict=True):
+        found.setdefault(label, {})[its] = count
+    return found
 
-    common: np.ndarray
-    old_sizes: np.ndarray
-    new_sizes: np.ndarray
+
+def _change(new: int, old: int | None, coming: Counts, going: Counts) -> GroupChange:
+    gained = {label: count for label, count in coming[new].items() if label != old}
+    lost = {} if old is None else {label: count for label, count in going[old].items() if label != new}
+    size = sum(coming[new].values())
+    return GroupChange(new, size, old, size - sum(gained.values()), gained, lost)
 
 
-def _pairs(overlaps: _Overlaps) -> list[tuple[int, int]]:
-    """Rows and columns, counted with the row and column of those in no group."""
+def _carried(coming: Counts, going: Counts) -> dict[int, int]:
+    """Old group for each new one that carries one on; groups that have nothing to do with each other are apart, so
+    that thousands of them need no large table."""
+    from scipy.sparse import coo_array  # slow imports
+    from scipy.sparse.csgraph import connected_components
+
+    may = [
+        (old, new, count, alike)
+        for new, sources in coming.items()
+        for old, count in sources.items()
+        if NONE not in (old, new) and (alike := _likeness(count, going[old], coming[new]))
+    ]
+    if not may:
+        return {}
+    olds, rows = np.unique([pair[0] for pair in may], return_inverse=True)
+    news, columns = np.unique([pair[1] for pair in may], return_inverse=True)
+    nodes = len(olds) + len(news)
+    graph = coo_array((np.ones(len(may)), (rows, columns + len(olds))), (nodes, nodes))
+    _, part = connected_components(graph, directed=False)
+    together: dict[int, list[tuple[int, int, int, float]]] = {}
+    for place, pair in zip(part[rows].tolist(), may, strict=True):
+        together.setdefault(place, []).append(pair)
+    return {new: old for pairs in together.values() for new, old in _assigned(pairs).items()}
+
+
+def _likeness(common: int, old: dict[int, int], new: dict[int, int]) -> float:
+    """Intersection over union, 0 to 1; 0 where the groups have too little in common."""
+    sizes = sum(old.values()), sum(new.values())
+    return common / (sum(sizes) - common) if common >= LEAST_SHARE * min(sizes) else 0.0
+
+
+def _assigned(pairs: list[tuple[int, int, int, float]]) -> dict[int, int]:
     from scipy.optimize import linear_sum_assignment  # slow import
 
-    common, old_sizes, new_sizes = overlaps.common, overlaps.old_sizes[:, None], overlaps.new_sizes[None]
-    may = (common > 0) & (common >= LEAST_SHARE * np.minimum(old_sizes, new_sizes))
-    alike = common / np.maximum(1, old_sizes + new_sizes - common)
+    olds, rows = np.unique([old for old, _, _, _ in pairs], return_inverse=True)
+    news, columns = np.unique([new for _, new, _, _ in pairs], return_inverse=True)
+    worth = np.zeros((len(olds), len(news)))
     # all likenesses together weigh less than one image, so that they only decide between equal sums
-    worth = np.where(may, common + alike / (1 + min(common.shape)), 0)
-    rows, columns = linear_sum_assignment(worth, maximize=True)
-    return [(row + 1, column + 1) for row, column in zip(rows, columns, strict=True) if may[row, column]]
-
-
-def _named(labels: list[int], counts: np.ndarray, but: int | None) -> dict[int, int]:
-    return {labels[place]: int(counts[place]) for place in np.flatnonzero(counts) if labels[place] != but}
+    worth[rows, columns] = [count + alike / (1 + min(worth.shape)) for _, _, count, alike in pairs]
+    chosen = zip(*linear_sum_assignment(worth, maximize=True), strict=True)
+    return {int(news[column]): int(olds[row]) for row, column in chosen if worth[row, column] > 0}
 
 
 def _checked(name: str, labels: np.ndarray) -> np.ndarray:

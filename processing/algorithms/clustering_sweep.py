@@ -18,6 +18,7 @@ from processing.algorithms.errors import InvalidParameter
 
 MOST_CELLS = 64
 SIZES_TOLD = 10
+_FIRST = 0.2  # share of the work until the distances are there
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,9 +91,6 @@ def sweep(
         if progress:
             progress(_FIRST + (1 - _FIRST) * done / len(cells))
     return [found[cell] for cell in cells]
-
-
-_FIRST = 0.2  # share of the work until the distances are there
 
 
 def _cells(
