@@ -137,7 +137,6 @@ def added(what: str, photos: Photographs, vectors: np.ndarray, whole: Clustering
     right = np.mean([right_share(photos.classes, run) for run in runs])
     joined, at_once = np.mean([(run.joined, run.at_once) for run in runs], axis=0)
     full = np.mean([np.mean(labels[run.is_held_out] >= 0) for run in runs])
-    moved = sum(run.moved for run in runs)
     ari, nmi = np.mean([both_grouped(labels, run.labels) for run in runs], axis=0)
     detail = f"ARI {ari:.2f}, NMI {nmi:.2f} where both group"
     return [
@@ -157,7 +156,6 @@ def added(what: str, photos: Photographs, vectors: np.ndarray, whole: Clustering
             detail=f"{at_once:.0%} joined one at once; {right:.0%} of {joined:.0%} with their class; "
             f"a full run groups {full:.0%}",
         ),
-        Result(NAME, f"{what}: grouped images moved by it", moved, goal=0, better="less"),
     ]
 
 
@@ -167,13 +165,11 @@ class Incremental:
 
     Attributes:
         labels: of all afterwards.
-        before: of all before it; −1 also for the held-out.
         is_held_out: who was added.
         at_once: share of the added that joined a group which was there.
     """
 
     labels: np.ndarray
-    before: np.ndarray
     is_held_out: np.ndarray
     at_once: float
 
@@ -181,10 +177,6 @@ class Incremental:
     def joined(self) -> float:
         """Share of the added images that are in a group."""
         return float(np.mean(self.labels[self.is_held_out] >= 0))
-
-    @property
-    def moved(self) -> int:
-        return int(np.count_nonzero((self.before >= 0) & (self.before != self.labels)))
 
 
 def incremental(vectors: np.ndarray, seed: int) -> Incremental:
@@ -195,14 +187,13 @@ def incremental(vectors: np.ndarray, seed: int) -> Incremental:
     first = cluster(vectors[~is_held_out], DEFAULTS)
     labels = np.full(count, -1, np.intp)
     labels[~is_held_out] = first.labelling.labels
-    before = labels.copy()
     known = vectors[~is_held_out]
     labels[is_held_out] = join(vectors[is_held_out], first.groups, known, first.labelling.labels).labels
     at_once = float(np.mean(labels[is_held_out] >= 0))
     waiting = np.flatnonzero(labels < 0)
     among = group_waiting(vectors[waiting], first.groups, DEFAULTS)
     labels[waiting] = np.where(among >= 0, among + len(first.groups.sizes), -1)
-    return Incremental(labels, before, is_held_out, at_once)
+    return Incremental(labels, is_held_out, at_once)
 
 
 def right_share(classes: np.ndarray, run: Incremental) -> float:
