@@ -24,12 +24,17 @@ MOVES: dict[str, dict[str, str]] = {
 DONE = {"submit": "submitted for validation", "reject": "sent back to work", "reopen": "opened again"}
 
 
-def moves_open_to(batch: Batch, user: Any) -> list[str]:
-    """The moves that somebody may make now."""
+def moves_open_to(batch: Batch, user: Any, *, subject: Any = None) -> list[str]:
+    """The moves that somebody may make now.
+
+    Args:
+        subject: whose scopes count: the request, where a key limits its user.
+    """
+    subject = user if subject is None else subject
     return [
         name
         for name, steps in MOVES.items()
-        if batch.review_stage in steps and has_scope(user, _scope_of(batch, name, user))
+        if batch.review_stage in steps and has_scope(subject, _scope_of(batch, name, user))
     ]
 
 
