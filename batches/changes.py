@@ -160,8 +160,9 @@ def redo(batch: Batch, *, actor: Any, seen: Seen | None = None) -> GroupingChang
 
 
 def next_undo(batch: Batch) -> GroupingChange | None:
-    """The step that undo takes back."""
-    found: GroupingChange | None = _steps(batch).filter(undone_by=None).order_by("-sequence").first()
+    """The step that undo takes back; its payload, which may be large, is loaded by whoever reads it."""
+    steps = _steps(batch).filter(undone_by=None).defer("forward", "inverse")
+    found: GroupingChange | None = steps.order_by("-sequence").first()
     return found
 
 
@@ -169,7 +170,9 @@ def next_redo(batch: Batch) -> GroupingChange | None:
     """The undo that redo takes back."""
     last = _steps(batch).aggregate(last=Max("sequence"))["last"] or 0
     undos = batch.changes.filter(kind=Kind.UNDO, undone_by=None, sequence__gt=last)
-    found: GroupingChange | None = undos.select_related("undoes").order_by("-sequence").first()
+    payloads = ("forward", "inverse", "undoes__forward", "undoes__inverse")
+    undos = undos.select_related("undoes").defer(*payloads)
+    found: GroupingChange | None = undos.order_by("-sequence").first()
     return found
 
 
