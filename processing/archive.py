@@ -27,17 +27,18 @@ def archive(results: Sequence[OperationArtifact]) -> ZipStream:
         raise ApiError(ErrorCode.FILE_MISSING, detail)
     stream = ZipStream(compress_type=ZIP_STORED, sized=True)
     for path, link in zip(unique_paths(results), results, strict=True):
-        stream.add(_chunks(link.artifact.file), path, size=link.artifact.byte_size)
+        stream.add(chunks_of(link.artifact.file), path, size=link.artifact.byte_size)
     return stream
 
 
 def unique_paths(results: Sequence[OperationArtifact]) -> list[str]:
     """Where each result lies in the archive; names that differ in case only count as the same."""
     taken: dict[str, int] = {}
-    return [_free_path(PurePosixPath(link.folder) / link.name, taken) for link in results]
+    return [free_path(PurePosixPath(link.folder) / link.name, taken) for link in results]
 
 
-def _free_path(wanted: PurePosixPath, taken: dict[str, int]) -> str:
+def free_path(wanted: PurePosixPath, taken: dict[str, int]) -> str:
+    """The path, with a number where `taken` has it; it is taken then."""
     path, number = wanted, taken.get(str(wanted).casefold(), 0)
     while str(path).casefold() in taken:
         number += 1
@@ -47,7 +48,8 @@ def _free_path(wanted: PurePosixPath, taken: dict[str, int]) -> str:
     return str(path)
 
 
-def _chunks(key: str) -> Iterator[bytes]:
+def chunks_of(key: str) -> Iterator[bytes]:
+    """The bytes of a stored file, piece by piece."""
     with default_storage.open(key, "rb") as source:
         while chunk := source.read(CHUNK):
             yield chunk
