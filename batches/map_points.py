@@ -3,7 +3,7 @@
 import colorsys
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +61,11 @@ class Map:
     version: int
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        rows = {
+            "points": [vars(point) for point in self.points],
+            "groups": [vars(row) for row in self.groups],
+        }
+        return vars(self) | rows
 
 
 def points(batch: Batch, run: int | None = None) -> Map:
@@ -166,7 +170,7 @@ def _placed(run: ClusterRun | None, present: set[UUID]) -> dict[UUID, _Place]:
         return {}
     columns = ("image_id", "x", "y", "label", "outlier_score", "probability")
     rows = ClusterAssignment.objects.filter(run=run).values_list(*columns)
-    placed: dict[UUID, _Place] = {key: tuple(place) for key, *place in rows if key in present}  # type: ignore[misc]
+    placed: dict[UUID, _Place] = {key: tuple(place) for key, *place in rows if key in present}
     return placed | _projected(run, present - placed.keys())
 
 
