@@ -1,0 +1,79 @@
+import sys
+from argparse import ArgumentParser
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from api.errors import ApiError
+from batches import exports
+from batches.models import Batch
+
+STDOUT = "-"
+NAMED = 10
+
+
+class Command(BaseCommand):
+    help = (
+        "Write a batch into a file: its images as CSV, a JSON manifest, or a ZIP with one folder per group."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("batch", metavar="NAME|ID")
+        parser.add_argument("--format", choices=sorted(exports.FORMATS), default="csv", help="default: csv")
+        parser.add_argument(
+            "--output", default="", metavar="FILE", help="default: the batch's name here; -: standard output"
+        )
+        parser.add_argument("--force", action="store_true", help="write over a file that is there")
+        parser.add_argument(
+            "--with-rejected", action="store_true", help="rejected images too, in the ZIP's folder rejected"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        batch, format = self.batch(options["batch"]), options["format"]
+        target = options["output"] or exports.export_name(batch, format)
+        if target != STDOUT and Path(target).exists() and not options["force"]:
+            raise CommandError(f"{target} exists; --force writes over it.")
+        try:
+            made = exports.export(batch, format, has_rejected=options["with_rejected"])
+        except ApiError as error:
+            raise CommandError(error.detail) from error
+        self.write(made, target)
+        if target != STDOUT:
+            count = batch.batch_images.present().count()
+            self.stdout.write(f"{target}: {count} images of {batch.batch_name!r}, {made.byte_size} bytes.")
+
+    @staticmethod
+    def write(made: exports.Export, target: str) -> None:
+        """A file that could not be written whole does not stay."""
+        opened = nullcontext(sys.stdout.buffer) if target == STDOUT else open(target, "wb")  # noqa: SIM115
+        try:
+            with opened as file, bar(made.byte_size) as progress:
+                for chunk in made.chunks:
+                    file.write(chunk)
+                    progress.update(len(chunk))
+        except OSError as error:
+            if target != STDOUT:
+                Path(target).unlink(missing_ok=True)
+            raise CommandError(f"{target}: {error.strerror or error}") from error
+
+    @staticmethod
+    def batch(key: str) -> Batch:
+        """The batch of this id, or the only one of this name."""
+        try:
+            found = list(Batch.objects.present().filter(pk=UUID(key)))
+        except ValueError:
+            found = list(Batch.objects.present().filter(batch_name=key).order_by("created_at"))
+        if not found:
+            raise CommandError(f"There is no batch {key!r}.")
+        if len(found) > 1:
+            ids = ", ".join(str(batch.pk) for batch in found[:NAMED])
+            raise CommandError(f"There are {len(found)} batches {key!r}; name one by its id: {ids}")
+        return found[0]
+
+
+def bar(total: int) -> tqdm:
+    return tqdm(total=total, unit="B", unit_scale=True, file=sys.stderr, disable=None)
