@@ -27,7 +27,7 @@ from api.written_files import removed_on_error
 HEADER = "Idempotency-Key"
 FIELD = "idempotency_key"
 MAX_KEY_LENGTH = 255
-KEPT_HEADERS = ("Location", "Retry-After")
+KEPT_HEADERS = ("Location", "Retry-After", "ETag")
 HASH_CHUNK = 1 << 20
 
 View = Callable[..., Response]

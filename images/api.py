@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.http import HttpResponseBase
-from django_filters.utils import translate_validation
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
@@ -19,7 +18,7 @@ from images import bulk, services
 from images.api_quality import QualityParts
 from images.api_similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
 from images.file_api import ImageParts, flag, original, wants_bytes
-from images.filters import ImageFilter
+from images.filters import ImageFilter, chosen
 from images.fingerprint_api import FingerprintParts
 from images.models import Image
 from images.serializers import (
@@ -130,7 +129,7 @@ class ImageViewSet(
 
     def _selected(self, asked: dict[str, Any]) -> list[Image]:
         if "filter" in asked:
-            return self._filtered(asked["filter"])
+            return list(chosen(asked["filter"], queryset=self.get_queryset(), request=self.request))
         rows = {image.pk: image for image in self.get_queryset().filter(pk__in=asked["ids"])}
         if missing := [str(key) for key in asked["ids"] if key not in rows]:
             errors = [
@@ -139,22 +138,6 @@ class ImageViewSet(
             ]
             raise ApiError(ErrorCode.DOES_NOT_EXIST, f"ids: there is no image {missing[0]}.", errors=errors)
         return list(rows.values())
-
-    def _filtered(self, wanted: dict[str, str]) -> list[Image]:
-        if unknown := sorted(set(wanted) - set(ImageFilter.base_filters)):
-            detail = (
-                f"Unknown filter {unknown[0]!r}; there are {', '.join(sorted(ImageFilter.base_filters))}."
-            )
-            raise ApiError(
-                ErrorCode.UNKNOWN_FIELD,
-                detail,
-                errors=[FieldError("filter", ErrorCode.UNKNOWN_FIELD, detail)],
-            )
-        filterset = ImageFilter(wanted, queryset=self.get_queryset(), request=self.request)
-        if not filterset.is_valid():
-            raise translate_validation(filterset.errors)
-        bulk.checked_size(filterset.qs.count())
-        return list(filterset.qs)
 
     def _process(self, images: list[Image], asked: dict[str, Any], request: Request) -> Response:
         data: Any = request.data

@@ -1,13 +1,16 @@
 """Filters, search and order of the image list."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
+from django_filters.utils import translate_validation
 
-from api.errors import ErrorCode, invalid_field
+from api.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.models import Batch
+from images import bulk
 from images.duplicates import has_undecided
 from images.models import Image
 from images.services import PRESENT
@@ -125,3 +128,23 @@ class ImageFilter(filters.FilterSet):
                 | Q(exif__lens__icontains=word)
             )
         return queryset.filter(words)
+
+
+def chosen(wanted: Mapping[str, str], *, queryset: QuerySet, request: Any) -> QuerySet:
+    """The images that these filters of the list find, 10 000 at most.
+
+    Raises:
+        ApiError: 400 naming the filter that there is not, or for too many images.
+        ValidationError: naming the filters whose values are wrong.
+    """
+    known = sorted(ImageFilter.base_filters)
+    if unknown := sorted(set(wanted) - set(known)):
+        detail = f"Unknown filter {unknown[0]!r}; there are {', '.join(known)}."
+        errors = [FieldError("filter", ErrorCode.UNKNOWN_FIELD, detail)]
+        raise ApiError(ErrorCode.UNKNOWN_FIELD, detail, errors=errors)
+    filterset = ImageFilter(wanted, queryset=queryset, request=request)
+    if not filterset.is_valid():
+        raise translate_validation(filterset.errors)
+    bulk.checked_size(filterset.qs.count())
+    found: QuerySet = filterset.qs
+    return found

@@ -24,10 +24,14 @@ FILE_FIELDS = ("file", "files")
 FIELDS = {"batch", "kind", "title", "tags", "reference", "metadata", "idempotency_key"}
 
 
-def upload(request: Request, *, batch: Batch | None = None) -> Response:
-    """Take the files of a request in; one file answers with its image, several with a list of results."""
+def upload(request: Request, *, batch: Batch | None = None, besides: Sequence[str] = ()) -> Response:
+    """Take the files of a request in; one file answers with its image, several with a list of results.
+
+    Args:
+        besides: fields of the form that the caller reads.
+    """
     files = _files(request)
-    facts = _facts(request, batch)
+    facts = _facts(request, batch, besides)
     if len(files) == 1:
         taken = _ingest_one(files[0], facts, request)
         body = _image_json(taken, request)
@@ -53,9 +57,9 @@ def _files(request: Request) -> list[UploadedFile]:
     return files
 
 
-def _facts(request: Request, batch: Batch | None) -> dict[str, Any]:
+def _facts(request: Request, batch: Batch | None, besides: Sequence[str]) -> dict[str, Any]:
     data: Any = request.data  # a form: there are files
-    if unknown := sorted(set(data) - FIELDS - set(FILE_FIELDS)):
+    if unknown := sorted(set(data) - FIELDS - {*FILE_FIELDS, *besides}):
         errors = [FieldError(name, ErrorCode.UNKNOWN_FIELD, "Not known here.") for name in unknown]
         detail = f"Unknown field {unknown[0]!r}; there are {', '.join(sorted(FIELDS))}."
         raise ApiError(ErrorCode.UNKNOWN_FIELD, detail, errors=errors)

@@ -1,0 +1,245 @@
+"""The groups of a batch: list, make, rename, merge, split, move images between them, decide on images."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import ApiError, ErrorCode
+from api.filters import check_parameters
+from api.idempotency import idempotent
+from batches import grouping
+from batches.api.answering import (
+    ChangedGroupSerializer,
+    ChangedSerializer,
+    changed,
+    etag,
+    group_json,
+    groups_json,
+    in_one_step,
+)
+from batches.api.asking import IF_MATCH, ImageIdsSerializer, VersionedSerializer, checked, ids_field, seen_of
+from batches.group_lists import ORDERINGS, listed_groups, unassigned_count
+from batches.models import Batch, BatchImage, Group
+from batches.serializers import GroupSerializer
+
+LABEL = "groups/(?P<label>[^/]+)"
+
+
+class NewGroupSerializer(VersionedSerializer):
+    label = serializers.CharField(
+        required=False, allow_null=True, max_length=64, help_text="Without one: the next free number."
+    )
+    name = serializers.CharField(required=False, allow_blank=True, max_length=grouping.MAX_NAME)
+    colour = serializers.CharField(required=False, allow_blank=True, help_text="Such as #e11d48.")
+    image_ids = ids_field(required=False)
+
+
+class GroupChangesSerializer(VersionedSerializer):
+    name = serializers.CharField(required=False, allow_blank=True, max_length=grouping.MAX_NAME)
+    label = serializers.CharField(required=False, max_length=64)
+    colour = serializers.CharField(required=False, allow_blank=True, help_text="Such as #e11d48.")
+    cover = serializers.UUIDField(required=False, allow_null=True, help_text="An image of the group.")
+    status = serializers.ChoiceField(
+        choices=Group.Status.choices, required=False, help_text="confirmed: the machine leaves it as it is."
+    )
+
+
+class MergeSerializer(VersionedSerializer):
+    into = serializers.CharField(max_length=64, help_text="Label of the group that stays.")
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()  # `from` is no name that Python lets a class have
+        fields["from"] = serializers.ListField(
+            child=serializers.CharField(max_length=64),
+            allow_empty=False,
+            max_length=1000,
+            help_text="Labels of the groups whose images go there.",
+        )
+        return dict(fields)
+
+
+class MoveSerializer(ImageIdsSerializer):
+    to = serializers.CharField(max_length=64, allow_null=True, help_text="A group's label; null: no group.")
+
+
+class DecideSerializer(ImageIdsSerializer):
+    decision = serializers.ChoiceField(choices=BatchImage.Decision.choices)
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=grouping.MAX_REASON)
+
+
+class LockSerializer(ImageIdsSerializer):
+    locked = serializers.BooleanField()
+
+
+class AssignmentSerializer(serializers.Serializer):
+    image_id = serializers.UUIDField()
+    group_label = serializers.CharField(max_length=64, allow_null=True, allow_blank=True)
+
+
+class SetGroupsSerializer(VersionedSerializer):
+    """Which group each image is in, in one of two forms; images that are not named stay where they are."""
+
+    groups = serializers.DictField(
+        child=ids_field(),
+        required=False,
+        help_text="Label to image ids. New labels become groups; `unassigned`, `noise` and `-1` are none.",
+    )
+    assignments = serializers.ListField(
+        child=AssignmentSerializer(),
+        required=False,
+        max_length=20_000,
+        help_text="Images with labels that the batch has; with `create` new ones become groups.",
+    )
+    create = serializers.BooleanField(required=False, help_text="Whether `assignments` may make groups.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("groups" in attrs) == ("assignments" in attrs):
+            raise serializers.ValidationError({"groups": "Send either groups or assignments."})
+        return attrs
+
+
+class GroupListSerializer(serializers.Serializer):
+    count = serializers.IntegerField()
+    results = GroupSerializer(many=True)
+    unassigned = serializers.IntegerField(help_text="Images in no group.")
+    version = serializers.IntegerField(help_text="For If-Match; also the header ETag.")
+
+
+class GroupsPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+
+    @extend_schema(
+        responses=GroupListSerializer,
+        filters=False,
+        parameters=[OpenApiParameter("ordering", str, enum=ORDERINGS, description="-count by itself.")],
+    )
+    @action(detail=True)
+    def groups(self, request: Request, pk: str) -> Response:
+        """All groups of the batch."""
+        check_parameters(request, {"ordering"})
+        batch = self.get_object()
+        rows = listed_groups(batch, ordering=request.query_params.get("ordering", "-count"))
+        body = {
+            "count": len(rows),
+            "results": GroupSerializer(rows, many=True).data,
+            "unassigned": unassigned_count(batch),
+            "version": batch.version,
+        }
+        return Response(body, headers=etag(batch.version))
+
+    @extend_schema(request=NewGroupSerializer, parameters=[IF_MATCH], responses={201: ChangedGroupSerializer})
+    @groups.mapping.post
+    @idempotent
+    def create_group(self, request: Request, pk: str) -> Response:
+        """Make a group, with images when some are named."""
+        asked = checked(NewGroupSerializer, request)
+        return self._group_step(request, grouping.create_group, status=201, **asked)
+
+    @extend_schema(request=SetGroupsSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
+    @groups.mapping.put
+    def set_groups(self, request: Request, pk: str) -> Response:
+        """Say for images which group each is in: `{"groups": {label: [ids]}}` or `{"assignments": […]}`."""
+        asked = checked(SetGroupsSerializer, request)
+        wanted, creates = asked.get("groups"), asked.get("create", "groups" in asked)
+        if wanted is None:
+            wanted = {}
+            for row in asked["assignments"]:
+                wanted.setdefault(row["group_label"] or "", []).append(row["image_id"])
+        return self._step(request, grouping.set_groups, groups=wanted, creates=creates)
+
+    @extend_schema(request=MergeSerializer, parameters=[IF_MATCH], responses=ChangedGroupSerializer)
+    @action(detail=True, methods=["POST"], url_path="groups/merge")
+    @idempotent
+    def merge_groups(self, request: Request, pk: str) -> Response:
+        """Put all images of several groups into one; the emptied groups go."""
+        asked = checked(MergeSerializer, request)
+        batch = self.get_object()
+        _, change = in_one_step(
+            batch, self._writing(batch, request, grouping.merge, into=asked["into"], sources=asked["from"])
+        )
+        return changed(batch, change, group=groups_json(batch, asked["into"])[0])
+
+    @extend_schema(request=MoveSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
+    @action(detail=True, methods=["POST"], url_path="groups/move")
+    @idempotent
+    def move_images(self, request: Request, pk: str) -> Response:
+        """Put images into a group, or into none; later runs leave them there."""
+        return self._step(request, grouping.move, **checked(MoveSerializer, request))
+
+    @extend_schema(request=DecideSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
+    @action(detail=True, methods=["POST"], url_path="groups/decide")
+    @idempotent
+    def decide_images(self, request: Request, pk: str) -> Response:
+        """Accept or reject images, or leave it open again."""
+        return self._step(request, grouping.decide, **checked(DecideSerializer, request))
+
+    @extend_schema(request=LockSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
+    @action(detail=True, methods=["POST"], url_path="groups/lock")
+    @idempotent
+    def lock_images(self, request: Request, pk: str) -> Response:
+        """Hold images where they are against every later run, or let go of them."""
+        return self._step(request, grouping.lock, **checked(LockSerializer, request))
+
+    @extend_schema(responses=GroupSerializer)
+    @action(detail=True, url_path=LABEL)
+    def group(self, request: Request, pk: str, label: str) -> Response:
+        """One group."""
+        batch = self.get_object()
+        found = groups_json(batch, label)
+        if not found:
+            raise _unknown(label)
+        return Response(found[0], headers=etag(batch.version))
+
+    @extend_schema(request=GroupChangesSerializer, parameters=[IF_MATCH], responses=ChangedGroupSerializer)
+    @group.mapping.patch
+    def edit_group(self, request: Request, pk: str, label: str) -> Response:
+        """Rename a group, give it another label, colour or cover, confirm it or open it again."""
+        values = checked(GroupChangesSerializer, request)
+        if not values:
+            raise ApiError(ErrorCode.REQUIRED, "Say what to change: name, label, colour, cover or status.")
+        return self._group_step(request, grouping.edit_group, label=label, values=values)
+
+    @extend_schema(parameters=[IF_MATCH], responses=ChangedSerializer)
+    @group.mapping.delete
+    def delete_group(self, request: Request, pk: str, label: str) -> Response:
+        """Dissolve a group; its images are in no group then."""
+        return self._step(request, grouping.delete_group, label=label)
+
+    # How a step is made
+
+    def _step(self, request: Request, write: Callable[..., Any], **asked: Any) -> Response:
+        batch = self.get_object()
+        _, change = in_one_step(batch, self._writing(batch, request, write, **asked))
+        return changed(batch, change)
+
+    def _group_step(
+        self, request: Request, write: Callable[..., Group], *, status: int = 200, **asked: Any
+    ) -> Response:
+        batch = self.get_object()
+        group, change = in_one_step(batch, self._writing(batch, request, write, **asked))
+        return changed(batch, change, status=status, group=group_json(batch, group))
+
+    def _writing(
+        self, batch: Batch, request: Request, write: Callable[..., Any], **asked: Any
+    ) -> Callable[[], Any]:
+        seen = seen_of(request)
+        if "label" in asked and write is not grouping.create_group:
+            _check_label(batch, asked["label"])
+        return lambda: write(batch, actor=request.user, seen=seen, **asked)
+
+
+def _check_label(batch: Batch, label: str) -> None:
+    """A label in the address that is not there is a 404, one in the body a 400."""
+    if not batch.groups.filter(label=label).exists():
+        raise _unknown(label)
+
+
+def _unknown(label: str) -> ApiError:
+    return ApiError(ErrorCode.NOT_FOUND, f"The batch has no group {label[:64]!r}.")

@@ -1,0 +1,126 @@
+"""The history of a batch, and its way back and forth."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import invalid_field
+from api.filters import check_parameters
+from api.idempotency import idempotent
+from batches import changes
+from batches.api.answering import ChangedSerializer, changed, etag
+from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.models import Batch, GroupingChange
+from batches.serializers import ChangeSerializer
+
+MAX_NUMBER = 2**31 - 1
+SEQUENCE = "changes/(?P<sequence>[0-9]{1,9})"
+
+
+class HistoryPagination(CursorPagination):
+    ordering = "-sequence"
+    page_size = 50
+
+
+class HistoryPageSerializer(serializers.Serializer):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    version = serializers.IntegerField()
+    undo = serializers.IntegerField(allow_null=True, help_text="The step that undo takes back.")
+    redo = serializers.IntegerField(allow_null=True, help_text="The step that redo does again.")
+    results = ChangeSerializer(many=True)
+
+
+class RedoSerializer(VersionedSerializer):
+    pass
+
+
+class UndoSerializer(VersionedSerializer):
+    skip_conflicts = serializers.BooleanField(
+        required=False,
+        default=False,
+        help_text="Take back what nobody has changed since, and leave the rest.",
+    )
+
+
+class HistoryPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+
+    @extend_schema(
+        operation_id="batches_changes",
+        responses=HistoryPageSerializer,
+        filters=False,
+        parameters=[
+            OpenApiParameter("since", int, description="Only changes after this version of the batch."),
+            OpenApiParameter("cursor", str),
+        ],
+    )
+    @action(detail=True, pagination_class=None)
+    def changes(self, request: Request, pk: str) -> Response:
+        """What was done to the groups, the newest first."""
+        check_parameters(request, {"since", "cursor"})
+        batch = self.get_object()
+        pages = HistoryPagination()
+        rows = pages.paginate_queryset(changes.history(batch, since=_since(request)), request)
+        undo, redo = changes.next_undo(batch), changes.next_redo(batch)
+        body = {
+            "next": pages.get_next_link(),
+            "previous": pages.get_previous_link(),
+            "version": batch.version,
+            "undo": undo and undo.sequence,
+            "redo": redo and redo.undoes and redo.undoes.sequence,
+            "results": ChangeSerializer(rows, many=True).data,
+        }
+        return Response(body, headers=etag(batch.version))
+
+    @extend_schema(request=UndoSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def undo(self, request: Request, pk: str) -> Response:
+        """Take back the last step; 409 names what later changes stand against it."""
+        return self._undo(request)
+
+    @extend_schema(
+        request=UndoSerializer,
+        parameters=[IF_MATCH, OpenApiParameter("sequence", int, OpenApiParameter.PATH)],
+        responses=ChangedSerializer,
+    )
+    @action(detail=True, methods=["POST"], url_path=f"{SEQUENCE}/undo")
+    @idempotent
+    def undo_change(self, request: Request, pk: str, sequence: str) -> Response:
+        """Take back one step of the history; 409 names what later changes stand against it."""
+        return self._undo(request, sequence=int(sequence))
+
+    @extend_schema(request=RedoSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def redo(self, request: Request, pk: str) -> Response:
+        """Do the step again that was undone last."""
+        checked(RedoSerializer, request)
+        batch = self.get_object()
+        return _answer(batch, changes.redo(batch, actor=request.user, seen=seen_of(request)))
+
+    def _undo(self, request: Request, **which: int) -> Response:
+        asked = checked(UndoSerializer, request)
+        batch = self.get_object()
+        return _answer(
+            batch, changes.undo(batch, actor=request.user, seen=seen_of(request), **asked, **which)
+        )
+
+
+def _since(request: Request) -> int:
+    text = request.query_params.get("since", "0")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise invalid_field("since", f"a version of the batch is wanted, not {text[:50]!r}.")
+    return int(text)
+
+
+def _answer(batch: Batch, change: GroupingChange) -> Response:
+    return changed(batch, change)

@@ -1,0 +1,99 @@
+"""A batch's way through its review, and in and out of the archive."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.idempotency import idempotent
+from batches import services, stages
+from batches.api.answering import batch_answer, check_unchanged
+from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.models import Batch
+from batches.serializers import BatchSerializer
+
+
+class EmptySerializer(VersionedSerializer):
+    """Nothing but the version."""
+
+
+class ReasonSerializer(VersionedSerializer):
+    reason = serializers.CharField(max_length=stages.MAX_REASON, help_text="Why the batch goes back to work.")
+
+
+ANSWER: dict[str, Any] = {"parameters": [IF_MATCH], "responses": BatchSerializer}
+
+
+class StagesPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+
+    @extend_schema(request=EmptySerializer, **ANSWER)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def submit(self, request: Request, pk: str) -> Response:
+        """Hand the batch in for validation."""
+        return self._move(request, "submit")
+
+    @extend_schema(request=EmptySerializer, **ANSWER)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def approve(self, request: Request, pk: str) -> Response:
+        """Validate the batch, or accept it: from acceptance it becomes approved and takes no more changes."""
+        return self._move(request, "approve")
+
+    @extend_schema(request=ReasonSerializer, **ANSWER)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def reject(self, request: Request, pk: str) -> Response:
+        """Send the batch back to work, with a reason."""
+        return self._move(request, "reject", ReasonSerializer)
+
+    @extend_schema(request=EmptySerializer, **ANSWER)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def reopen(self, request: Request, pk: str) -> Response:
+        """Open an approved batch for changes again."""
+        return self._move(request, "reopen")
+
+    @extend_schema(request=EmptySerializer, **ANSWER)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def archive(self, request: Request, pk: str) -> Response:
+        """Put the batch away; it takes no changes until it is taken out again."""
+        return self._put(request, services.archive)
+
+    @extend_schema(request=EmptySerializer, **ANSWER)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def unarchive(self, request: Request, pk: str) -> Response:
+        """Take the batch out of the archive."""
+        return self._put(request, services.unarchive)
+
+    @extend_schema(request=EmptySerializer, **ANSWER)
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def restore(self, request: Request, pk: str) -> Response:
+        """Bring a deleted batch back, with its groups and its history."""
+        return self._put(request, services.restore_batch)
+
+    def _move(
+        self, request: Request, name: str, body: type[serializers.Serializer] = EmptySerializer
+    ) -> Response:
+        asked, batch = checked(body, request), self.get_object()
+        stages.move(batch, name, actor=request.user, subject=request, seen=seen_of(request), **asked)
+        return batch_answer(batch, request)
+
+    def _put(self, request: Request, write: Callable[..., Batch]) -> Response:
+        checked(EmptySerializer, request)
+        batch = self.get_object()
+        with transaction.atomic():
+            check_unchanged(batch, seen_of(request))
+            write(batch, actor=request.user)
+        return batch_answer(batch, request)

@@ -1,0 +1,226 @@
+"""Batches over REST: make, list, describe, delete; what is done inside of one comes from its parts."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.idempotency import idempotent
+from api.models import Scope
+from api.written_files import removed_on_error
+from batches import services
+from batches.api.answering import batch_answer, check_unchanged, etag
+from batches.api.asking import IF_MATCH, ChosenImagesSerializer, checked, chosen_ids, seen_of
+from batches.api.groups import GroupsPart
+from batches.api.history import HistoryPart
+from batches.api.members import MembersPart
+from batches.api.stages import StagesPart
+from batches.models import Batch
+from batches.serializers import BatchSerializer, batches_json
+from images.api import UUID_PATTERN
+from images.models import Image
+from images.serializers import UploadResultsSerializer
+from images.upload_api import upload
+from processing.states import Priority
+
+WORDS = [(word, word) for word in Priority.labels]
+# What only operators do; all other changes need `write`.
+PROCESS = {"archive", "destroy", "reopen", "restore", "unarchive"}
+
+
+class DescriptionSerializer(serializers.Serializer):
+    """What describes a batch."""
+
+    note = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    parameters = serializers.DictField(required=False)
+    kind = serializers.ChoiceField(choices=Batch.Kind.choices, required=False)
+    priority = serializers.ChoiceField(
+        choices=Priority.labels, required=False, help_text="Of its jobs too, those that wait included."
+    )
+    assignee = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=150,
+        help_text="A user name; null: nobody.",
+    )
+    reviewer = serializers.CharField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        max_length=150,
+        help_text="Who validates the batch.",
+    )
+
+    def validate_priority(self, word: str) -> int:
+        return services.priority_of(word)
+
+
+class BatchChangesSerializer(DescriptionSerializer, ChosenImagesSerializer):
+    batch_name = serializers.CharField(required=False, max_length=services.MAX_NAME)
+    image_ids = None  # type: ignore[assignment]
+    filter = None  # type: ignore[assignment]
+
+
+class NewBatchSerializer(DescriptionSerializer, ChosenImagesSerializer):
+    batch_name = serializers.CharField(max_length=services.MAX_NAME)
+    version = None  # type: ignore[assignment]
+
+
+class NewBatchFormSerializer(serializers.Serializer):
+    """For the documentation: a multipart form."""
+
+    batch_name = serializers.CharField(max_length=services.MAX_NAME)
+    file = serializers.ListField(child=serializers.FileField(), help_text="Once for each file.")
+    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False, help_text="Of the images.")
+    tags = serializers.CharField(required=False)
+    reference = serializers.CharField(required=False)
+    metadata = serializers.JSONField(required=False)
+
+
+class CreatedBatchSerializer(BatchSerializer):
+    upload = UploadResultsSerializer(required=False, help_text="For files: what became of each.")
+
+    class Meta(BatchSerializer.Meta):
+        fields = [*BatchSerializer.Meta.fields, "upload"]
+        read_only_fields = fields
+
+
+class BatchFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(choices=Batch.Status.choices)
+    review_stage = filters.ChoiceFilter(choices=Batch.Stage.choices)
+    kind = filters.ChoiceFilter(choices=Batch.Kind.choices)
+    priority = filters.ChoiceFilter(choices=WORDS, method="of_priority")
+    owner = filters.CharFilter("owner__username", max_length=150)
+    assignee = filters.CharFilter("assignee__username", max_length=150)
+    reviewer = filters.CharFilter("reviewer__username", max_length=150)
+    batch_name = filters.CharFilter("batch_name", max_length=200)
+    image = filters.ModelChoiceFilter(field_name="batch_images__image", queryset=Image.objects.all())
+    search = filters.CharFilter("batch_name", "icontains", max_length=200)
+    archived = filters.BooleanFilter(
+        method="in_archive", help_text="true: only archived ones; false: no such."
+    )
+    deleted = filters.BooleanFilter(method="among_deleted", help_text="true: only deleted ones.")
+    created_after = filters.IsoDateTimeFilter("created_at", "gte")
+    created_before = filters.IsoDateTimeFilter("created_at", "lt")
+    ordering = filters.OrderingFilter(
+        fields=[
+            (name, name) for name in ("created_at", "updated_at", "batch_name", "priority", "image_count")
+        ]
+    )
+
+    class Meta:
+        model = Batch
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        asked = self.form.cleaned_data
+        if not asked.get("deleted"):
+            queryset = queryset.filter(deleted_at=None)
+        queryset = super().filter_queryset(queryset)
+        # The id makes the order of equal rows steady, or pages would repeat and miss some.
+        return queryset.order_by(*queryset.query.order_by, "-id") if asked.get("ordering") else queryset
+
+    def of_priority(self, batches: QuerySet, _name: str, word: str) -> QuerySet:
+        return batches.filter(priority=services.priority_of(word))
+
+    def in_archive(self, batches: QuerySet, _name: str, value: bool) -> QuerySet:
+        archived = {"status": Batch.Status.ARCHIVED}
+        return batches.filter(**archived) if value else batches.exclude(**archived)
+
+    def among_deleted(self, batches: QuerySet, _name: str, value: bool) -> QuerySet:
+        return batches.exclude(deleted_at=None) if value else batches
+
+
+@extend_schema(tags=["batches"])
+class BatchViewSet(
+    MembersPart, GroupsPart, HistoryPart, StagesPart, mixins.ListModelMixin, viewsets.GenericViewSet
+):
+    """Named sets of images that are grouped, reviewed and worked on as one."""
+
+    queryset = services.listed(Batch.objects.all())
+    serializer_class = BatchSerializer
+    filterset_class = BatchFilter
+    lookup_value_regex = UUID_PATTERN
+
+    def scope_for(self, name: str | None) -> str | None:
+        return Scope.PROCESS if name in PROCESS else None
+
+    def get_queryset(self) -> QuerySet[Batch]:
+        found: Any = super().get_queryset()
+        if self.action in ("list", "restore"):
+            return found
+        return found.filter(deleted_at=None)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Batches, the newest first; deleted ones only for `?deleted=true`."""
+        page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        return self.get_paginated_response(batches_json(page, request))
+
+    @extend_schema(
+        request={"application/json": NewBatchSerializer, "multipart/form-data": NewBatchFormSerializer},
+        responses={201: CreatedBatchSerializer},
+    )
+    @idempotent
+    def create(self, request: Request) -> Response:
+        """Make a batch: of images by `image_ids`, of those a `filter` finds, of uploaded files, or empty."""
+        if request.FILES:
+            return self._create_with_files(request)
+        asked = checked(NewBatchSerializer, request)
+        ids = chosen_ids(asked, request)
+        described = {name: value for name, value in asked.items() if name not in ("image_ids", "filter")}
+        batch = services.create_batch(owner=request.user, image_ids=ids, **described)
+        return _created(batch, request)
+
+    def _create_with_files(self, request: Request) -> Response:
+        form: Any = request.data
+        asked = NewBatchSerializer(data={name: form[name] for name in ("batch_name",) if name in form})
+        asked.is_valid(raise_exception=True)
+        with removed_on_error(), transaction.atomic():
+            batch = services.create_batch(owner=request.user, **asked.validated_data)
+            answer = upload(request, batch=batch, besides=("batch_name",))
+            if answer.status_code >= 400:  # none of the files was taken: then there is no batch either
+                transaction.set_rollback(True)
+                return answer
+            body: Any = answer.data
+            results = body if "results" in body else {"results": [_result(body)]}
+            return _created(batch, request, upload=results)
+
+    @extend_schema(responses=BatchSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        """One batch; its version is the ETag."""
+        batch = self.get_object()
+        return Response(batches_json([batch], request)[0], headers=etag(batch.version))
+
+    @extend_schema(request=BatchChangesSerializer, parameters=[IF_MATCH], responses=BatchSerializer)
+    def partial_update(self, request: Request, pk: str) -> Response:
+        """Change what describes the batch."""
+        values = checked(BatchChangesSerializer, request)
+        batch = self.get_object()
+        services.update_batch(batch, actor=request.user, values=values, seen=seen_of(request))
+        return batch_answer(batch, request)
+
+    @extend_schema(parameters=[IF_MATCH], responses={204: OpenApiResponse(description="Deleted.")})
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Put the batch among the deleted ones, from where it can be restored; its images stay."""
+        batch = self.get_object()
+        with transaction.atomic():
+            check_unchanged(batch, seen_of(request))
+            services.delete_batch(batch, actor=request.user)
+        return Response(status=204)
+
+
+def _created(batch: Batch, request: Request, **more: Any) -> Response:
+    answer = batch_answer(batch, request, status=201, **more)
+    answer["Location"] = f"/api/batches/{batch.pk}/"
+    return answer
+
+
+def _result(image: dict[str, Any]) -> dict[str, Any]:
+    status = "duplicate" if image["duplicate"] else "created"
+    return {"status": status, "filename": image["original_filename"], "image": image}

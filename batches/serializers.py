@@ -1,0 +1,266 @@
+"""Batches, their groups and their history as JSON."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from batches import stages
+from batches.models import Batch, BatchImage, ClusterRun, Group, GroupingChange
+from batches.progress import as_json, live_jobs
+from images.serializers import ImageSerializer
+from processing.states import Priority
+
+PARTS = (
+    "images",
+    "groups",
+    "runs",
+    "changes",
+    "map",
+    "suggestions",
+    "near-duplicates",
+    "analyze",
+    "process",
+    "manifest",
+    "export",
+    "statistics",
+)
+PLACE = ("assigned_by", "locked", "probability", "outlier_score", "decision", "reject_reason")
+COUNTS = ("image_count", "assigned_count", "rejected_count", "group_count", "confirmed_count")
+
+
+class ProgressSerializer(serializers.Serializer):
+    """The work that is going on."""
+
+    percent = serializers.IntegerField()
+    job = serializers.UUIDField()
+    kind = serializers.CharField()
+    status = serializers.CharField()
+
+
+class BatchSerializer(serializers.ModelSerializer):
+    """A named set of images that is grouped, reviewed and worked on as one."""
+
+    priority = serializers.ChoiceField(choices=Priority.labels, source="get_priority_display")
+    owner = serializers.CharField(source="owner.username", default=None, allow_null=True)
+    assignee = serializers.CharField(source="assignee.username", default=None, allow_null=True)
+    reviewer = serializers.CharField(source="reviewer.username", default=None, allow_null=True)
+    active_run = serializers.IntegerField(
+        source="active_run.number", default=None, allow_null=True, help_text="Number of the run in use."
+    )
+    image_count = serializers.IntegerField()
+    assigned_count = serializers.IntegerField(help_text="Images in a group.")
+    unassigned_count = serializers.SerializerMethodField(help_text="Images in no group.")
+    rejected_count = serializers.IntegerField()
+    group_count = serializers.IntegerField()
+    confirmed_count = serializers.IntegerField(help_text="Groups that a person has confirmed.")
+    progress = serializers.SerializerMethodField(help_text="null while nothing works on the batch.")
+    moves = serializers.SerializerMethodField(
+        help_text="What the caller may do now with its stage: submit, approve, reject, reopen."
+    )
+    links = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Batch
+        fields = [
+            "id",
+            "batch_name",
+            "kind",
+            "status",
+            "review_stage",
+            "priority",
+            "parameters",
+            "note",
+            "owner",
+            "assignee",
+            "reviewer",
+            "version",
+            "active_run",
+            *COUNTS[:2],
+            "unassigned_count",
+            *COUNTS[2:],
+            "progress",
+            "moves",
+            "created_at",
+            "updated_at",
+            "archived_at",
+            "deleted_at",
+            "links",
+        ]
+        read_only_fields = fields
+
+    def get_unassigned_count(self, batch: Any) -> int:
+        return int(batch.image_count - batch.assigned_count)
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, batch: Batch) -> dict[str, Any] | None:
+        return as_json(self.context["jobs"].get(batch.pk))
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=sorted(stages.MOVES))))
+    def get_moves(self, batch: Batch) -> list[str]:
+        request = self.context["request"]
+        return stages.moves_open_to(batch, request.user, subject=request)
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_links(self, batch: Batch) -> dict[str, str]:
+        path = f"/api/batches/{batch.pk}/"
+        return {"self": path, "jobs": f"/api/jobs/?batch={batch.pk}"} | {
+            part: f"{path}{part}/" for part in PARTS
+        }
+
+
+def batches_json(batches: Sequence[Batch], request: Any) -> list[dict[str, Any]]:
+    """Batches of `services.listed` as JSON."""
+    context = {"request": request, "jobs": live_jobs(batches)}
+    return [dict(row) for row in BatchSerializer(batches, many=True, context=context).data]
+
+
+class GroupSerializer(serializers.ModelSerializer):
+    """Images of a batch that belong together."""
+
+    title = serializers.CharField(help_text="What people read: the name, or the label.")
+    count = serializers.IntegerField(help_text="Its images.")
+    rejected_count = serializers.IntegerField()
+    cover = serializers.UUIDField(
+        source="shown_cover",
+        allow_null=True,
+        help_text="The image that stands for it: chosen, or its medoid.",
+    )
+    cohesion = serializers.FloatField(
+        allow_null=True, help_text="0 to 1: how close its images are to each other; null without vectors."
+    )
+    radius = serializers.FloatField(
+        allow_null=True, help_text="Cosine distance from its middle inside which new images may join."
+    )
+
+    class Meta:
+        model = Group
+        fields = [
+            "id",
+            "label",
+            "name",
+            "title",
+            "colour",
+            "status",
+            "count",
+            "rejected_count",
+            "cover",
+            "cohesion",
+            "radius",
+        ]
+        read_only_fields = fields
+
+
+class MemberSerializer(ImageSerializer):
+    """An image of a batch: the image's own fields, and its place in the batch."""
+
+    group_label = serializers.CharField(allow_null=True, help_text="null: in no group.")
+    assigned_by = serializers.ChoiceField(
+        choices=BatchImage.AssignedBy.choices, allow_blank=True, help_text="Empty: by nobody."
+    )
+    locked = serializers.BooleanField(help_text="Held where it is against every later run.")
+    probability = serializers.FloatField(allow_null=True, help_text="Strength of membership, 0 to 1.")
+    outlier_score = serializers.FloatField(allow_null=True, help_text="0 to 1.")
+    decision = serializers.ChoiceField(choices=BatchImage.Decision.choices)
+    reject_reason = serializers.CharField()
+
+    class Meta(ImageSerializer.Meta):
+        fields = [
+            *ImageSerializer.Meta.fields,
+            "group_label",
+            *PLACE,
+        ]
+        read_only_fields = fields
+
+
+def members_json(members: Sequence[BatchImage], request: Any) -> list[dict[str, Any]]:
+    """Images of a batch, loaded with their groups and scores, as JSON."""
+    images = [_placed(member) for member in members]
+    return [dict(row) for row in MemberSerializer(images, many=True, context={"request": request}).data]
+
+
+def _placed(member: BatchImage) -> Any:
+    image: Any = member.image
+    image.group_label = member.group.label if member.group is not None else None
+    for name in PLACE:
+        setattr(image, name, getattr(member, name))
+    return image
+
+
+class ChangeSerializer(serializers.ModelSerializer):
+    """One step of a batch's history."""
+
+    actor = serializers.CharField(source="actor_name", help_text="Empty: by Pix itself.")
+    undone_by = serializers.IntegerField(source="undone_by.sequence", default=None, allow_null=True)
+    undoes = serializers.IntegerField(source="undoes.sequence", default=None, allow_null=True)
+    is_undone = serializers.BooleanField()
+    can_undo = serializers.SerializerMethodField()
+
+    class Meta:
+        model = GroupingChange
+        fields = [
+            "sequence",
+            "kind",
+            "summary",
+            "actor",
+            "created_at",
+            "image_count",
+            "version",
+            "undoes",
+            "is_undone",
+            "undone_by",
+            "can_undo",
+        ]
+        read_only_fields = fields
+
+    def get_can_undo(self, change: GroupingChange) -> bool:
+        return change.is_step and not change.is_undone
+
+
+class RunSerializer(serializers.ModelSerializer):
+    """One clustering of the batch's images, with all that is needed to repeat it."""
+
+    job = serializers.UUIDField(source="job_id", allow_null=True)
+    is_active = serializers.SerializerMethodField(help_text="Its groups are those of the batch.")
+    created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True)
+    groups = serializers.ListField(child=serializers.DictField(), help_text="What each label of the run is.")
+    notes = serializers.ListField(child=serializers.CharField())
+    grid = serializers.ListField(child=serializers.DictField(), help_text="The trials of a sweep.")
+    parameters = serializers.DictField()
+    library_versions = serializers.DictField()
+
+    class Meta:
+        model = ClusterRun
+        fields = [
+            "id",
+            "number",
+            "mode",
+            "status",
+            "is_active",
+            "model",
+            "weights_sha256",
+            "parameters",
+            "seed",
+            "library_versions",
+            "image_set_sha256",
+            "n_images",
+            "n_groups",
+            "n_noise",
+            "validity",
+            "notes",
+            "groups",
+            "grid",
+            "job",
+            "duration_ms",
+            "error_code",
+            "error_detail",
+            "created_by",
+            "created_at",
+            "finished_at",
+            "activated_at",
+        ]
+        read_only_fields = fields
+
+    def get_is_active(self, run: ClusterRun) -> bool:
+        return run.batch.active_run_id == run.pk
