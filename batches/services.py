@@ -215,12 +215,16 @@ def restore_batch(batch: Batch, *, actor: Any) -> Batch:
 
 def purge_deleted(*, older_than: Any) -> int:
     """Remove batches for good that were deleted before that moment; answers how many."""
-    doomed = list(Batch.objects.filter(deleted_at__lt=older_than))
-    for batch in doomed:
+    count = 0
+    for key in Batch.objects.filter(deleted_at__lt=older_than).values_list("pk", flat=True):
         with transaction.atomic():
-            audit.record("batch.purge", batch, detail={"batch_name": batch.batch_name})
-            batch.delete()
-    return len(doomed)
+            # Looked up again under its lock: somebody may have restored it, or another sweeper removed it.
+            doomed = Batch.objects.select_for_update().filter(pk=key, deleted_at__lt=older_than).first()
+            if doomed is not None:
+                audit.record("batch.purge", doomed, detail={"batch_name": doomed.batch_name})
+                doomed.delete()
+                count += 1
+    return count
 
 
 def priority_of(word: Any, *, field: str = "priority") -> int:
