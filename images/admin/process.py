@@ -75,15 +75,16 @@ def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[
         "count": len(chosen),
         "not_ready": len(chosen) - len(ready),
         "pictures": ready[:12],
-        "choices": list(_choices(posted)),
+        "choices": list(operation_choices(posted)),
         "priorities": Priority.choices,
+        "preset_priority": Priority.NORMAL,
         "posted": posted,
         "selected": posted.getlist("_selected_action"),
     }
     if "stage" not in posted:
         return TemplateResponse(request, "admin/images/image/process.html", context)
     try:
-        work = services.parse_work(**_asked(posted))
+        work = services.parse_work(**asked_work(posted))
         suited = _suited(work, ready)
         estimate = services.estimate_work(work, suited.images)
         if posted["stage"] == "start" and suited.images:
@@ -91,7 +92,7 @@ def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[
     except ApiError as error:
         context["refusals"] = [item.detail for item in error.errors] or [error.detail]
         return TemplateResponse(request, "admin/images/image/process.html", context)
-    context |= {"work": work, "asked": _as_json(work), "suited": suited, "estimate": estimate}
+    context |= {"work": work, "asked": work_as_json(work), "suited": suited, "estimate": estimate}
     context |= {
         "units": [name for name, _ in work.units()],
         "texts": [(name, posted.get(name, "")) for name in TEXTS],
@@ -135,11 +136,11 @@ def _suited(work: Work, images: Sequence[Image]) -> Suited:
     return suited
 
 
-def _asked(posted: QueryDict) -> dict[str, Any]:
+def asked_work(posted: QueryDict) -> dict[str, Any]:
     """The two lists of a request: as the confirmation repeats them, or out of the form's inputs."""
     if posted["stage"] == "start":
         return {"operations": posted.get("operations"), "pipeline": posted.get("pipeline")}
-    steps = [_step(choice) for choice in sorted(_choices(posted), key=_position) if choice.is_chosen]
+    steps = [_step(choice) for choice in sorted(operation_choices(posted), key=_position) if choice.is_chosen]
     return {"pipeline" if posted.get("mode") == "pipeline" else "operations": steps}
 
 
@@ -167,7 +168,7 @@ def _typed(kind: str, text: str) -> Any:
     return text
 
 
-def _choices(posted: QueryDict) -> Iterator[Choice]:
+def operation_choices(posted: QueryDict) -> Iterator[Choice]:
     used = set(posted.getlist("use"))
     for name, spec in OPERATIONS.items():
         properties = {key: row for key, row in spec.schema["properties"].items() if "x-alias-of" not in row}
@@ -185,5 +186,5 @@ def _choices(posted: QueryDict) -> Iterator[Choice]:
         )
 
 
-def _as_json(work: Work) -> dict[str, str]:
+def work_as_json(work: Work) -> dict[str, str]:
     return {name: json.dumps(steps) for name, steps in work.as_dict().items()}
