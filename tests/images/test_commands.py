@@ -6,8 +6,9 @@ import threading
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
-from batches.models import Batch
+from batches.models import Batch, ClusterRun
 from images.models import Embedding, Image, QualityScore, Rendition
 from images.quality import submit_quality
 from processing.models import Job, Operation
@@ -44,20 +45,24 @@ def test_a_folder_is_taken_in_and_left_as_it_was(folder):
 
     lines = run("ingest_folder", folder, "--no-recursive", "--batch", "Dunes", "--user", user.username)
 
-    assert lines[-1] == "2 new, 1 known already, 1 refused."
+    batch = Batch.objects.get(batch_name="Dunes")
+    assert lines[-3:-1] == [
+        "2 new, 1 known already, 1 refused.",
+        f"Batch 'Dunes': 2 images, /batches/{batch.pk}/",
+    ]
     assert lines[0].startswith(f"refused {folder}/notes.txt: The content is not a picture")
     names = Image.objects.order_by("original_filename").values_list(
         "original_filename", "source", "uploaded_by"
     )
     assert list(names) == [("a.jpg", "command", user.pk), ("b.png", "command", user.pk)]
-    assert Batch.objects.get(batch_name="Dunes").images.count() == 2
+    assert batch.images.count() == 2
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_second_run_adds_nothing(folder):
     run("ingest_folder", folder, "--batch", "Dunes")
 
-    assert run("ingest_folder", folder, "--batch", "Dunes")[-1] == "0 new, 4 known already, 1 refused."
+    assert run("ingest_folder", folder, "--batch", "Dunes")[-3] == "0 new, 4 known already, 1 refused."
     assert (Image.objects.count(), Batch.objects.get().images.count()) == (3, 3)
 
 
@@ -73,9 +78,48 @@ def test_wrong_arguments_are_said(tmp_path):
         (tmp_path / "nothing",),
         (tmp_path, "--user", "nobody"),
         (tmp_path, "--batch", "x" * 201),
+        (tmp_path, "--batch", "Dunes", "--priority", "soon"),
+        (tmp_path, "--priority", "high"),
+        (tmp_path, "--analyze"),
     ):
         with pytest.raises(CommandError):
             run("ingest_folder", *arguments)
+
+
+def test_a_batch_that_takes_no_images_is_not_used_again(folder):
+    for closed in ({"status": "archived"}, {"review_stage": "approved"}, {"deleted_at": timezone.now()}):
+        Batch.objects.create(batch_name="Dunes", **closed)
+
+    run("ingest_folder", folder, "--batch", "Dunes", "--priority", "high")
+    run("ingest_folder", folder, "--batch", "Dunes", "--priority", "low")
+
+    assert list(Batch.objects.filter(images__isnull=False).distinct().values_list("priority", flat=True)) == [
+        3
+    ]
+    assert Batch.objects.count() == 4
+
+
+def test_a_folder_is_grouped_where_that_is_asked_for(folder, monkeypatch, settings, tmp_path_factory):
+    models = tmp_path_factory.mktemp("models")
+    install(monkeypatch, settings, models, random_file("pix_small", models))
+
+    lines = run("ingest_folder", folder, "--batch", "Dunes", "--analyze")
+    run_until_idle()
+
+    found = ClusterRun.objects.get()
+    assert lines[-1] == f"Run 1 groups them: job {found.job_id}."
+    assert (found.status, found.n_images) == ("completed", 3)
+
+
+def test_grouping_without_a_model_is_refused_before_anything_is_stored(
+    folder, monkeypatch, settings, tmp_path
+):
+    install(monkeypatch, settings, tmp_path)
+
+    with pytest.raises(CommandError, match="models fetch"):
+        run("ingest_folder", folder, "--batch", "Dunes", "--analyze")
+
+    assert (Image.objects.count(), Batch.objects.count()) == (0, 0)
 
 
 def test_missing_thumbnails_are_made():

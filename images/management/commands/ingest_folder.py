@@ -10,8 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from api.errors import ApiError
+from batches import analysis
 from batches.models import Batch
-from batches.services import create_batch
+from batches.services import create_batch, priority_of, update_batch
+from images import embeddings
 from images.ingest import examine, ingest
 from images.models import Image
 from processing.algorithms.errors import ProcessingError
@@ -29,6 +31,10 @@ class Command(BaseCommand):
             default=True,
             help="with all folders inside (default: yes)",
         )
+        parser.add_argument(
+            "--priority", default="", metavar="WORD", help="of the batch: urgent, high, normal or low"
+        )
+        parser.add_argument("--analyze", action="store_true", help="group the batch's images afterwards")
         parser.add_argument("--user", default="", metavar="NAME", help="who uploads")
         parser.add_argument("--dry-run", action="store_true", help="check every file, store nothing")
 
@@ -37,13 +43,44 @@ class Command(BaseCommand):
         if not folder.is_dir():
             raise CommandError(f"There is no folder {folder}.")
         user, is_dry_run = self.user(options["user"]), options["dry_run"]
-        batch = None if is_dry_run else self.batch(options["batch"], user)
+        self.check_options(options)
+        batch = None if is_dry_run else self.batch(options["batch"], user, options["priority"])
         counts: Counter[str] = Counter()
         self.seen: set[str] = set()  # in a dry run nothing else knows the files before
         paths = list(files_in(folder, is_recursive=options["recursive"]))
         for path in tqdm(paths, unit=" files", file=sys.stderr, disable=None):
             counts[self.take(path, user=user, batch=batch, is_dry_run=is_dry_run)] += 1
         self.stdout.write(self.summary(counts, is_dry_run))
+        if batch is not None:
+            self.go_on(batch, user, is_analyzed=options["analyze"])
+
+    @staticmethod
+    def check_options(options: dict[str, Any]) -> None:
+        """Before anything is stored."""
+        for name in ("priority", "analyze"):
+            if options[name] and not options["batch"]:
+                raise CommandError(f"--{name} is about a batch: name one by --batch.")
+        try:
+            if options["priority"]:
+                priority_of(options["priority"])
+            if options["analyze"]:
+                embeddings.usable()
+        except ApiError as error:
+            raise CommandError(error.detail) from error
+
+    def go_on(self, batch: Batch, user: Any, *, is_analyzed: bool) -> None:
+        """Where the images are now, and what may follow."""
+        count = batch.batch_images.present().count()
+        self.stdout.write(f"Batch {batch.batch_name!r}: {count} images, /batches/{batch.pk}/")
+        if not is_analyzed:
+            self.stdout.write(f"To group them: its page, or POST /api/batches/{batch.pk}/analyze/")
+            return
+        try:
+            parameters = analysis.parse_parameters({}, fallback=batch.parameters.get("analysis", {}))
+            run = analysis.submit_analysis(batch, parameters=parameters, actor=user, source="command")
+        except ApiError as error:
+            raise CommandError(f"The images are in the batch. {error.detail}") from error
+        self.stdout.write(f"Run {run.number} groups them: job {run.job_id}.")
 
     def take(self, path: Path, *, user: Any, batch: Batch | None, is_dry_run: bool) -> str:
         """What became of one file; a refusal is told and the next one follows."""
@@ -82,13 +119,18 @@ class Command(BaseCommand):
         return user
 
     @staticmethod
-    def batch(name: str, user: Any) -> Batch | None:
+    def batch(name: str, user: Any, priority: str) -> Batch | None:
         """The newest batch of this name that still takes images, else a new one."""
         if not name:
             return None
-        found = Batch.objects.filter(batch_name=name).exclude(status=Batch.Status.ARCHIVED)
+        values: dict[str, Any] = {"priority": priority_of(priority)} if priority else {}
+        taking = Batch.objects.present().filter(batch_name=name.strip())
+        taking = taking.exclude(status=Batch.Status.ARCHIVED).exclude(review_stage=Batch.Stage.APPROVED)
         try:
-            return found.order_by("-created_at").first() or create_batch(name, owner=user)
+            found = taking.order_by("-created_at").first()
+            if found is None:
+                return create_batch(name, owner=user, **values)
+            return update_batch(found, actor=user, values=values) if values else found
         except ApiError as error:
             raise CommandError(error.detail) from error
 
