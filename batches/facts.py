@@ -90,11 +90,10 @@ class Near:
     distances: tuple[float, ...]
 
 
-_FACTS = """
+_FACTS = f"""
 WITH members AS MATERIALIZED (
     SELECT m.group_id, m.image_id, e.vector FROM batches_batchimage m
-    JOIN images_image i ON i.id = m.image_id AND i.status IN ('ready', 'damaged')
-    JOIN images_embedding e ON e.image_id = m.image_id AND e.model = %s AND e.weights_sha256 = %s
+    CROSS JOIN {vectors.PRESENT} CROSS JOIN {vectors.VECTOR_OF}
     WHERE m.batch_id = %s AND m.group_id IS NOT NULL),
 centres AS MATERIALIZED (
     SELECT group_id, avg(vector) AS centroid, count(*) AS n FROM members GROUP BY group_id),
@@ -143,12 +142,12 @@ def _share(cosine: float) -> float:
     return min(1.0, max(0.0, cosine)) if cosine == cosine else 0.0
 
 
-_NEAREST = """
+_NEAREST = f"""
 WITH groups AS MATERIALIZED (
     SELECT * FROM unnest(%s::uuid[], %s::text[]::vector[]) AS given(id, centroid)),
 waiting AS MATERIALIZED (
     SELECT m.image_id, e.vector FROM batches_batchimage m
-    JOIN images_embedding e ON e.image_id = m.image_id AND e.model = %s AND e.weights_sha256 = %s
+    CROSS JOIN {vectors.VECTOR_OF}
     WHERE m.id = ANY(%s))
 SELECT w.image_id, array_agg(near.id ORDER BY near.distance, near.id),
     array_agg(near.distance ORDER BY near.distance, near.id)
