@@ -1,0 +1,100 @@
+// What the map shows: the points of the API, in which colours, and the lines of the legend.
+import { base } from "./batch_api.js";
+
+export const NONE = ""; // the key of images in no group
+const GREY = 0; // the first style
+const QUALITY = ["#b5305f", "#d65f3a", "#d99a2b", "#8f9d3c", "#3f9673", "#2c7fb8"];
+const OUTLIER = ["#7f8fa9", "#6b82c9", "#8468cf", "#ad52b5", "#d03c78", "#e0352b"];
+
+export async function load(run) {
+  const answer = await fetch(`${base}map/?run=${run}`, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  if (!answer.ok) throw new Error(`map ${answer.status}`);
+  return answer.json();
+}
+
+export const places = (data) => [
+  Float32Array.from(data.points, (point) => point.x),
+  Float32Array.from(data.points, (point) => point.y),
+];
+
+const steady = (number) => `hsl(${(number * 137.508) % 360} 58% ${[46, 38, 56][number % 3]}%)`;
+
+function counted(points, keyOf) {
+  const counts = new Map();
+  for (const point of points) counts.set(keyOf(point), (counts.get(keyOf(point)) ?? 0) + 1);
+  return counts;
+}
+
+/** By the groups of the batch: one style for each, and grey for none. */
+function byGroup({ points, groups }, grey) {
+  const counts = counted(points, (point) => point.group_label ?? NONE);
+  const entries = groups.map(({ label, title, colour }, i) => ({ key: label, title, colour, shape: i % 4, count: counts.get(label) ?? 0 }));
+  return { entries: ranked(entries, counts.get(NONE) ?? 0, grey), keyOf: (point) => point.group_label ?? NONE };
+}
+
+/** By what the run proposed, where another one is in force. */
+function byRun({ points }, grey) {
+  const keyOf = (point) => (point.run_label === null || point.run_label < 0 ? NONE : String(point.run_label));
+  const counts = counted(points, keyOf);
+  const labels = [...counts.keys()].filter((key) => key !== NONE);
+  const entries = labels.map((key) => ({ key, title: `Proposed ${Number(key) + 1}`, colour: steady(Number(key)), shape: Number(key) % 4, count: counts.get(key) }));
+  return { entries: ranked(entries, counts.get(NONE) ?? 0, grey), keyOf };
+}
+
+function ranked(entries, unassigned, grey) {
+  entries.sort((a, b) => b.count - a.count || a.title.localeCompare(b.title));
+  return [{ key: NONE, title: "In no group", colour: grey, shape: 0, count: unassigned }, ...entries];
+}
+
+/** By a number: six steps from low to high. */
+function byNumber({ points }, grey, { numberOf, low, high, colours, titleOf, missing }) {
+  const keyOf = (point) => {
+    const number = numberOf(point);
+    if (number === null || number === undefined) return NONE;
+    return String(Math.min(colours.length - 1, Math.max(0, Math.floor(((number - low) / (high - low)) * colours.length))));
+  };
+  const counts = counted(points, keyOf);
+  const step = (high - low) / colours.length;
+  const entries = colours.map((colour, i) => ({ key: String(i), title: titleOf(low + i * step, low + (i + 1) * step), colour, shape: 0, count: counts.get(String(i)) ?? 0 }));
+  return { entries: [{ key: NONE, title: missing, colour: grey, shape: 0, count: counts.get(NONE) ?? 0 }, ...entries], keyOf };
+}
+
+const WAYS = {
+  group: byGroup,
+  run: byRun,
+  quality: (data, grey) => byNumber(data, grey, {
+    numberOf: (point) => point.quality, low: 0, high: 100, colours: QUALITY, missing: "Not measured",
+    titleOf: (from, to) => `Grade ${Math.round(from)} to ${Math.round(to)}`,
+  }),
+  outlier: (data, grey) => byNumber(data, grey, {
+    numberOf: (point) => point.outlier_score, low: 0, high: 1, colours: OUTLIER, missing: "Not known",
+    titleOf: (from, to) => `${from.toFixed(2)} to ${to.toFixed(2)}`,
+  }),
+};
+
+export const TITLES = { group: "Groups", run: "Proposed groups", quality: "Quality, 100 is best", outlier: "Outlier score, 1 is far out" };
+
+/** The legend of a way of colouring, and for every point the place of its line in it. */
+export function coloured(data, way, grey) {
+  const { entries, keyOf } = WAYS[way](data, grey);
+  const placeOf = new Map(entries.map(({ key }, i) => [key, i]));
+  const styleOf = Uint16Array.from(data.points, (point) => placeOf.get(keyOf(point)) ?? GREY);
+  return { entries, styleOf };
+}
+
+function middle(numbers) {
+  numbers.sort((a, b) => a - b);
+  return numbers[numbers.length >> 1];
+}
+
+/** Where the names of the lines of the legend stand: in the middle of their points. */
+export function titles(data, { entries, styleOf }, focus) {
+  const members = entries.map(() => []);
+  styleOf.forEach((style, i) => members[style].push(data.points[i]));
+  return entries.flatMap(({ key, title }, i) => (key === NONE || !members[i].length ? [] : [{
+    text: title.length > 28 ? `${title.slice(0, 27)}…` : title,
+    x: middle(members[i].map((point) => point.x)),
+    y: middle(members[i].map((point) => point.y)),
+    isDimmed: focus.size > 0 && !focus.has(key),
+  }]));
+}
