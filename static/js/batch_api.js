@@ -31,13 +31,35 @@ function refreshSteps() {
   window.htmx.ajax("GET", `${steps.dataset.url}?next=${next}`, { target: steps, swap: "outerHTML" });
 }
 
+let queue = Promise.resolve();
+
+/** Calls go one after the other: the second one of two quick keys knows the version that the first one made. */
+function inTurn(work) {
+  const turn = queue.then(work);
+  queue = turn.catch(() => undefined);
+  return turn;
+}
+
 /**
  * One call to the batch's part of the API: `path` such as "groups/move/".
  *
  * Answers { ok, status, body }. A refusal is told on the page; when somebody else changed the batch meanwhile
- * their changes are told and shown, and nothing was written.
+ * their changes are told and shown, nothing was written, and a button does it again.
  */
 export async function call(method, path, body) {
+  const answer = await inTurn(() => send(method, path, body));
+  if (answer.status === 412) {
+    const told = await look({ again: () => call(method, path, body) });
+    if (!told) note(`${sentence(412, answer.body)}`, "Do it again", () => call(method, path, body));
+  } else if (!answer.ok) {
+    tellRefusal(answer);
+  } else if (method !== "GET") {
+    await tellListeners(answer.body?.change ? [answer.body.change] : [], true);
+  }
+  return answer;
+}
+
+async function send(method, path, body) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") {
     headers["X-CSRFToken"] = csrfToken();
@@ -45,74 +67,94 @@ export async function call(method, path, body) {
   }
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const options = { method, headers, credentials: "same-origin", body: body === undefined ? undefined : JSON.stringify(body) };
-  let answer;
   try {
-    answer = await fetch(base + path, options);
+    const answer = await fetch(base + path, options);
+    const data = parsed(await answer.text());
+    if (answer.ok && method !== "GET") takeVersion(answer);
+    return { ok: answer.ok, status: answer.status, body: data };
   } catch {
-    return refused(0, null);
+    return { ok: false, status: 0, body: null };
   }
-  const data = parsed(await answer.text());
-  if (answer.status === 412) {
-    await look();
-    return { ok: false, status: 412, body: data };
-  }
-  if (!answer.ok) return refused(answer.status, data);
-  if (method !== "GET") {
-    takeVersion(answer);
-    await tellListeners(data?.change ? [data.change] : [], true);
-  }
-  return { ok: true, status: answer.status, body: data };
 }
 
-function refused(status, body) {
+function tellRefusal({ status, body }) {
   const text = sentence(status, body);
   announce(text);
   toast(text);
-  return { ok: false, status, body };
 }
 
-/** See whether somebody else changed the batch, and tell it. */
-export async function look() {
-  let answer;
-  try {
-    answer = await fetch(`${base}changes/?since=${version}`, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-  } catch {
-    return; // the next look may get through
-  }
-  const body = answer.ok ? parsed(await answer.text()) : null;
-  if (!body || body.version <= version) return;
-  version = body.version;
+/** See whether somebody else changed the batch, and tell it; `again` does what their change stood in the way of. */
+export async function look({ again = null } = {}) {
+  const body = await inTurn(changesSince);
+  if (!body) return false;
   const [last] = body.results;
   if (last) {
     const others = body.results.length > 1 ? ` (and ${body.results.length - 1} more)` : "";
-    const text = `Meanwhile ${last.actor ?? "Pix"} ${last.summary}${others}. The page shows it now.`;
-    announce(text);
-    toast(text);
+    const text = `Meanwhile ${last.actor || "Pix"} ${last.summary}${others}.`;
+    if (again) note(`${text} What you wanted was not done.`, "Do it again", again);
+    else note(`${text} The page shows it now.`);
   }
   await tellListeners(body.results, false);
+  return true;
 }
 
-export const undo = () => call("POST", "undo/", {});
-export const redo = () => call("POST", "redo/", {});
+async function changesSince() {
+  try {
+    const headers = { Accept: "application/json" };
+    const answer = await fetch(`${base}changes/?since=${version}`, { headers, credentials: "same-origin" });
+    const body = answer.ok ? parsed(await answer.text()) : null;
+    if (!body || body.version <= version) return null;
+    version = body.version;
+    return body;
+  } catch {
+    return null; // the next look may get through
+  }
+}
 
-/** A note with a way back. */
-export function toastWithUndo(text) {
+export const redo = () => stepped(call("POST", "redo/", {}));
+
+/** Take back the last step, or the one of this number; what later changes stand against can be left as it is. */
+export async function undo(sequence = null) {
+  const path = sequence === null ? "undo/" : `changes/${sequence}/undo/`;
+  return stepped(call("POST", path, {}));
+}
+
+async function stepped(calling) {
+  const answer = await calling;
+  if (answer.ok && answer.body?.change) note(`${capital(answer.body.change.summary)}.`);
+  return answer;
+}
+
+/** A note, with a button where there is something to do about it. */
+export function note(text, label = "", run = null) {
   announce(text);
   toast(text);
-  const note = document.getElementById("toast");
+  if (!run) return;
+  const place = document.getElementById("toast");
   const button = document.createElement("button");
   button.type = "button";
-  button.className = "toast-undo";
-  button.textContent = "Undo";
-  button.addEventListener("click", async () => {
-    note.hidden = true;
-    const { ok, body } = await undo();
-    if (ok) toast(`${capital(body.change.summary)}.`);
+  button.className = "button small toast-button";
+  button.textContent = label;
+  button.addEventListener("click", () => {
+    place.hidden = true;
+    run();
   });
-  note.append(" ", button);
+  place.append(" ", button);
 }
+
+/** A note with a way back: of the step of this number, or of the last one. */
+export const toastWithUndo = (text, sequence = null) => note(text, "Undo", () => undo(sequence));
 
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 setInterval(() => { if (document.visibilityState === "visible") look(); }, LOOK_MS);
-window.addEventListener("focus", look);
+window.addEventListener("focus", () => look());
+
+// The buttons in the head of the page: without a script they are forms.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!form.matches("[data-undo], [data-redo]")) return;
+  event.preventDefault();
+  if (form.matches("[data-undo]")) undo();
+  else redo();
+});
