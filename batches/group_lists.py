@@ -3,9 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from api.errors import ErrorCode, invalid_field
+from batches.facts import GroupFacts, group_facts
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
 
@@ -24,14 +25,16 @@ ORDERINGS = (
 
 
 def counted(batch: Batch) -> QuerySet[Group]:
-    """The groups with `count`, `rejected_count` and `first_image`, without images that lie in the trash."""
+    """The groups with `count`, `rejected_count`, `first_image` and `has_cover`, without images that lie in the trash."""
     present = Q(members__image__status__in=PRESENT)
     rejected = Q(members__decision=BatchImage.Decision.REJECTED)
-    first = BatchImage.objects.present().filter(group=OuterRef("pk")).order_by("position", "id")
+    inside = BatchImage.objects.present().filter(group=OuterRef("pk"))
+    first = inside.order_by("position", "id")
     return Group.objects.filter(batch=batch).annotate(
         count=Count("members", filter=present),
         rejected_count=Count("members", filter=present & rejected),
         first_image=Subquery(first.values("image")[:1]),
+        has_cover=Exists(inside.filter(image=OuterRef("cover"))),
     )
 
 
@@ -48,17 +51,20 @@ def listed_groups(batch: Batch, *, ordering: str = "-count", labels: Any = None)
         )
     found = counted(batch) if labels is None else counted(batch).filter(label__in=labels)
     groups = list(found)
+    facts = group_facts(batch)
     for group in groups:
-        _add_facts(group)
+        _add_facts(group, facts.get(group.pk))
     is_descending, cell = ordering.startswith("-"), ordering.removeprefix("-")
     groups.sort(key=lambda group: by_label(group.label))
     groups.sort(key=lambda group: _sort_key(group, cell), reverse=is_descending)
     return groups
 
 
-def _add_facts(group: Any) -> None:
-    group.radius = group.cohesion = None
-    group.shown_cover = group.cover_id or group.first_image
+def _add_facts(group: Any, facts: GroupFacts | None) -> None:
+    group.radius = None if facts is None else facts.radius
+    group.cohesion = None if facts is None else facts.cohesion
+    medoid = group.first_image if facts is None else facts.medoid
+    group.shown_cover = group.cover_id if group.has_cover else medoid
 
 
 def _sort_key(group: Any, cell: str) -> Any:

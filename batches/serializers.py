@@ -30,7 +30,7 @@ PLACE = ("assigned_by", "locked", "probability", "outlier_score", "decision", "r
 COUNTS = ("image_count", "assigned_count", "rejected_count", "group_count", "confirmed_count")
 
 
-class ProgressSerializer(serializers.Serializer):
+class BatchProgressSerializer(serializers.Serializer):
     """The work that is going on."""
 
     percent = serializers.IntegerField()
@@ -93,7 +93,7 @@ class BatchSerializer(serializers.ModelSerializer):
     def get_unassigned_count(self, batch: Any) -> int:
         return int(batch.image_count - batch.assigned_count)
 
-    @extend_schema_field(ProgressSerializer(allow_null=True))
+    @extend_schema_field(BatchProgressSerializer(allow_null=True))
     def get_progress(self, batch: Batch) -> dict[str, Any] | None:
         return as_json(self.context["jobs"].get(batch.pk))
 

@@ -284,6 +284,10 @@ SPECTACULAR_SETTINGS = {
         "ImageKind": "images.models.Image.Kind",
         "DuplicateKind": "images.models.DuplicatePair.Kind",
         "BatchStatus": "batches.models.Batch.Status",
+        "BatchKind": "batches.models.Batch.Kind",
+        "GroupStatus": "batches.models.Group.Status",
+        "ChangeKind": "batches.models.GroupingChange.Kind",
+        "Decision": "batches.models.BatchImage.Decision",
     },
 }
 LOGGING = logs.configuration(LOG_LEVEL, as_json=LOG_FORMAT == "json")

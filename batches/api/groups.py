@@ -31,7 +31,7 @@ LABEL = "groups/(?P<label>[^/]+)"
 
 
 class NewGroupSerializer(VersionedSerializer):
-    label = serializers.CharField(
+    label = serializers.CharField(  # type: ignore[assignment]
         required=False, allow_null=True, max_length=64, help_text="Without one: the next free number."
     )
     name = serializers.CharField(required=False, allow_blank=True, max_length=grouping.MAX_NAME)
@@ -41,7 +41,7 @@ class NewGroupSerializer(VersionedSerializer):
 
 class GroupChangesSerializer(VersionedSerializer):
     name = serializers.CharField(required=False, allow_blank=True, max_length=grouping.MAX_NAME)
-    label = serializers.CharField(required=False, max_length=64)
+    label = serializers.CharField(required=False, max_length=64)  # type: ignore[assignment]
     colour = serializers.CharField(required=False, allow_blank=True, help_text="Such as #e11d48.")
     cover = serializers.UUIDField(required=False, allow_null=True, help_text="An image of the group.")
     status = serializers.ChoiceField(
@@ -95,7 +95,9 @@ class SetGroupsSerializer(VersionedSerializer):
         max_length=20_000,
         help_text="Images with labels that the batch has; with `create` new ones become groups.",
     )
-    create = serializers.BooleanField(required=False, help_text="Whether `assignments` may make groups.")
+    create = serializers.BooleanField(  # type: ignore[assignment]
+        required=False, help_text="Whether `assignments` may make groups."
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("groups" in attrs) == ("assignments" in attrs):
@@ -116,6 +118,7 @@ class GroupsPart:
     get_object: Any
 
     @extend_schema(
+        operation_id="batches_groups_list",
         responses=GroupListSerializer,
         filters=False,
         parameters=[OpenApiParameter("ordering", str, enum=ORDERINGS, description="-count by itself.")],

@@ -68,7 +68,7 @@ class HistoryPart:
         check_parameters(request, {"since", "cursor"})
         batch = self.get_object()
         pages = HistoryPagination()
-        rows = pages.paginate_queryset(changes.history(batch, since=_since(request)), request)
+        rows: Any = pages.paginate_queryset(changes.history(batch, since=_since(request)), request)
         undo, redo = changes.next_undo(batch), changes.next_redo(batch)
         body = {
             "next": pages.get_next_link(),
@@ -107,11 +107,11 @@ class HistoryPart:
         batch = self.get_object()
         return _answer(batch, changes.redo(batch, actor=request.user, seen=seen_of(request)))
 
-    def _undo(self, request: Request, **which: int) -> Response:
+    def _undo(self, request: Request, sequence: int | None = None) -> Response:
         asked = checked(UndoSerializer, request)
         batch = self.get_object()
         return _answer(
-            batch, changes.undo(batch, actor=request.user, seen=seen_of(request), **asked, **which)
+            batch, changes.undo(batch, actor=request.user, seen=seen_of(request), **asked, sequence=sequence)
         )
 
 

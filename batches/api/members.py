@@ -51,11 +51,14 @@ class MemberFilter(filters.FilterSet):
         model = BatchImage
         fields: list[str] = []
 
+    def __init__(self, data: Any, *, queryset: QuerySet, batch: Batch) -> None:
+        super().__init__(data, queryset)
+        self.batch = batch
+
     def in_group(self, members: QuerySet, name: str, label: str) -> QuerySet:
         if label.strip().lower() in grouping.UNASSIGNED:
             return members.filter(group=None)
-        batch: Any = self.request.batch
-        group = batch.groups.filter(label=label).first()
+        group = self.batch.groups.filter(label=label).first()
         if group is None:
             raise invalid_field(name, f"the batch has no group {label!r}.", code=ErrorCode.DOES_NOT_EXIST)
         return members.filter(group=group)
@@ -82,8 +85,7 @@ class MembersPart:
         """The batch's images in their order, each with its place in the batch."""
         check_parameters(request, {*PAGING, *MemberFilter.base_filters})
         batch = self.get_object()
-        request.batch = batch
-        found = MemberFilter(request.query_params, queryset=members_of(batch), request=request)
+        found = MemberFilter(request.query_params, queryset=members_of(batch), batch=batch)
         if not found.is_valid():
             raise filters.utils.translate_validation(found.errors)
         response: Response = self.get_paginated_response(

@@ -1,6 +1,7 @@
 """Batches over REST: make, list, describe, delete; what is done inside of one comes from its parts."""
 
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -14,23 +15,38 @@ from api.idempotency import idempotent
 from api.models import Scope
 from api.written_files import removed_on_error
 from batches import services
+from batches.api.analysis import AnalysisPart
 from batches.api.answering import batch_answer, check_unchanged, etag
 from batches.api.asking import IF_MATCH, ChosenImagesSerializer, checked, chosen_ids, seen_of
 from batches.api.groups import GroupsPart
 from batches.api.history import HistoryPart
 from batches.api.members import MembersPart
+from batches.api.neighbours import NeighboursPart
 from batches.api.stages import StagesPart
+from batches.api.work import WorkPart
 from batches.models import Batch
 from batches.serializers import BatchSerializer, batches_json
+from batches.settling import settle
 from images.api import UUID_PATTERN
 from images.models import Image
 from images.serializers import UploadResultsSerializer
 from images.upload_api import upload
+from processing.api.waiting import WaitsForJob
 from processing.states import Priority
 
 WORDS = [(word, word) for word in Priority.labels]
 # What only operators do; all other changes need `write`.
-PROCESS = {"archive", "destroy", "reopen", "restore", "unarchive"}
+PROCESS = {
+    "activate_run",
+    "analyze",
+    "analyze_and_wait",
+    "archive",
+    "destroy",
+    "process",
+    "reopen",
+    "restore",
+    "unarchive",
+}
 
 
 class DescriptionSerializer(serializers.Serializer):
@@ -139,7 +155,16 @@ class BatchFilter(filters.FilterSet):
 
 @extend_schema(tags=["batches"])
 class BatchViewSet(
-    MembersPart, GroupsPart, HistoryPart, StagesPart, mixins.ListModelMixin, viewsets.GenericViewSet
+    WaitsForJob,
+    AnalysisPart,
+    GroupsPart,
+    HistoryPart,
+    MembersPart,
+    NeighboursPart,
+    StagesPart,
+    WorkPart,
+    mixins.ListModelMixin,
+    viewsets.GenericViewSet,
 ):
     """Named sets of images that are grouped, reviewed and worked on as one."""
 
@@ -152,15 +177,13 @@ class BatchViewSet(
         return Scope.PROCESS if name in PROCESS else None
 
     def get_queryset(self) -> QuerySet[Batch]:
-        found: Any = super().get_queryset()
-        if self.action in ("list", "restore"):
-            return found
-        return found.filter(deleted_at=None)
+        found: QuerySet[Batch] = super().get_queryset()
+        return found if self.action in ("list", "restore") else found.filter(deleted_at=None)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Batches, the newest first; deleted ones only for `?deleted=true`."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        return self.get_paginated_response(batches_json(page, request))
+        return Response(self.get_paginated_response(batches_json(page, request)).data)
 
     @extend_schema(
         request={"application/json": NewBatchSerializer, "multipart/form-data": NewBatchFormSerializer},
@@ -194,6 +217,7 @@ class BatchViewSet(
     @extend_schema(responses=BatchSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         """One batch; its version is the ETag."""
+        settle(UUID(pk))
         batch = self.get_object()
         return Response(batches_json([batch], request)[0], headers=etag(batch.version))
 
