@@ -14,6 +14,7 @@ from processing.states import JOB_TERMINAL, OPERATION_OPEN, JobStatus, Operation
 RunStatus = ClusterRun.Status
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 OPERATION = "analyze"
+INTERVAL_S = 1.0
 _BATCH_STATUS = {
     RunStatus.QUEUED: Batch.Status.QUEUED,
     RunStatus.RUNNING: Batch.Status.ANALYZING,
