@@ -128,8 +128,11 @@ def restore_many(keys: Sequence[UUID], *, actor: Any) -> list[UUID]:
 
 
 def _locked(keys: Sequence[UUID], statuses: Sequence[str]) -> list[Image]:
-    """Always in one order, so that two such actions never wait for each other in a circle."""
-    images = Image.objects.select_for_update().defer("exif", "exif_raw")
+    """Always in one order, so that two such actions never wait for each other in a circle.
+
+    Nor do they wait for new rows that refer to these images, in whatever order: the images' keys stay as they are.
+    """
+    images = Image.objects.select_for_update(no_key=True).defer("exif", "exif_raw")
     return list(images.filter(pk__in=keys, status__in=statuses).order_by("pk"))
 
 
