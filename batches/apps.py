@@ -5,9 +5,10 @@ class BatchesConfig(AppConfig):
     name = "batches"
 
     def ready(self) -> None:
-        from batches import analysis_handlers, purging, settling
+        from batches import analysis_handlers, purging, settling, splitting
         from processing import registry
 
+        registry.register(*splitting.HANDLERS)
         registry.register(*analysis_handlers.HANDLERS)
         registry.register_chore("batches.settle", settling.settle, every_s=settling.INTERVAL_S)
         registry.register_chore("batches.purge", purging.purge_old, every_s=purging.INTERVAL_S)
