@@ -54,9 +54,11 @@ def is_filtered(data: Mapping[str, Any]) -> bool:
     return any(data.get(name) for name in (*FIELDS, "from", "to"))
 
 
-def matching(request: HttpRequest, *, is_trash: bool) -> tuple[QuerySet[Image], list[str]]:
-    """What the filters find; with a wrong filter nothing, and a sentence about it."""
-    filters, errors = wanted(request.GET, is_trash=is_trash)
+def matching(
+    request: HttpRequest, *, is_trash: bool, data: QueryDict | None = None
+) -> tuple[QuerySet[Image], list[str]]:
+    """What the filters of the address, or those of `data`, find; with a wrong one nothing, and a sentence about it."""
+    filters, errors = wanted(request.GET if data is None else data, is_trash=is_trash)
     filters.pop("status" if is_trash else "", None)
     found = ImageFilter(filters, queryset=listed(Image.objects.all()), request=request)
     try:

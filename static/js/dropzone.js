@@ -1,5 +1,7 @@
 // Pictures come in by dropping them anywhere on the page, by pasting, or by choosing files.
-import { icon } from "./page.js";
+import { icon, toast } from "./page.js";
+
+const IS_PICTURE = /\.(jpe?g|png|webp|avif|gif|bmp|tiff?|heic|heif)$/i;
 
 const hasFiles = (transfer) => Array.from(transfer?.types ?? []).includes("Files");
 
@@ -12,6 +14,36 @@ function makeVeil() {
   veil.append(box);
   document.body.append(veil);
   return veil;
+}
+
+const inFolder = (reader) => new Promise((resolve, reject) => { reader.readEntries(resolve, reject); });
+const fileOf = (entry) => new Promise((resolve, reject) => { entry.file(resolve, reject); });
+
+/** The files of a dropped folder and the folders in it; hidden ones, and what cannot be read, are left out. */
+async function filesOf(entry) {
+  if (entry.name.startsWith(".")) return [];
+  if (entry.isFile) return [await fileOf(entry)].filter((file) => file.type.startsWith("image/") || IS_PICTURE.test(file.name));
+  const reader = entry.createReader();
+  const files = [];
+  for (let part = await inFolder(reader); part.length; part = await inFolder(reader)) { // at most 100 come at once
+    for (const child of part) files.push(...(await filesOf(child).catch(() => [])));
+  }
+  return files;
+}
+
+/** Files at once; folders are walked, and their name goes along. */
+async function takeDropped(transfer, onFiles) {
+  const entries = Array.from(transfer.items ?? [], (item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const folders = entries.filter((entry) => entry.isDirectory);
+  if (!folders.length) {
+    onFiles(Array.from(transfer.files));
+    return;
+  }
+  const loose = entries.filter((entry) => entry.isFile);
+  const found = [];
+  for (const entry of [...loose, ...folders]) found.push(...(await filesOf(entry).catch(() => [])));
+  if (found.length) onFiles(found, folders[0].name);
+  else toast("There is no picture in this folder.");
 }
 
 export function acceptFiles(input, onFiles) {
@@ -33,7 +65,7 @@ export function acceptFiles(input, onFiles) {
     if (!hasFiles(event.dataTransfer)) return;
     event.preventDefault();
     hide();
-    onFiles(Array.from(event.dataTransfer.files));
+    takeDropped(event.dataTransfer, onFiles);
   });
   document.addEventListener("paste", (event) => {
     const files = Array.from(event.clipboardData?.files ?? []);

@@ -23,7 +23,7 @@ function initUploads() {
   acceptFiles(form.querySelector('input[type="file"]'), (files) => uploads.add(files));
 }
 
-class Selection {
+export class Selection {
   constructor(form) {
     this.form = form;
     this.last = null;
@@ -65,5 +65,5 @@ class Selection {
 }
 
 initUploads();
-const form = document.querySelector("[data-selection]");
+const form = document.querySelector("[data-gallery-selection]");
 if (form?.querySelector(".selection-bar")) new Selection(form);

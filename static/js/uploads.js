@@ -2,6 +2,7 @@
 import { byteSize, csrfToken, parsed, retryAfterMs, sentence } from "./http.js";
 
 const PARALLEL = 3;
+const MOST_PREVIEWS = 60;
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|avif|gif|bmp)$/;
 const FORMAT_NAMES = { jpg: "JPEG", webp: "WebP" };
 const OPEN = new Set(["waiting", "sending", "checking"]);
@@ -26,7 +27,8 @@ class Upload {
 
   preview() {
     const picture = this.part("preview");
-    if (!SHOWN_BY_BROWSERS.test(this.file.type)) {
+    // Hundreds of originals decoded at once would hold up the page.
+    if (!SHOWN_BY_BROWSERS.test(this.file.type) || this.queue.items.length > MOST_PREVIEWS) {
       this.noPreview(picture);
       return;
     }
@@ -59,6 +61,7 @@ class Upload {
     this.tries += 1;
     const form = new FormData();
     form.append("file", this.file, this.file.name || "pasted.png");
+    for (const [name, value] of Object.entries(this.queue.fields)) form.append(name, value);
     const xhr = this.xhr = new XMLHttpRequest();
     xhr.open("POST", "/api/images/");
     xhr.setRequestHeader("Accept", "application/json");
@@ -123,9 +126,15 @@ class Upload {
 }
 
 export class Uploads {
-  constructor({ list, template, maxBytes, onChange }) {
-    Object.assign(this, { list, template, maxBytes, onChange });
+  /** `fields` go along with every file; while `isHeld`, files are listed and wait. */
+  constructor({ list, template, maxBytes, onChange, fields = {}, isHeld = false }) {
+    Object.assign(this, { list, template, maxBytes, onChange, fields, isHeld });
     this.items = [];
+  }
+
+  release(fields) {
+    Object.assign(this, { fields, isHeld: false });
+    this.pump();
   }
 
   add(files) {
@@ -142,13 +151,17 @@ export class Uploads {
   }
 
   pump() {
+    if (this.isHeld) return;
     const busy = this.items.filter((item) => item.state === "sending" || item.state === "checking").length;
     const ready = this.items.filter((item) => item.state === "waiting" && !(item.heldUntil > Date.now()));
     for (const item of ready.slice(0, Math.max(0, PARALLEL - busy))) item.send();
   }
 
+  /** However much changes in one go, it is looked at once. */
   changed() {
-    queueMicrotask(() => { this.pump(); this.onChange(this); });
+    if (this.isLooking) return;
+    this.isLooking = true;
+    queueMicrotask(() => { this.isLooking = false; this.pump(); this.onChange(this); });
   }
 
   remove(upload) {

@@ -1,0 +1,35 @@
+// What the pages that fill a batch share: the queue of uploads, and choosing a folder.
+import { Uploads } from "./uploads.js";
+
+const IS_PICTURE = /^image\/|\.(jpe?g|png|webp|avif|gif|bmp|tiff?|heic|heif)$/i;
+
+export function newUploads(form, options) {
+  const uploads = new Uploads({
+    list: form.querySelector("[data-uploads]"),
+    template: form.querySelector("[data-upload-template]"),
+    maxBytes: Number(form.dataset.maxBytes),
+    ...options,
+  });
+  window.addEventListener("beforeunload", (event) => { if (uploads.isBusy && !uploads.isHeld) event.preventDefault(); });
+  return uploads;
+}
+
+/** A folder's pictures; what else lies in it (thumbs.db, .DS_Store) is left out without a word. */
+export function fillFromFolder(form, onFiles) {
+  const input = form.querySelector("[data-folder]");
+  if (!input) return;
+  for (const row of form.querySelectorAll("[data-folder-row]")) row.hidden = false;
+  input.addEventListener("change", () => {
+    const files = Array.from(input.files).filter((file) => IS_PICTURE.test(file.type) || IS_PICTURE.test(file.name));
+    const folder = input.files[0]?.webkitRelativePath.split("/")[0] ?? "";
+    input.value = "";
+    if (files.length) onFiles(files, folder);
+  });
+}
+
+export function summary(uploads) {
+  const { length } = uploads.items;
+  const refused = uploads.refusedCount;
+  const done = `${uploads.imageIds.length} of ${length} uploaded`;
+  return refused ? `${done}, ${refused} refused` : done;
+}
