@@ -8,7 +8,6 @@ class BatchesConfig(AppConfig):
         from batches import analysis_handlers, purging, settling, splitting
         from processing import registry
 
-        registry.register(*splitting.HANDLERS)
-        registry.register(*analysis_handlers.HANDLERS)
+        registry.register(*analysis_handlers.HANDLERS, *splitting.HANDLERS)
         registry.register_chore("batches.settle", settling.settle, every_s=settling.INTERVAL_S)
         registry.register_chore("batches.purge", purging.purge_old, every_s=purging.INTERVAL_S)

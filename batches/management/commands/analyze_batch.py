@@ -1,0 +1,151 @@
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from api.errors import ApiError
+from batches import analysis
+from batches.analysis_parameters import ACTIVATIONS, MODES
+from batches.models import Batch, ClusterRun
+from batches.settling import OPEN, settle
+from processing.job_progress import add_running
+
+POLL_S = 0.3
+GROUPS_SHOWN = 50
+RunStatus = ClusterRun.Status
+
+
+class Command(BaseCommand):
+    help = "Have a batch's images grouped by the workers."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("batch", help="name or id of the batch; of several of one name the newest")
+        parser.add_argument("--mode", choices=MODES, default="full")
+        parser.add_argument("--model", help="whose vectors (default: DEFAULT_EMBEDDER)")
+        parser.add_argument("--min-cluster-size", type=int, help="the least size of a group")
+        parser.add_argument("--min-samples", help="neighbours; 'null' for as many as the least size")
+        parser.add_argument("--metric", help="euclidean or cosine")
+        parser.add_argument("--cluster-selection-method", help="eom or leaf")
+        parser.add_argument("--cluster-selection-epsilon", type=float)
+        parser.add_argument("--allow-single-cluster", action="store_const", const=True)
+        parser.add_argument("--sizes", help="least sizes that a sweep tries, parted by commas")
+        parser.add_argument("--samples", help="numbers of neighbours that a sweep tries, parted by commas")
+        parser.add_argument(
+            "--activate",
+            choices=ACTIVATIONS,
+            default="auto",
+            help="whether the run's groups become the batch's",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what it would take")
+        wait = parser.add_mutually_exclusive_group()
+        wait.add_argument(
+            "--wait", action="store_true", help="show progress and the groups (default on a terminal)"
+        )
+        wait.add_argument("--no-wait", action="store_true", help="end once it is queued")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        batch = self.batch(options["batch"])
+        try:
+            self.analyse(batch, options)
+        except ApiError as error:
+            raise CommandError(error.detail) from error
+
+    def analyse(self, batch: Batch, options: dict[str, Any]) -> None:
+        asked = {name: options[name] for name in analysis.PARAMETERS if options.get(name) is not None}
+        parameters = analysis.parse_parameters(asked, fallback=batch.parameters.get("analysis"))
+        self.tell_estimate(analysis.estimate_analysis(batch, parameters=parameters, mode=options["mode"]))
+        if options["dry_run"]:
+            return
+        run = analysis.submit_analysis(
+            batch,
+            parameters=parameters,
+            mode=options["mode"],
+            activate=options["activate"],
+            source="command",
+            sizes=self.listed(options["sizes"]),
+            samples=self.listed(options["samples"]),
+        )
+        self.stdout.write(f"Run {run.number} is queued (job {run.job_id}).")
+        if options["wait"] or (sys.stderr.isatty() and not options["no_wait"]):
+            self.follow(run)
+
+    def tell_estimate(self, estimate: dict[str, Any]) -> None:
+        seconds = estimate["seconds"]
+        measured = f"{estimate['based_on']} measured" if estimate["based_on"] else "nothing was measured yet"
+        self.stdout.write(
+            f"{estimate['images']} images, {estimate['to_embed']} of them without a vector: "
+            f"{seconds['p50']:g} to {seconds['p90']:g} s ({measured})."
+        )
+        for note in estimate["notes"]:
+            self.stdout.write(note)
+
+    def follow(self, run: ClusterRun) -> None:
+        """Show how far it is; Ctrl-C ends the watching, not the work."""
+        assert run.job is not None
+        try:
+            with tqdm(total=100, unit="%", disable=None) as bar:
+                while run.status in OPEN:
+                    time.sleep(POLL_S)
+                    settle(run.batch_id)
+                    run.refresh_from_db()
+                    run.job.refresh_from_db()
+                    add_running([run.job])
+                    bar.update(run.job.percent - bar.n)
+        except KeyboardInterrupt:
+            self.stdout.write("The workers go on; see the batch's page.")
+            return
+        if run.status != RunStatus.COMPLETED:
+            raise CommandError(f"Run {run.number} {run.status}. {run.error_detail}".strip())
+        self.tell(run)
+
+    def tell(self, run: ClusterRun) -> None:
+        for note in run.notes:
+            self.stdout.write(note)
+        if run.mode == ClusterRun.Mode.SWEEP:
+            self.tell_grid(run)
+            return
+        is_active = "active" if run.activated_at else "not active"
+        self.stdout.write(
+            f"{run.n_images} images, {run.n_groups} groups, {run.n_noise} in no group; the run is {is_active}."
+        )
+        self.tell_groups(run)
+
+    def tell_groups(self, run: ClusterRun) -> None:
+        labels = dict(run.batch.groups.values_list("pk", "label"))
+        told = sorted(run.groups, key=lambda group: -group["size"])
+        for group in told[:GROUPS_SHOWN]:
+            group_id = UUID(group["group"]) if group["group"] else None
+            label = labels.get(group_id, "-") if group_id else "-"
+            self.stdout.write(f"{label:>6}  {group['size']:>6} images  cohesion {group['cohesion']:.3f}")
+        if len(told) > GROUPS_SHOWN:
+            self.stdout.write(f"… and {len(told) - GROUPS_SHOWN} more groups.")
+
+    def tell_grid(self, run: ClusterRun) -> None:
+        self.stdout.write("  size  samples  groups  in none  validity")
+        for cell in run.grid:
+            samples = "-" if cell["min_samples"] is None else cell["min_samples"]
+            validity = "-" if cell["validity"] is None else f"{cell['validity']:.3f}"
+            self.stdout.write(
+                f"{cell['min_cluster_size']:>6}  {samples:>7}  {cell['groups']:>6}  {cell['noise_share']:>7.1%}"
+                f"  {validity:>8}"
+            )
+
+    @staticmethod
+    def listed(text: str | None) -> list[str] | None:
+        return None if text is None else [part.strip() for part in text.split(",")]
+
+    @staticmethod
+    def batch(name: str) -> Batch:
+        found = Batch.objects.present().filter(batch_name=name).order_by("-created_at").first()
+        if found is None:
+            try:
+                found = Batch.objects.present().filter(pk=UUID(name)).first()
+            except ValueError:
+                found = None
+        if found is None:
+            raise CommandError(f"There is no batch {name!r}.")
+        return found
