@@ -1,0 +1,259 @@
+// The review page: turn the machine's groups into right ones, by hand or by key.
+import { onChanged, redo, undo } from "./batch_api.js";
+import { Acts, tellLater, tellNow } from "./review_acts.js";
+import { showHelp } from "./review_dialogs.js";
+import { Drag } from "./review_drag.js";
+import { listenToKeys } from "./review_keys.js";
+import { Numbers } from "./review_numbers.js";
+import { Panel } from "./review_panel.js";
+import { Pictures, isSelected } from "./review_pictures.js";
+import { Suggestions } from "./review_suggestions.js";
+
+class Review {
+  constructor(root) {
+    this.root = root;
+    this.base = root.dataset.base;
+    this.version = Number(root.dataset.version);
+    this.openLabel = root.dataset.openGroup ?? null;
+    this.mayEdit = "mayEdit" in root.dataset;
+    this.groups = [];
+    this.known = null; // ids of the groups: one that is not among them is new
+    this.numbers = new Numbers(root.dataset.batch, JSON.parse(document.getElementById("group-keys").textContent));
+    this.panel = new Panel(this);
+    this.pictures = new Pictures(root, {
+      onOpen: (picture) => this.panel.open(picture),
+      onSelect: (pictures) => this.selected(pictures),
+    });
+    this.acts = new Acts(this);
+    this.suggestions = new Suggestions(this);
+    if (this.mayEdit) new Drag(root, { grab: (picture) => this.grabbed(picture), drop: (target, carried) => this.dropped(target, carried) });
+    root.addEventListener("click", (event) => this.clicked(event));
+    root.addEventListener("submit", (event) => { if (event.target.id === "review-form") event.preventDefault(); });
+    document.body.addEventListener("htmx:afterSettle", () => this.grown());
+    onChanged((changes, isMine) => this.sync(changes, isMine));
+    listenToKeys(this);
+    root.classList.add("is-live");
+    tellNow();
+    this.sync();
+  }
+
+  // Groups
+
+  /** The strip or the head that stands for a picture's group; null for one that is in none. */
+  groupOf(picture) {
+    if (!picture) return null;
+    if (this.openLabel !== null) return document.querySelector("#group-title[data-group]");
+    return picture.closest(".strip[data-group]");
+  }
+
+  /** The group that a key is about. */
+  get group() {
+    if (this.openLabel !== null) return document.querySelector("#group-title[data-group]");
+    return document.activeElement?.closest?.(".strip[data-group]") ?? this.groupOf(this.pictures.current);
+  }
+
+  // Selecting and dragging
+
+  selected(pictures) {
+    const hasAny = pictures.chosen.length > 0;
+    for (const target of this.root.querySelectorAll(".target")) target.disabled = !hasAny;
+    this.panel.follow(pictures.current);
+  }
+
+  grabbed(picture) { return isSelected(picture) ? this.pictures.selected : [picture]; }
+
+  dropped(target, carried) {
+    if ("dropNew" in target.dataset) return this.acts.create(carried);
+    const label = target.dataset.drop || null;
+    const from = this.openLabel ?? carried[0].closest("[data-drop]")?.dataset.drop;
+    if ((label ?? "") === from && this.openLabel === null && carried.every((picture) => target.contains(picture))) return undefined;
+    return this.acts.moveTo(label, carried);
+  }
+
+  // Buttons
+
+  clicked(event) {
+    const button = event.target.closest("[data-act], [data-move-to], [data-place], [data-accept-group]");
+    if (!button) return;
+    event.preventDefault();
+    button.closest("details.menu")?.removeAttribute("open");
+    const { act, moveTo, place, of, acceptGroup } = button.dataset;
+    if (moveTo !== undefined) this.acts.moveTo(moveTo);
+    else if (place !== undefined) this.acts.place(place, of);
+    else if (acceptGroup !== undefined) this.acts.accept({ group_label: acceptGroup });
+    else this.act(act, button.closest("[data-group]") ?? this.group);
+  }
+
+  /** Do what a button or a key says; `group` is what it is about, for acts on a group. */
+  act(name, group = this.group) {
+    const { acts, pictures, panel } = this;
+    const onPictures = {
+      move: () => acts.move(),
+      new: () => acts.create(),
+      split: () => acts.split(),
+      accept: () => acts.decide("accepted"),
+      reject: () => acts.reject(),
+      "reject-now": () => acts.decide("rejected"),
+      reset: () => acts.reset(),
+      unassign: () => acts.moveTo(null),
+      cover: () => acts.cover(),
+      lock: () => acts.lock(),
+    };
+    const onGroup = {
+      rename: () => acts.rename(group),
+      confirm: () => this.confirm(group),
+      reopen: () => acts.setStatus(group, "open"),
+      merge: () => acts.merge(group),
+      "split-auto": () => acts.splitByItself(group),
+      delete: () => acts.dissolve(group),
+    };
+    const onPage = {
+      undo: () => undo(),
+      redo: () => redo(),
+      look: () => panel.open(pictures.chosen[0]),
+      all: () => pictures.selectAll(),
+      none: () => pictures.clear(),
+      help: showHelp,
+      "panel-close": () => panel.close(),
+      "panel-before": () => panel.go("ArrowLeft"),
+      "panel-after": () => panel.go("ArrowRight"),
+      "accept-near": () => acts.accept({ max_distance: this.suggestions.distance }),
+      unassigned: () => this.suggestions.toggle(),
+    };
+    if (onPage[name]) return onPage[name]();
+    if (!this.mayEdit) return undefined;
+    if (onPictures[name]) return onPictures[name]();
+    return group ? onGroup[name]?.() : undefined;
+  }
+
+  /** Confirmed already: on to the next one. */
+  async confirm(group) {
+    if (group.dataset.status !== "confirmed") await this.acts.setStatus(group, "confirmed");
+    else if (this.openLabel !== null) this.follow("[data-next-group]");
+    else this.acts.setStatus(group, "open");
+  }
+
+  follow(selector) {
+    const link = document.querySelector(`${selector}[href]`);
+    if (link) location.assign(link.href);
+  }
+
+  // What changed
+
+  /** Show what changed since the version that is shown, one after the other. */
+  sync(changes = [], isMine = true) {
+    this.syncing = (this.syncing ?? Promise.resolve()).then(() => this.synced(changes, isMine)).catch(() => undefined);
+    return this.syncing;
+  }
+
+  async synced(changes, isMine) {
+    const asked = new URLSearchParams({ since: this.version });
+    if (this.openLabel !== null) asked.set("group", this.openLabel);
+    const answer = await fetch(`${this.base}sync/?${asked}`, { credentials: "same-origin" });
+    if (!answer.ok || answer.redirected) return;
+    const told = await answer.json();
+    if (told.is_gone || told.reload) {
+      if (isMine && changes[0]) tellLater(changes[0]);
+      if (told.is_gone) location.assign(this.root.dataset.nextOpen ?? this.base);
+      else location.reload();
+      return;
+    }
+    this.version = told.version;
+    this.pictures.keepingFocus(() => this.show(told));
+    if (this.panel.isOpen && changes.length) this.panel.load();
+    if (changes.length) this.suggestions.refresh();
+  }
+
+  show(told) {
+    this.groups = told.groups;
+    this.numbers.fit(told.groups);
+    for (const [id, html] of Object.entries(told.strips)) this.showStrip(id, html);
+    for (const [id, html] of Object.entries(told.images)) this.showPicture(id, html);
+    this.known = new Set(told.groups.map((group) => group.id));
+    const title = document.getElementById("group-title");
+    if (told.title && title && !title.querySelector(".rename")) replace(title, told.title);
+    replace(document.getElementById("review-progress"), told.progress);
+    this.suggestions.showCount(told.unassigned);
+    this.showTargets();
+    for (const field of this.root.querySelectorAll('input[name="version"]')) field.value = told.version;
+  }
+
+  showStrip(id, html) {
+    const strip = document.getElementById(`g-${id}`);
+    if (strip && html === null) strip.remove();
+    else if (strip) replace(strip, html);
+    else if (html !== null && this.known && !this.known.has(id)) this.addStrip(html);
+  }
+
+  addStrip(html) {
+    const strips = document.getElementById("strips");
+    strips?.querySelector(".empty")?.remove();
+    if (!strips) return;
+    strips.insertAdjacentHTML("afterbegin", html);
+    strips.firstElementChild.classList.add("is-new");
+    window.htmx.process(strips.firstElementChild);
+  }
+
+  showPicture(id, html) {
+    const picture = this.pictures.find(id);
+    if (picture && html === null) picture.remove();
+    else if (picture) replace(picture, html);
+    else if (html !== null) document.getElementById("pictures")?.insertAdjacentHTML("afterbegin", html);
+  }
+
+  /** The groups beside an opened one: counts, names, those that came and went. */
+  showTargets() {
+    const list = this.root.querySelector("[data-target-list]");
+    const byLabel = new Map(this.groups.map((group) => [group.label, group]));
+    for (const target of list?.querySelectorAll("[data-move-to]") ?? []) {
+      const group = byLabel.get(target.dataset.moveTo);
+      if (!group) { target.parentElement.remove(); continue; }
+      target.dataset.title = group.title;
+      target.querySelector(".clip").textContent = group.title;
+      target.querySelector(".num").textContent = group.count;
+      byLabel.delete(group.label);
+    }
+    const model = list?.querySelector("[data-move-to]")?.parentElement;
+    const added = [...byLabel.values()].filter((group) => this.isNew(group));
+    for (const group of model ? added : []) list.prepend(targetLike(model, group));
+    this.seen = new Set(this.groups.map((group) => group.label));
+    this.numbers.show(this.root);
+  }
+
+  isNew(group) { return this.seen !== undefined && !this.seen.has(group.label) && group.label !== this.openLabel; }
+
+  /** More strips or pictures came while scrolling; a group that has moved in the order is not shown twice. */
+  grown() {
+    const seen = new Set();
+    for (const strip of this.root.querySelectorAll(".strip")) {
+      if (seen.has(strip.id)) strip.remove();
+      seen.add(strip.id);
+    }
+    this.pictures.rove();
+    this.numbers.show(this.root);
+    this.suggestions.shown();
+  }
+}
+
+function replace(element, html) {
+  if (!element) return;
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const fresh = template.content.querySelector("*");
+  element.replaceWith(fresh);
+}
+
+function targetLike(model, group) {
+  const item = model.cloneNode(true);
+  const target = item.querySelector(".target");
+  Object.assign(target.dataset, { moveTo: group.label, drop: group.label, title: group.title });
+  target.querySelector(".clip").textContent = group.title;
+  target.querySelector(".num").textContent = group.count;
+  target.querySelector("[data-key-for]").dataset.keyFor = group.label;
+  const blank = Object.assign(document.createElement("span"), { className: "target-blank" });
+  target.firstElementChild.replaceWith(blank);
+  return item;
+}
+
+const root = document.querySelector("[data-review]");
+if (root) new Review(root);
