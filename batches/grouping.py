@@ -20,7 +20,7 @@ AssignedBy, Decision = BatchImage.AssignedBy, BatchImage.Decision
 MAX_NAME = 200
 MAX_REASON = 500
 UNASSIGNED = ("unassigned", "noise", "-1", "")  # words for no group, which no group may have as its label
-RESERVED = ("merge", "split", "move", "decide", "lock", ".", "..")  # where an address would mean something else
+ACTIONS = ("merge", "split", "move", "decide", "lock")  # what stands in addresses where labels do
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 Change = GroupingChange | None
@@ -85,7 +85,7 @@ def _checked_label(label: str | None) -> str | None:
     label = label.strip()
     if label.lower() in UNASSIGNED:
         raise invalid_field("label", f"{label!r} stands for images without a group.")
-    if label in RESERVED:
+    if label in (*ACTIONS, ".", ".."):
         raise invalid_field("label", f"{label!r} is a word of the groups' addresses; choose another one.")
     if not 1 <= len(label) <= MAX_LABEL or not label.isprintable() or "/" in label:
         detail = f"{label[:MAX_LABEL]!r}: 1 to {MAX_LABEL} printable characters without / are allowed."
