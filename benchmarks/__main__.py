@@ -30,6 +30,7 @@ NAMES = (
     "near_duplicates",
     "embeddings",
     "grouping",
+    "batch_review",
     "denoise",
 )
 ROOT = Path(__file__).resolve().parent.parent
