@@ -275,19 +275,6 @@ def test_reviewer_with_staff_may_upload_and_trash_but_not_process():
     assert not Job.objects.filter(kind="process").exists()
 
 
-def test_batch_page(operator, django_assert_max_num_queries):
-    batch = Batch.objects.create(batch_name="Spring", owner=operator.user)
-    for number, image in enumerate(make_rows(5)):
-        BatchImage.objects.create(batch=batch, image=image, position=number)
-
-    with django_assert_max_num_queries(15):
-        page = operator.get(reverse("admin:batches_batch_change", args=[batch.pk])).content.decode()
-    rows = operator.get(reverse("admin:batches_batch_changelist")).context["cl"].result_list
-
-    assert "5 images" in page
-    assert [(row.batch_name, row.images_total) for row in rows] == [("Spring", 5)]
-
-
 def test_file_over_the_number_allowed(operator, settings):
     settings.DATA_UPLOAD_MAX_NUMBER_FILES = 2
     files = [(f"{number}.jpg", b"x") for number in range(3)]

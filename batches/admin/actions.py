@@ -1,0 +1,145 @@
+"""What is done with chosen batches as a whole, each after a question; nothing of it is computed."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action
+
+from batches import services
+from batches.admin.asking import Line, Question, ask, counted_lines, each, images_in, is_confirmed
+from batches.admin.forms import AssignForm, PriorityForm
+from batches.models import Batch
+from pixproject.admin_site import PixModelAdmin
+
+AT_ONCE = ("Takes", "no time: nothing is computed")
+
+
+class WholeActions(PixModelAdmin):
+    """Priority, people, archive, deletion."""
+
+    @action(description="Set priority…", permissions=["write"])
+    def set_priority(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        batches: list[Any] = list(queryset)
+        form = PriorityForm(request.POST if is_confirmed(request) else None)
+        if is_confirmed(request) and form.is_valid():
+            values = form.cleaned_data
+
+            def change(batch: Batch) -> object:
+                return services.update_batch(batch, actor=request.user, values=values)
+
+            return each(self, request, batches, change, "have the new priority")
+        question = Question(
+            act="set_priority",
+            title=f"Set the priority of {images_in(batches)}",
+            sentence="Their unfinished jobs move in the queues too.",
+            button="Set priority",
+            icon="low_priority",
+            lines=[Line(batch, (str(batch.image_count), batch.get_priority_display())) for batch in batches],
+            columns=("Images", "Priority now"),
+            facts=[AT_ONCE],
+            form=form,
+        )
+        return ask(self, request, question)
+
+    @action(description="Assign…", permissions=["write"])
+    def assign(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        batches: list[Any] = list(queryset)
+        form = AssignForm(request.POST if is_confirmed(request) else None)
+        if is_confirmed(request) and form.is_valid():
+            values = form.values()
+
+            def change(batch: Batch) -> object:
+                return services.update_batch(batch, actor=request.user, values=values)
+
+            return each(self, request, batches, change, "assigned")
+        names = [(_name(batch.assignee), _name(batch.reviewer)) for batch in batches]
+        question = Question(
+            act="assign",
+            title=f"Assign {images_in(batches)}",
+            sentence="The assignee turns the machine's groups into right ones; the reviewer validates them.",
+            button="Assign",
+            icon="assignment_ind",
+            lines=[
+                Line(batch, (str(batch.image_count), *pair))
+                for batch, pair in zip(batches, names, strict=True)
+            ],
+            columns=("Images", "Assignee now", "Reviewer now"),
+            facts=[AT_ONCE],
+            form=form,
+        )
+        return ask(self, request, question)
+
+    @action(description="Archive…", permissions=["process"])
+    def archive(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._whole(
+            request,
+            queryset,
+            "archive",
+            "Archived batches take no changes until they are taken out again. Nothing is removed.",
+            "archived",
+        )
+
+    @action(description="Take out of the archive…", permissions=["process"])
+    def unarchive(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._whole(
+            request, queryset, "unarchive", "They take changes again.", "taken out of the archive"
+        )
+
+    @action(description="Delete…", permissions=["process"])
+    def delete(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._whole(
+            request,
+            queryset,
+            "delete",
+            "Their images stay in the library. Deleted batches can be restored, with groups and history, until the "
+            "clean-up removes them.",
+            "deleted",
+        )
+
+    @action(description="Restore what was deleted…", permissions=["process"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._whole(
+            request, queryset, "restore", "They come back with their groups and their history.", "restored"
+        )
+
+    def _whole(
+        self, request: HttpRequest, queryset: QuerySet[Batch], name: str, sentence: str, done: str
+    ) -> HttpResponse:
+        batches: list[Any] = list(queryset)
+        act, verb, icon = WHOLE[name]
+        if is_confirmed(request):
+            why_not = "it is deleted already."
+            return each(
+                self, request, batches, lambda batch: act(batch, actor=request.user), done, why_not=why_not
+            )
+        question = Question(
+            act=name,
+            title=f"{verb} {images_in(batches)}?",
+            sentence=sentence,
+            button=verb,
+            icon=icon,
+            lines=counted_lines(batches),
+            facts=[AT_ONCE],
+            is_danger=name == "delete",
+        )
+        return ask(self, request, question)
+
+
+def _delete(batch: Batch, *, actor: Any) -> bool:
+    if batch.deleted_at is not None:
+        return False
+    services.delete_batch(batch, actor=actor)
+    return True
+
+
+WHOLE = {
+    "archive": (services.archive, "Archive", "inventory_2"),
+    "unarchive": (services.unarchive, "Take out", "unarchive"),
+    "delete": (_delete, "Delete", "delete"),
+    "restore": (services.restore_batch, "Restore", "restore_from_trash"),
+}
+
+
+def _name(user: Any) -> str:
+    return user.get_username() if user is not None else "nobody"

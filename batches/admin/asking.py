@@ -1,0 +1,117 @@
+"""Asking before something is done with chosen batches, doing it, and telling what was and what was not."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from rest_framework.exceptions import PermissionDenied
+
+from api.errors import ApiError
+from pixproject.admin_site import PixModelAdmin, go_back, plural
+
+MOST_SENTENCES = 10
+MOST_LINES = 50
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the page says of one batch: `cells` in the order of the question's columns, or why it is left out."""
+
+    batch: Any
+    cells: Sequence[str] = ()
+    refusal: str = ""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A page that says what is about to happen, to how many, and how long it takes."""
+
+    act: str
+    title: str
+    sentence: str
+    button: str
+    icon: str
+    lines: Sequence[Line]
+    columns: Sequence[str] = ("Images",)
+    facts: Sequence[tuple[str, str]] = ()
+    form: forms.Form | None = None
+    hidden: Sequence[tuple[str, str]] = ()
+    is_danger: bool = False
+    is_possible: bool = True
+
+    @property
+    def shown(self) -> Sequence[Line]:
+        return self.lines[:MOST_LINES]
+
+    @property
+    def more(self) -> int:
+        return max(0, len(self.lines) - MOST_LINES)
+
+
+def is_confirmed(request: HttpRequest) -> bool:
+    return request.POST.get("confirmed") == "yes"
+
+
+def ask(model_admin: PixModelAdmin, request: HttpRequest, question: Question) -> HttpResponse:
+    context = model_admin.page(request, question.title) | {
+        "question": question,
+        "selected": request.POST.getlist("_selected_action"),
+        "back_url": request.POST.get("next") or request.get_full_path(),
+    }
+    return TemplateResponse(request, "admin/batches/batch/confirm.html", context)
+
+
+def counted_lines(batches: Iterable[Any]) -> list[Line]:
+    return [Line(batch, (str(batch.image_count),)) for batch in batches]
+
+
+def images_in(batches: Iterable[Any]) -> str:
+    """Such as: 3 batches with 120 images."""
+    chosen = list(batches)
+    images = sum(batch.image_count for batch in chosen)
+    return f"{plural(len(chosen), 'batch', 'batches')} with {plural(images, 'image')}"
+
+
+def each(
+    model_admin: PixModelAdmin,
+    request: HttpRequest,
+    batches: Sequence[Any],
+    change: Callable[[Any], object],
+    done: str,
+    *,
+    why_not: str = "",
+) -> HttpResponse:
+    """Do it with every batch that lets itself; the services audit.
+
+    Args:
+        change: answers False where there was nothing to do, and raises ApiError where it must not be done.
+        why_not: the sentence for False.
+    """
+    changed, refusals = 0, []
+    for batch in batches:
+        try:
+            if change(batch) is False:
+                refusals.append(f"{batch.batch_name}: {why_not}")
+            else:
+                changed += 1
+        except ApiError as error:
+            refusals.append(f"{batch.batch_name}: {error.detail}")
+        except PermissionDenied as error:
+            refusals.append(f"{batch.batch_name}: {error.detail}")
+    tell(request, changed, len(batches), done, refusals)
+    return go_back(request) or redirect(request.get_full_path())
+
+
+def tell(request: HttpRequest, changed: int, total: int, done: str, refusals: Sequence[str]) -> None:
+    if changed:
+        messages.success(request, f"{changed} of {plural(total, 'batch', 'batches')} {done}.")
+    for sentence in refusals[:MOST_SENTENCES]:
+        messages.error(request, sentence)
+    if len(refusals) > MOST_SENTENCES:
+        more = plural(len(refusals) - MOST_SENTENCES, "batch", "batches")
+        messages.error(request, f"{more} more left as they were for such reasons.")

@@ -1,0 +1,187 @@
+"""The forms of the batches' pages; what they say is checked by the services."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib.auth import get_user_model
+from django.db.models import Q, QuerySet
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
+
+from batches import batch_page, stages
+from batches.analysis_parameters import ACTIVATIONS, DEFAULTS, MODES
+from batches.models import Batch
+from images.embeddings import AUTO
+from processing.algorithms.embedding import EMBEDDERS
+from processing.states import Priority
+
+KEEP = ""  # the choice that changes nothing
+KEEP_TITLE = "as it is"
+MODE_TITLES = {
+    "full": "full: everything anew",
+    "incremental": "incremental: new images join the groups that are there",
+    "sweep": "sweep: only try a grid of parameters",
+}
+ACTIVATION_TITLES = {
+    "auto": "where nobody has placed, locked or named anything",
+    "always": "always",
+    "never": "never: somebody looks at the difference first",
+}
+
+
+def people(*also: Any) -> QuerySet:
+    """Who may be given work, and those who have it already."""
+    known = [user.pk for user in also if user is not None]
+    may_write = batch_page.people().order_by().values("pk")
+    users: QuerySet = get_user_model().objects.filter(Q(pk__in=may_write) | Q(pk__in=known))
+    return users.order_by("username")
+
+
+def _person(**kwargs: Any) -> forms.ModelChoiceField:
+    users = get_user_model().objects.none()
+    return forms.ModelChoiceField(
+        users, required=False, empty_label="nobody", widget=UnfoldAdminSelectWidget, **kwargs
+    )
+
+
+class BatchForm(forms.Form):
+    """What people say about a batch."""
+
+    batch_name = forms.CharField(label="Name", required=False, widget=UnfoldAdminTextInputWidget)
+    note = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget({"rows": 3}))
+    priority = forms.TypedChoiceField(choices=Priority.choices, coerce=int, widget=UnfoldAdminSelectWidget)
+    assignee = _person()
+    reviewer = _person(help_text="Validates what is submitted.")
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, batch: Batch | None = None) -> None:
+        initial: dict[str, Any] = {"priority": Priority.NORMAL}
+        if batch is not None:
+            initial = {name: _value(batch, name) for name in self.base_fields}
+        super().__init__(data, initial=initial)
+        known = (batch.assignee, batch.reviewer) if batch is not None else ()
+        for name in ("assignee", "reviewer"):
+            self.fields[name].queryset = people(*known)  # type: ignore[attr-defined]
+
+    def changed_values(self) -> dict[str, Any]:
+        return {name: self.cleaned_data[name] for name in self.changed_data}
+
+
+def _value(batch: Batch, name: str) -> Any:
+    value = getattr(batch, name)
+    return getattr(value, "pk", value)
+
+
+class PriorityForm(forms.Form):
+    """One priority for all chosen batches."""
+
+    priority = forms.TypedChoiceField(
+        choices=Priority.choices, coerce=int, initial=Priority.NORMAL, widget=UnfoldAdminSelectWidget
+    )
+
+
+class AssignForm(forms.Form):
+    """Who works on the chosen batches and who validates them; what is not chosen stays."""
+
+    assignee = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
+    reviewer = forms.ChoiceField(required=False, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [f"@{name}" for name in people().values_list("username", flat=True)]
+        choices = [
+            (KEEP, KEEP_TITLE),
+            ("nobody", "nobody"),
+            *((name, name.removeprefix("@")) for name in names),
+        ]
+        for field in self.fields.values():
+            field.choices = choices  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and not any(cleaned.values()):
+            raise forms.ValidationError("Choose an assignee or a reviewer.")
+        return cleaned
+
+    def values(self) -> dict[str, str]:
+        """The names as the service takes them: empty for nobody."""
+        chosen = {name: value for name, value in self.cleaned_data.items() if value != KEEP}
+        return {name: "" if value == "nobody" else value.removeprefix("@") for name, value in chosen.items()}
+
+
+class ReasonForm(forms.Form):
+    """Why the batches go back."""
+
+    reason = forms.CharField(max_length=stages.MAX_REASON, widget=UnfoldAdminTextareaWidget({"rows": 3}))
+
+
+class ExportForm(forms.Form):
+    """As which file a batch is taken away."""
+
+    format = forms.ChoiceField(
+        choices=[
+            ("csv", "CSV: one line an image"),
+            ("json", "JSON: a manifest with hashes, parameters and versions"),
+            ("zip", "ZIP: one folder a group"),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+class AnalyzeForm(forms.Form):
+    """The parameters of an analysis; numbers are texts here, so that one door checks them."""
+
+    mode = forms.ChoiceField(
+        choices=[(mode, MODE_TITLES[mode]) for mode in MODES], widget=UnfoldAdminSelectWidget
+    )
+    activate = forms.ChoiceField(
+        label="Becomes the batch's groups",
+        choices=[(word, ACTIVATION_TITLES[word]) for word in ACTIVATIONS],
+        widget=UnfoldAdminSelectWidget,
+    )
+    model = forms.ChoiceField(
+        choices=[(AUTO, "the best one installed"), *((name, name) for name in EMBEDDERS)],
+        widget=UnfoldAdminSelectWidget,
+    )
+    min_cluster_size = forms.CharField(
+        label="Least images of a group", required=False, widget=UnfoldAdminTextInputWidget
+    )
+    min_samples = forms.CharField(
+        label="Neighbours that make an image dense",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Empty: as many as a group has at least.",
+    )
+    metric = forms.ChoiceField(
+        choices=[("euclidean", "euclidean"), ("cosine", "cosine")], widget=UnfoldAdminSelectWidget
+    )
+    cluster_selection_method = forms.ChoiceField(
+        label="Selection",
+        choices=[("leaf", "leaf: many small tight groups"), ("eom", "eom: the groups that last longest")],
+        widget=UnfoldAdminSelectWidget,
+    )
+    cluster_selection_epsilon = forms.CharField(
+        label="Epsilon",
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="Groups nearer than this are one; 0 parts them all.",
+    )
+    allow_single_cluster = forms.BooleanField(
+        label="One group may hold everything", required=False, widget=UnfoldBooleanWidget
+    )
+
+    def parameters(self) -> dict[str, Any]:
+        """What `analysis.parse_parameters` takes; an empty field stands for its default."""
+        given = {name: self.cleaned_data[name] for name in DEFAULTS}
+        return {name: value for name, value in given.items() if value != "" or name == "min_samples"}
+
+
+def analysis_initial(batches: list[Batch]) -> dict[str, Any]:
+    """What the form of an analysis shows first: what a single batch was asked with last, else the defaults."""
+    said = batches[0].parameters.get("analysis") if len(batches) == 1 else None
+    kept: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+    return {**DEFAULTS, **{name: value for name, value in kept.items() if name in DEFAULTS}}

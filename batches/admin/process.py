@@ -1,0 +1,147 @@
+"""Process… for batches: which images, which operations, what it costs, yes or no."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+
+from api.errors import ApiError
+from batches import services
+from batches import work as batch_work
+from batches.admin.asking import Line, images_in, tell
+from batches.models import BatchImage
+from images.admin.process import TEXTS, asked_work, operation_choices, work_as_json
+from images.filters import ISSUE_CODES
+from pixproject import request_id
+from pixproject.admin_site import PixModelAdmin, plural
+from pixproject.templatetags.pix_admin import duration
+from processing.models import Job
+from processing.services import Delivery, Work, parse_work
+from processing.states import Priority
+
+COLUMNS = ("Images", "Operations", "In the cache", "Takes", "Left out")
+FILTERS = ("group", "decision", "min_quality", "issue")
+MOST_GROUPS = 200
+
+
+def process_page(model_admin: PixModelAdmin, request: HttpRequest, batches: Sequence[Any]) -> HttpResponse:
+    """The form; then what it would cost each batch; then a job for each."""
+    posted = request.POST
+    context = model_admin.page(request, "Process batches") | _form_context(posted, batches)
+    context["back_url"] = posted.get("next") or request.get_full_path()
+    if "stage" not in posted:
+        return TemplateResponse(request, "admin/batches/batch/process.html", context)
+    try:
+        work = parse_work(**asked_work(posted))
+        if posted["stage"] == "start":
+            return _start(request, batches, work)
+        context |= _estimate(batches, work, _filters(posted))
+    except ApiError as error:
+        context["refusals"] = [item.detail for item in error.errors] or [error.detail]
+        return TemplateResponse(request, "admin/batches/batch/process.html", context)
+    filters = _filters(posted)
+    context |= {
+        "work": work,
+        "asked": work_as_json(work),
+        "units": [name for name, _ in work.units()],
+        "repeated": [
+            (name, posted.get(name, "")) for name in (*TEXTS, *(f"filter.{name}" for name in filters))
+        ],
+        "filters": filters,
+        "columns": COLUMNS,
+    }
+    return TemplateResponse(request, "admin/batches/batch/process_confirm.html", context)
+
+
+def _form_context(posted: QueryDict, batches: Sequence[Any]) -> dict[str, Any]:
+    groups = batches[0].groups.order_by("label")[:MOST_GROUPS] if len(batches) == 1 else []
+    return {
+        "batches": batches,
+        "title_counts": images_in(batches),
+        "choices": list(operation_choices(posted)),
+        "priorities": [("", "as the batch has it"), *Priority.choices],
+        "preset_priority": "",
+        "posted": posted,
+        "selected": posted.getlist("_selected_action"),
+        "groups": groups,
+        "decisions": [*BatchImage.Decision.values, batch_work.ANY],
+        "issues": [batch_work.ANY, *ISSUE_CODES],
+        "filter_values": {name: posted.get(f"filter.{name}", "") for name in FILTERS},
+    }
+
+
+def _filters(posted: QueryDict) -> dict[str, str]:
+    given = {name: posted.get(f"filter.{name}", "").strip() for name in FILTERS}
+    return {name: value for name, value in given.items() if value}
+
+
+def _estimate(batches: Sequence[Any], work: Work, filters: Mapping[str, str]) -> dict[str, Any]:
+    """What the work costs each batch, and all of them together.
+
+    Raises:
+        ApiError: where it can be done with none of them.
+    """
+    lines, totals = [], dict.fromkeys(("images", "items", "cached", "bytes", "based_on", "p50", "p90"), 0)
+    first: ApiError | None = None
+    notes: dict[str, None] = {}
+    for batch in batches:
+        try:
+            found = batch_work.estimate_batch(batch, work, filters=filters)
+        except ApiError as error:
+            first = first or error
+            lines.append(Line(batch, refusal=error.detail))
+            continue
+        lines.append(_line(batch, found))
+        for name in totals:
+            totals[name] += found["seconds"][name] if name in found["seconds"] else found[name]
+        notes |= dict.fromkeys(found["notes"])
+    if first is not None and all(line.refusal for line in lines):
+        raise first
+    return {"lines": lines, "estimate": totals, "notes": list(notes)}
+
+
+def _line(batch: Any, found: Mapping[str, Any]) -> Line:
+    left_out = ""
+    if found["left_out"]:
+        example = found["left_out"][0]
+        left_out = f"{found['left_out_count']}, such as {example['name']}: {example['detail']}"
+    if not found["images"]:
+        return Line(batch, refusal=left_out and f"Nothing is left: {left_out}" or "No image is chosen.")
+    seconds = duration(found["seconds"]["p50"]) if found["based_on"] else "not known yet"
+    if found["cached"] == found["items"]:
+        seconds = "nothing: it is all there"
+    return Line(
+        batch, (str(found["images"]), str(found["items"]), str(found["cached"]), seconds, left_out or "–")
+    )
+
+
+def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResponse:
+    """A job for each batch that the work fits; refusals are told by name."""
+    posted, started, refusals = request.POST, [], []
+    priority = services.priority_of(posted["priority"]) if posted.get("priority") else None
+    texts: dict[str, Any] = {name: posted.get(name, "").strip() for name in TEXTS}
+    delivery = Delivery(
+        requested_by=request.user,
+        source="admin",
+        request_id=request_id.current(),
+        **texts,
+    )
+    for batch in batches:
+        try:
+            started.append(
+                batch_work.process_batch(
+                    batch, work, filters=_filters(posted), delivery=delivery, priority=priority
+                )
+            )
+        except ApiError as error:
+            refusals.append(f"{batch.batch_name}: {error.detail}")
+    tell(request, len(started), len(batches), _submitted(started), refusals)
+    if len(started) == 1:
+        return redirect("admin:processing_job_change", started[0].pk)
+    return redirect("admin:batches_batch_changelist")
+
+
+def _submitted(started: Sequence[Job]) -> str:
+    return f"became jobs with {plural(sum(job.operations_total for job in started), 'operation')}"

@@ -1,0 +1,120 @@
+"""Handing batches on, sending them back, and taking them away as files."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from unfold.decorators import action
+
+from api.errors import ApiError
+from batches import exports, stages
+from batches.admin.actions import AT_ONCE
+from batches.admin.asking import Line, Question, ask, each, images_in, is_confirmed
+from batches.admin.forms import ExportForm, ReasonForm
+from batches.models import Batch
+from images.services import PRESENT
+from pixproject.admin_site import PixModelAdmin
+from pixproject.templatetags.pix import byte_size
+
+TITLES = {
+    "submit": ("Submit", "handed in for validation", "They go from work to validation.", "outbox"),
+    "approve": (
+        "Approve",
+        "approved one stage further",
+        "Validation leads to acceptance, acceptance to approved. An approved batch takes no changes until it is "
+        "opened again.",
+        "verified",
+    ),
+    "reject": ("Send back", "sent back to work", "They go back to work; the history says why.", "undo"),
+    "reopen": ("Open again", "opened again", "Approved batches go back to work.", "lock_open"),
+}
+
+
+class StageActions(PixModelAdmin):
+    """Who may do what is the service's to say: it depends on the stage and the reviewer."""
+
+    @action(description="Submit for validation…", permissions=["write"])
+    def submit(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._move(request, queryset, "submit")
+
+    @action(description="Approve…", permissions=["write"])
+    def approve(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._move(request, queryset, "approve")
+
+    @action(description="Send back with a reason…", permissions=["write"])
+    def reject(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._move(request, queryset, "reject")
+
+    @action(description="Open again…", permissions=["write"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return self._move(request, queryset, "reopen")
+
+    def _move(self, request: HttpRequest, queryset: QuerySet[Batch], name: str) -> HttpResponse:
+        batches = list(queryset)
+        verb, done, sentence, icon = TITLES[name]
+        form = ReasonForm(request.POST if is_confirmed(request) else None) if name == "reject" else None
+        if is_confirmed(request) and (form is None or form.is_valid()):
+            reason = form.cleaned_data["reason"] if form is not None else ""
+
+            def change(batch: Batch) -> object:
+                return stages.move(batch, name, actor=request.user, reason=reason)
+
+            return each(self, request, batches, change, done)
+        question = Question(
+            act=name,
+            title=f"{verb}: {images_in(batches)}?",
+            sentence=sentence,
+            button=verb,
+            icon=icon,
+            lines=[_line(batch) for batch in batches],
+            columns=("Images", "Stage", "Groups done", "Unassigned"),
+            facts=[AT_ONCE],
+            form=form,
+        )
+        return ask(self, request, question)
+
+    @action(description="Export…", permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponseBase:
+        batches = list(queryset)
+        is_one = len(batches) == 1
+        form = ExportForm(request.POST if is_confirmed(request) else None)
+        if is_confirmed(request) and is_one and form.is_valid():
+            try:
+                return self._sent(request, batches[0], form.cleaned_data["format"])
+            except ApiError as error:
+                form.add_error(None, error.detail)
+        question = Question(
+            act="export",
+            title=f"Export {images_in(batches)}",
+            sentence=_what_is_sent(batches) if is_one else "A file holds one batch: go back and choose one.",
+            button="Download",
+            icon="download",
+            lines=[_line(batch) for batch in batches],
+            columns=("Images", "Stage", "Groups done", "Unassigned"),
+            facts=[("Takes", "as long as the download: the file is made while it is sent")],
+            form=form if is_one else None,
+            is_possible=is_one,
+        )
+        return ask(self, request, question)
+
+    def _sent(self, request: HttpRequest, batch: Batch, format: str) -> StreamingHttpResponse:
+        file = exports.export(batch, format)
+        self.audit(request, "batch.export", batch, {"format": format, "bytes": file.byte_size})
+        response = StreamingHttpResponse(file.chunks, content_type=file.content_type)
+        response.headers["Content-Length"] = str(file.byte_size)
+        response.headers["Content-Disposition"] = content_disposition_header(True, file.name) or ""
+        response.headers["Cache-Control"] = "private, no-store"
+        return response
+
+
+def _what_is_sent(batches: Sequence[Any]) -> str:
+    size = batches[0].images.filter(status__in=PRESENT).aggregate(size=Sum("byte_size"))["size"] or 0
+    return f"CSV and JSON name every image. The ZIP holds the originals but for rejected ones, up to {byte_size(size)}."
+
+
+def _line(batch: Any) -> Line:
+    groups = f"{batch.confirmed_count} of {batch.group_count}"
+    unassigned = str(batch.image_count - batch.assigned_count)
+    return Line(batch, (str(batch.image_count), batch.get_review_stage_display(), groups, unassigned))

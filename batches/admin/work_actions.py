@@ -1,0 +1,224 @@
+"""Work on chosen batches: group them, process their images, retry, cancel; each says beforehand what it takes."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from unfold.decorators import action
+
+from api.errors import ApiError
+from batches import analysis, changes
+from batches.admin.asking import Line, Question, ask, each, images_in, is_confirmed
+from batches.admin.forms import AnalyzeForm, analysis_initial
+from batches.admin.process import process_page
+from batches.models import Batch, ClusterRun
+from batches.settling import settle
+from pixproject.admin_site import PixModelAdmin, add_refusal, plural
+from pixproject.templatetags.pix_admin import duration
+from processing import durations, jobs
+from processing.models import Operation
+from processing.states import OPERATION_OPEN, OperationStatus
+
+
+def range_of(p50: float, p90: float, based_on: int) -> str:
+    if not p90:
+        return "nothing to compute"
+    if not based_on:
+        return f"about {duration(p50)} (guessed: nothing like it was measured here)"
+    return (
+        f"about {duration(p50)}, rarely more than {duration(p90)} (from {plural(based_on, 'measured piece')})"
+    )
+
+
+class WorkActions(PixModelAdmin):
+    """What becomes or is a job."""
+
+    @action(description="Analyze…", permissions=["process"])
+    def analyze(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        batches = list(queryset.select_related("active_run"))
+        if "stage" not in request.POST:
+            return self._analyze_form(request, batches, AnalyzeForm(initial=analysis_initial(batches)))
+        form = AnalyzeForm(request.POST)
+        if not form.is_valid():
+            return self._analyze_form(request, batches, form)
+        try:
+            parameters = analysis.parse_parameters(form.parameters())
+        except ApiError as error:
+            add_refusal(form, error)
+            return self._analyze_form(request, batches, form)
+        mode, activate = form.cleaned_data["mode"], form.cleaned_data["activate"]
+        if not is_confirmed(request):
+            return ask(self, request, _analysis_question(form, batches, parameters))
+
+        def change(batch: Batch) -> ClusterRun:
+            return analysis.submit_analysis(
+                batch,
+                parameters=parameters,
+                mode=mode,
+                activate=activate,
+                actor=request.user,
+                source="admin",
+            )
+
+        return each(self, request, batches, change, "wait to be analysed")
+
+    def _analyze_form(self, request: HttpRequest, batches: Sequence[Any], form: AnalyzeForm) -> HttpResponse:
+        context = self.page(request, f"Analyze {images_in(batches)}") | {
+            "form": form,
+            "selected": request.POST.getlist("_selected_action"),
+            "back_url": request.POST.get("next") or request.get_full_path(),
+        }
+        return TemplateResponse(request, "admin/batches/batch/analyze.html", context)
+
+    @action(description="Process…", permissions=["process"])
+    def process(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        return process_page(self, request, list(queryset))
+
+    @action(description="Retry what failed…", permissions=["process"])
+    def retry_failed(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        batches = list(queryset)
+        if is_confirmed(request):
+            return each(
+                self,
+                request,
+                batches,
+                lambda batch: self._retry(request, batch),
+                "queued again what failed",
+                why_not="no operation of it has failed.",
+            )
+        failed = _operations(batches, [OperationStatus.FAILED])
+        estimate = durations.estimate(_as_work(failed))
+        question = Question(
+            act="retry_failed",
+            title=f"Retry what failed in {images_in(batches)}?",
+            sentence="Every failed operation of their jobs is queued again; what is done stays.",
+            button="Retry",
+            icon="replay",
+            lines=_operation_lines(batches, failed),
+            columns=("Images", "Failed operations"),
+            facts=[
+                ("Failed operations", str(sum(failed.values()))),
+                ("Takes", range_of(estimate.seconds_p50, estimate.seconds_p90, estimate.based_on)),
+            ],
+            is_possible=bool(failed),
+        )
+        return ask(self, request, question)
+
+    def _retry(self, request: HttpRequest, batch: Batch) -> bool:
+        if batch.is_archived or batch.deleted_at is not None:
+            changes.check_open(batch)
+        failed = [OperationStatus.FAILED]
+        count = sum(
+            jobs.retry_job(job, statuses=failed, actor=request.user)
+            for job in batch.jobs.filter(operations__status__in=failed).distinct()
+        )
+        return self._told(request, batch, "batch.retry_failed", count)
+
+    @action(description="Cancel its work…", permissions=["process"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
+        batches = list(queryset)
+        if is_confirmed(request):
+            return each(
+                self,
+                request,
+                batches,
+                lambda batch: self._cancel(request, batch),
+                "cancelled",
+                why_not="nothing of it waits or runs.",
+            )
+        under_way = _operations(batches, OPERATION_OPEN)
+        question = Question(
+            act="cancel",
+            title=f"Cancel the work on {images_in(batches)}?",
+            sentence="What waits is taken out of the queues and what runs is ended. What is done stays.",
+            button="Cancel the work",
+            icon="cancel",
+            lines=_operation_lines(batches, under_way),
+            columns=("Images", "Operations under way"),
+            facts=[
+                ("Operations under way", str(sum(under_way.values()))),
+                ("Takes", "about a second"),
+            ],
+            is_danger=True,
+            is_possible=bool(under_way),
+        )
+        return ask(self, request, question)
+
+    def _cancel(self, request: HttpRequest, batch: Batch) -> bool:
+        unfinished = batch.jobs.filter(operations__status__in=OPERATION_OPEN).distinct()
+        count = sum(jobs.cancel_job(job, actor=request.user) for job in unfinished)
+        return self._told(request, batch, "batch.cancel", count)
+
+    def _told(self, request: HttpRequest, batch: Batch, name: str, count: int) -> bool:
+        if count:
+            settle(batch.pk)
+            self.audit(request, name, batch, {"operations": count})
+        return bool(count)
+
+
+def _analysis_question(form: AnalyzeForm, batches: Sequence[Any], parameters: dict[str, Any]) -> Question:
+    mode = form.cleaned_data["mode"]
+    lines, p50, p90, based_on, possible = [], 0.0, 0.0, 0, 0
+    for batch in batches:
+        try:
+            changes.check_open(batch)
+            found = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)
+        except ApiError as error:
+            lines.append(Line(batch, refusal=error.detail))
+            continue
+        possible += 1
+        seconds = found["seconds"]
+        p50, p90, based_on = p50 + seconds["p50"], p90 + seconds["p90"], based_on + found["based_on"]
+        cells = (str(found["images"]), str(found["to_embed"]), duration(seconds["p50"]))
+        lines.append(Line(batch, (*cells, " ".join(found["notes"]))))
+    return Question(
+        act="analyze",
+        title=f"Analyze {images_in(batches)}?",
+        sentence="Missing vectors are made first, then the images are grouped. What a person placed, confirmed or "
+        "locked stays where it is.",
+        button="Start",
+        icon="play_arrow",
+        lines=lines,
+        columns=("Images", "Vectors to make", "Takes", "Notes"),
+        facts=[
+            ("Batches", f"{possible} of {len(batches)}"),
+            ("Parameters", ", ".join(f"{name} {_word(value)}" for name, value in parameters.items())),
+            ("Takes together", range_of(p50, p90, based_on)),
+        ],
+        hidden=[
+            ("stage", "start"),
+            *((name, _posted(form, name)) for name in form.fields if form.data.get(name)),
+        ],
+        is_possible=possible > 0,
+    )
+
+
+def _word(value: Any) -> str:
+    return "as min_cluster_size" if value is None else str(value).lower()
+
+
+def _posted(form: AnalyzeForm, name: str) -> str:
+    return str(form.data.get(name, ""))
+
+
+def _operations(batches: Sequence[Any], statuses: Sequence[str]) -> Counter[tuple[Any, str, str]]:
+    """How many operations each batch has in these statuses: by (batch, name, queue)."""
+    found = Operation.objects.filter(job__batch__in=[batch.pk for batch in batches], status__in=statuses)
+    return Counter(found.order_by().values_list("job__batch", "name", "queue"))
+
+
+def _as_work(counts: Counter[tuple[Any, str, str]]) -> Counter[tuple[str, str]]:
+    work: Counter[tuple[str, str]] = Counter()
+    for (_, name, queue), count in counts.items():
+        work[name, queue] += count
+    return work
+
+
+def _operation_lines(batches: Sequence[Any], counts: Counter[tuple[Any, str, str]]) -> list[Line]:
+    of_batch: Counter[Any] = Counter()
+    for (key, _, _), count in counts.items():
+        of_batch[key] += count
+    return [Line(batch, (str(batch.image_count), str(of_batch[batch.pk]))) for batch in batches]
