@@ -171,7 +171,7 @@ class AnalysisPart:
 
     @idempotent
     def _start(self, request: Request) -> Response:
-        asked, batch = checked(AnalyzeSerializer, request), self.get_object()
+        batch, asked = self.get_object(), checked(AnalyzeSerializer, request)
         given = {name: value for name, value in asked.items() if name not in _WORDS}
         parameters = analysis.parse_parameters(given, fallback=batch.parameters.get("analysis"))
         mode = asked.get("mode", "full")

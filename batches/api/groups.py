@@ -27,7 +27,8 @@ from batches.group_lists import ORDERINGS, listed_groups, unassigned_count
 from batches.models import Batch, BatchImage, Group
 from batches.serializers import GroupSerializer
 
-LABEL = "groups/(?P<label>[^/]+)"
+# Any label that is none of the words beside it in the same place.
+LABEL = f"groups/(?P<label>(?!(?:{'|'.join(grouping.ACTIONS)})/?$)[^/]+)"
 
 
 class NewGroupSerializer(VersionedSerializer):
@@ -142,53 +143,53 @@ class GroupsPart:
     @idempotent
     def create_group(self, request: Request, pk: str) -> Response:
         """Make a group, with images when some are named."""
+        batch = self.get_object()
         asked = checked(NewGroupSerializer, request)
-        return self._group_step(request, grouping.create_group, status=201, **asked)
+        return _group_step(batch, request, grouping.create_group, status=201, **asked)
 
     @extend_schema(request=SetGroupsSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @groups.mapping.put
     def set_groups(self, request: Request, pk: str) -> Response:
         """Say for images which group each is in: `{"groups": {label: [ids]}}` or `{"assignments": […]}`."""
-        asked = checked(SetGroupsSerializer, request)
+        batch, asked = self.get_object(), checked(SetGroupsSerializer, request)
         wanted, creates = asked.get("groups"), asked.get("create", "groups" in asked)
         if wanted is None:
             wanted = {}
             for row in asked["assignments"]:
                 wanted.setdefault(row["group_label"] or "", []).append(row["image_id"])
-        return self._step(request, grouping.set_groups, groups=wanted, creates=creates)
+        return _step(batch, request, grouping.set_groups, groups=wanted, creates=creates)
 
     @extend_schema(request=MergeSerializer, parameters=[IF_MATCH], responses=ChangedGroupSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/merge")
     @idempotent
     def merge_groups(self, request: Request, pk: str) -> Response:
         """Put all images of several groups into one; the emptied groups go."""
-        asked = checked(MergeSerializer, request)
-        batch = self.get_object()
-        _, change = in_one_step(
-            batch, self._writing(batch, request, grouping.merge, into=asked["into"], sources=asked["from"])
-        )
-        return changed(batch, change, group=groups_json(batch, asked["into"])[0])
+        batch, asked = self.get_object(), checked(MergeSerializer, request)
+        into, sources = asked["into"], asked["from"]
+        write = _writing(batch, request, grouping.merge, into=into, sources=sources)
+        _, change = in_one_step(batch, write)
+        return changed(batch, change, group=groups_json(batch, into)[0])
 
     @extend_schema(request=MoveSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/move")
     @idempotent
     def move_images(self, request: Request, pk: str) -> Response:
         """Put images into a group, or into none; later runs leave them there."""
-        return self._step(request, grouping.move, **checked(MoveSerializer, request))
+        return _step(self.get_object(), request, grouping.move, **checked(MoveSerializer, request))
 
     @extend_schema(request=DecideSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/decide")
     @idempotent
     def decide_images(self, request: Request, pk: str) -> Response:
         """Accept or reject images, or leave it open again."""
-        return self._step(request, grouping.decide, **checked(DecideSerializer, request))
+        return _step(self.get_object(), request, grouping.decide, **checked(DecideSerializer, request))
 
     @extend_schema(request=LockSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/lock")
     @idempotent
     def lock_images(self, request: Request, pk: str) -> Response:
         """Hold images where they are against every later run, or let go of them."""
-        return self._step(request, grouping.lock, **checked(LockSerializer, request))
+        return _step(self.get_object(), request, grouping.lock, **checked(LockSerializer, request))
 
     @extend_schema(responses=GroupSerializer)
     @action(detail=True, url_path=LABEL)
@@ -204,38 +205,35 @@ class GroupsPart:
     @group.mapping.patch
     def edit_group(self, request: Request, pk: str, label: str) -> Response:
         """Rename a group, give it another label, colour or cover, confirm it or open it again."""
-        values = checked(GroupChangesSerializer, request)
+        batch, values = self.get_object(), checked(GroupChangesSerializer, request)
         if not values:
             raise ApiError(ErrorCode.REQUIRED, "Say what to change: name, label, colour, cover or status.")
-        return self._group_step(request, grouping.edit_group, label=label, values=values)
+        return _group_step(batch, request, grouping.edit_group, label=label, values=values)
 
     @extend_schema(parameters=[IF_MATCH], responses=ChangedSerializer)
     @group.mapping.delete
     def delete_group(self, request: Request, pk: str, label: str) -> Response:
         """Dissolve a group; its images are in no group then."""
-        return self._step(request, grouping.delete_group, label=label)
+        return _step(self.get_object(), request, grouping.delete_group, label=label)
 
-    # How a step is made
 
-    def _step(self, request: Request, write: Callable[..., Any], **asked: Any) -> Response:
-        batch = self.get_object()
-        _, change = in_one_step(batch, self._writing(batch, request, write, **asked))
-        return changed(batch, change)
+def _step(batch: Batch, request: Request, write: Callable[..., Any], **asked: Any) -> Response:
+    _, change = in_one_step(batch, _writing(batch, request, write, **asked))
+    return changed(batch, change)
 
-    def _group_step(
-        self, request: Request, write: Callable[..., Group], *, status: int = 200, **asked: Any
-    ) -> Response:
-        batch = self.get_object()
-        group, change = in_one_step(batch, self._writing(batch, request, write, **asked))
-        return changed(batch, change, status=status, group=group_json(batch, group))
 
-    def _writing(
-        self, batch: Batch, request: Request, write: Callable[..., Any], **asked: Any
-    ) -> Callable[[], Any]:
-        seen = seen_of(request)
-        if "label" in asked and write is not grouping.create_group:
-            _check_label(batch, asked["label"])
-        return lambda: write(batch, actor=request.user, seen=seen, **asked)
+def _group_step(
+    batch: Batch, request: Request, write: Callable[..., Group], *, status: int = 200, **asked: Any
+) -> Response:
+    group, change = in_one_step(batch, _writing(batch, request, write, **asked))
+    return changed(batch, change, status=status, group=group_json(batch, group))
+
+
+def _writing(batch: Batch, request: Request, write: Callable[..., Any], **asked: Any) -> Callable[[], Any]:
+    seen = seen_of(request)
+    if "label" in asked and write is not grouping.create_group:
+        _check_label(batch, asked["label"])
+    return lambda: write(batch, actor=request.user, seen=seen, **asked)
 
 
 def _check_label(batch: Batch, label: str) -> None:

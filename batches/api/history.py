@@ -103,13 +103,12 @@ class HistoryPart:
     @idempotent
     def redo(self, request: Request, pk: str) -> Response:
         """Do the step again that was undone last."""
-        checked(RedoSerializer, request)
         batch = self.get_object()
+        checked(RedoSerializer, request)
         return _answer(batch, changes.redo(batch, actor=request.user, seen=seen_of(request)))
 
     def _undo(self, request: Request, sequence: int | None = None) -> Response:
-        asked = checked(UndoSerializer, request)
-        batch = self.get_object()
+        batch, asked = self.get_object(), checked(UndoSerializer, request)
         return _answer(
             batch, changes.undo(batch, actor=request.user, seen=seen_of(request), **asked, sequence=sequence)
         )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
+from django_filters.utils import translate_validation
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -87,7 +88,7 @@ class MembersPart:
         batch = self.get_object()
         found = MemberFilter(request.query_params, queryset=members_of(batch), batch=batch)
         if not found.is_valid():
-            raise filters.utils.translate_validation(found.errors)
+            raise translate_validation(found.errors)
         response: Response = self.get_paginated_response(
             members_json(self.paginate_queryset(found.qs), request)
         )

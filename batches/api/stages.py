@@ -86,13 +86,13 @@ class StagesPart:
     def _move(
         self, request: Request, name: str, body: type[serializers.Serializer] = EmptySerializer
     ) -> Response:
-        asked, batch = checked(body, request), self.get_object()
+        batch, asked = self.get_object(), checked(body, request)
         stages.move(batch, name, actor=request.user, subject=request, seen=seen_of(request), **asked)
         return batch_answer(batch, request)
 
     def _put(self, request: Request, write: Callable[..., Batch]) -> Response:
-        checked(EmptySerializer, request)
         batch = self.get_object()
+        checked(EmptySerializer, request)
         with transaction.atomic():
             check_unchanged(batch, seen_of(request))
             write(batch, actor=request.user)

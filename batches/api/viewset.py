@@ -22,6 +22,9 @@ from batches.api.groups import GroupsPart
 from batches.api.history import HistoryPart
 from batches.api.members import MembersPart
 from batches.api.neighbours import NeighboursPart
+from batches.api.proposals import ProposalsPart
+from batches.api.resolving import ResolvingPart
+from batches.api.splitting import SplittingPart
 from batches.api.stages import StagesPart
 from batches.api.work import WorkPart
 from batches.models import Batch
@@ -161,6 +164,9 @@ class BatchViewSet(
     HistoryPart,
     MembersPart,
     NeighboursPart,
+    ProposalsPart,
+    ResolvingPart,
+    SplittingPart,
     StagesPart,
     WorkPart,
     mixins.ListModelMixin,
@@ -224,8 +230,8 @@ class BatchViewSet(
     @extend_schema(request=BatchChangesSerializer, parameters=[IF_MATCH], responses=BatchSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what describes the batch."""
-        values = checked(BatchChangesSerializer, request)
         batch = self.get_object()
+        values = checked(BatchChangesSerializer, request)
         services.update_batch(batch, actor=request.user, values=values, seen=seen_of(request))
         return batch_answer(batch, request)
 

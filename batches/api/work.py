@@ -108,7 +108,7 @@ class WorkPart:
     @idempotent
     def process(self, request: Request, pk: str) -> Response:
         """Operations or a pipeline on all or some images, as one job."""
-        asked, batch = checked(ProcessSerializer, request), self.get_object()
+        batch, asked = self.get_object(), checked(ProcessSerializer, request)
         work = parse_work(operations=asked.get("operations"), pipeline=asked.get("pipeline"))
         filters = asked.get("filter", {})
         if asked.get("dry_run"):

@@ -1,0 +1,104 @@
+"""A run beside the batch's present groups, and taking it over."""
+
+from dataclasses import asdict
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.filters import check_parameters
+from api.idempotency import idempotent
+from batches import activation
+from batches.api.analysis import run_of, settled
+from batches.api.answering import ChangedSerializer, changed, etag
+from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.serializers import RunSerializer
+
+NUMBER = "runs/(?P<number>[0-9]{1,9})"
+IN_PATH = OpenApiParameter("number", int, OpenApiParameter.PATH)
+
+
+class SourceSerializer(serializers.Serializer):
+    title = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class DiffItemSerializer(serializers.Serializer):
+    """What the run would do to one group."""
+
+    key = serializers.CharField(help_text="For `items` of activate.")
+    kind = serializers.CharField(help_text="kept, changed, new or dissolved.")
+    title = serializers.CharField()
+    group_label = serializers.CharField(allow_null=True, help_text="null: a new group.")
+    run_label = serializers.IntegerField(allow_null=True, help_text="null: a dissolved group.")
+    keeps = serializers.IntegerField()
+    gains = serializers.IntegerField()
+    loses = serializers.IntegerField()
+    sources = SourceSerializer(
+        many=True, help_text="Where images come from, or go to from a dissolved group."
+    )
+    images = serializers.ListField(child=serializers.UUIDField(), help_text="Some of those it is about.")
+
+
+class DiffSerializer(serializers.Serializer):
+    """What activating a run would change."""
+
+    run = serializers.IntegerField()
+    items = DiffItemSerializer(many=True)
+    kept = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    new = serializers.IntegerField()
+    dissolved = serializers.IntegerField()
+    moved = serializers.IntegerField(help_text="Images that go from group to group.")
+    joined = serializers.IntegerField(help_text="Images that go from no group into one.")
+    left = serializers.IntegerField(help_text="Images that go from a group into none.")
+    held = serializers.IntegerField(help_text="Images that stay since a person fixed them.")
+    version = serializers.IntegerField()
+
+
+class ActivateSerializer(VersionedSerializer):
+    items = serializers.ListField(
+        child=serializers.CharField(max_length=80),
+        required=False,
+        allow_null=True,
+        allow_empty=False,
+        max_length=100_000,
+        help_text="Keys of the diff that are accepted; all where nothing is said.",
+    )
+
+
+class ActivatedSerializer(ChangedSerializer):
+    run = RunSerializer()
+
+
+class ProposalsPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+
+    @extend_schema(responses=DiffSerializer, parameters=[IN_PATH])
+    @action(detail=True, url_path=f"{NUMBER}/diff")
+    def diff_of_run(self, request: Request, pk: str, number: str) -> Response:
+        """What activating the run would change, group by group, the larger changes first."""
+        check_parameters(request, set())
+        batch = settled(self.get_object())
+        found = asdict(activation.plan(batch, run_of(batch, number)))
+        for item in found["items"]:
+            item["sources"] = [{"title": title, "count": count} for title, count in item["sources"]]
+        return Response(found, headers=etag(found["version"]))
+
+    @extend_schema(request=ActivateSerializer, parameters=[IF_MATCH, IN_PATH], responses=ActivatedSerializer)
+    @action(detail=True, methods=["POST"], url_path=f"{NUMBER}/activate")
+    @idempotent
+    def activate_run(self, request: Request, pk: str, number: str) -> Response:
+        """Make the run's groups those of the batch, all or some; what people fixed stays."""
+        batch = settled(self.get_object())
+        run = run_of(batch, number)
+        asked = checked(ActivateSerializer, request)
+        change = activation.activate(
+            batch, run, actor=request.user, items=asked.get("items"), seen=seen_of(request)
+        )
+        return changed(batch, change, run=RunSerializer(run_of(batch, number)).data)

@@ -1,0 +1,60 @@
+"""Agree to what the machine suggests: groups for images in none, originals of near-duplicates."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.idempotency import idempotent
+from batches import suggesting
+from batches.api.answering import ChangedSerializer, changed
+from batches.api.asking import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
+
+
+class AcceptSerializer(VersionedSerializer):
+    """Which images go into the group that is nearest to each: by their ids, or by group and distance."""
+
+    image_ids = ids_field(required=False, allow_empty=False)
+    group_label = serializers.CharField(
+        required=False, max_length=64, help_text="Images whose nearest group is this."
+    )
+    max_distance = serializers.FloatField(
+        required=False, min_value=0, max_value=2, help_text="Images with a group so near."
+    )
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count.")
+
+
+class CountedGroupSerializer(serializers.Serializer):
+    group_label = serializers.CharField()
+    title = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class AcceptedSerializer(ChangedSerializer):
+    dry_run = serializers.BooleanField()
+    count = serializers.IntegerField(help_text="Images that went (or would go) into a group.")
+    groups = CountedGroupSerializer(many=True, required=False, help_text="dry_run: where they would go.")
+
+
+class ResolvingPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+
+    @extend_schema(request=AcceptSerializer, parameters=[IF_MATCH], responses=AcceptedSerializer)
+    @action(detail=True, methods=["POST"], url_path="suggestions/accept")
+    @idempotent
+    def accept_suggestions(self, request: Request, pk: str) -> Response:
+        """Put images into the groups nearest to them."""
+        batch, asked = self.get_object(), checked(AcceptSerializer, request)
+        if asked.pop("dry_run"):
+            rows = suggesting.preview(batch, **asked)
+            groups = [
+                {"group_label": group.label, "title": group.title, "count": count} for group, count in rows
+            ]
+            return changed(batch, None, dry_run=True, count=sum(count for _, count in rows), groups=groups)
+        change, count = suggesting.accept(batch, actor=request.user, seen=seen_of(request), **asked)
+        return changed(batch, change, dry_run=False, count=count)

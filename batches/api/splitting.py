@@ -1,0 +1,122 @@
+"""Split a group: by chosen images at once, or automatically by a job."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.authentication import door
+from api.errors import ApiError
+from api.idempotency import idempotent
+from batches import grouping, splitting
+from batches.api.answering import ChangedSerializer, changed, etag, groups_json, in_one_step
+from batches.api.asking import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
+from batches.changes import Kind
+from batches.models import Batch
+from batches.serializers import GroupSerializer
+from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s, wait_for
+from processing.models import Job
+from processing.states import JobStatus
+
+WAIT_S = 10
+
+
+class SplitSerializer(VersionedSerializer):
+    label = serializers.CharField(max_length=64)  # type: ignore[assignment]
+    image_ids = ids_field(required=False, allow_empty=False, help_text="What goes into a new group.")
+    auto = serializers.BooleanField(
+        required=False, default=False, help_text="By its own parts, instead of by image_ids."
+    )
+    name = serializers.CharField(
+        required=False, allow_blank=True, max_length=grouping.MAX_NAME, help_text="Of the new group."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["auto"] == ("image_ids" in attrs):
+            error = serializers.ErrorDetail("Send either image_ids or auto: true.", code="required")
+            raise serializers.ValidationError({"image_ids": [error]})
+        if attrs["auto"] and attrs.get("name"):
+            raise serializers.ValidationError({"name": "The parts of an automatic split name themselves."})
+        return attrs
+
+
+class SplitGroupSerializer(ChangedSerializer):
+    group = GroupSerializer(required=False, help_text="By image_ids: the new one.")
+    groups = GroupSerializer(many=True, required=False, help_text="auto: the new ones.")
+    moved = serializers.IntegerField(required=False, help_text="auto: images that went into them.")
+    notes = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class SplitJobSerializer(ChangedSerializer):
+    job = serializers.UUIDField()
+    status = serializers.CharField()
+    links = serializers.DictField(child=serializers.CharField())
+
+
+class SplittingPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+
+    @extend_schema(
+        request=SplitSerializer,
+        parameters=[IF_MATCH],
+        responses={
+            201: SplitGroupSerializer,
+            200: OpenApiResponse(SplitGroupSerializer, "auto: nothing in it to part."),
+            202: OpenApiResponse(SplitJobSerializer, "auto: not done within 10 s (or `Prefer: wait=N`)."),
+        },
+    )
+    @action(detail=True, methods=["POST"], url_path="groups/split")
+    def split_group(self, request: Request, pk: str) -> Response:
+        """Take images of a group out into a new one, or have the group parted automatically."""
+        wait_s = preferred_wait_s(request)
+        answer = self._split(request)
+        if answer.status_code != 202 or not wait_for(
+            answer.data["job"], WAIT_S if wait_s is None else wait_s
+        ):
+            return answer
+        return _parted(self.get_object(), Job.objects.get(pk=answer.data["job"]))
+
+    @idempotent
+    def _split(self, request: Request) -> Response:
+        batch, asked, seen = self.get_object(), checked(SplitSerializer, request), seen_of(request)
+        label, user = asked["label"], request.user
+        if asked["auto"]:
+            return _begun(
+                batch, splitting.submit_split(batch, label, actor=user, source=door(request), seen=seen)
+            )
+        chosen, name = asked["image_ids"], asked.get("name", "")
+        group, change = in_one_step(
+            batch, lambda: grouping.split(batch, label, chosen, name=name, actor=user, seen=seen)
+        )
+        return changed(batch, change, status=201, group=groups_json(batch, group.label)[0])
+
+
+def _begun(batch: Batch, job: Job) -> Response:
+    path = f"/api/jobs/{job.pk}/"
+    body = {"version": batch.version, "change": None, "job": str(job.pk), "status": job.status}
+    headers = {"Location": path, "Retry-After": str(RETRY_AFTER_S), **etag(batch.version)}
+    return Response({**body, "links": {"job": path}}, status=202, headers=headers)
+
+
+def _parted(batch: Batch, job: Job) -> Response:
+    """What became of an automatic split.
+
+    Raises:
+        ApiError: the reason why it failed.
+    """
+    operation = job.operations.get()
+    if job.status != JobStatus.COMPLETED:
+        raise ApiError(
+            operation.error_code or "conflict", operation.error_detail or f"The split was {job.status}."
+        )
+    result = operation.result
+    made = groups_json(batch, *result["groups"]) if result["groups"] else []
+    steps = batch.changes.filter(kind=Kind.SPLIT, created_at__gte=job.created_at)
+    change = steps.order_by("sequence").first() if made else None
+    more = {"groups": made, "moved": result["moved"], "notes": result["notes"]}
+    return changed(batch, change, status=201 if made else 200, **more)
