@@ -60,7 +60,7 @@ class Line:
 
     @property
     def confirmed_percent(self) -> int:
-        return round(100 * self.batch.confirmed_count / max(1, self.batch.group_count))
+        return round(100 * int(self.batch.confirmed_count) / max(1, int(self.batch.group_count)))
 
 
 def wanted(data: Mapping[str, str], *, user: Any) -> QuerySet[Batch]:

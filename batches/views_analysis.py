@@ -17,7 +17,7 @@ from api.permissions import has_scope
 from batches import analysis, batch_page, settling, views_history
 from batches.analysis_parameters import DEFAULT_SAMPLES, DEFAULT_SIZES
 from batches.batch_page import find, number
-from batches.models import Batch, BatchImage, ClusterRun
+from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from images import embeddings
 from pixproject.page_access import needs, refusal_sentence, tell
 from processing import durations, job_page, weights_state
@@ -86,7 +86,7 @@ def waiting(batch: Batch) -> int:
         return 0
     rows = BatchImage.objects.filter(batch=batch, group=None, assigned_by="").present()
     rows = rows.exclude(decision=BatchImage.Decision.REJECTED)
-    known = batch.active_run.assignments.values("image") if batch.active_run else []
+    known = ClusterAssignment.objects.filter(run=batch.active_run_id).values("image_id")
     return int(rows.exclude(image__in=known).count())
 
 

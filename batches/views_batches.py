@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
@@ -148,7 +148,7 @@ STAGE_SENTENCES: dict[tuple[str, str], str] = {
 
 def _whole(
     act: Callable[..., object], sentence: str, *, scope: str, target: str = "batch", is_deleted: bool = False
-) -> Callable[..., HttpResponse]:
+) -> Callable[..., HttpResponseBase]:
     """A view of one button that does something with the whole batch."""
 
     @require_POST

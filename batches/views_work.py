@@ -94,7 +94,8 @@ def _delivery(request: HttpRequest) -> Delivery:
 @needs("process")
 def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """What the chosen work would cost, as a part of the page."""
-    batch, context = find(batch_id), {}
+    batch = find(batch_id)
+    context: dict[str, Any]
     try:
         if not request.POST.getlist("operation"):
             count = work.chosen_images(batch, _filters(request)).count()
