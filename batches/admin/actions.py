@@ -28,7 +28,7 @@ class WholeActions(PixModelAdmin):
             def change(batch: Batch) -> object:
                 return services.update_batch(batch, actor=request.user, values=values)
 
-            return each(self, request, batches, change, "have the new priority")
+            return each(self, request, batches, change, "given the new priority")
         question = Question(
             act="set_priority",
             title=f"Set the priority of {images_in(batches)}",

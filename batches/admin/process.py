@@ -144,4 +144,4 @@ def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResp
 
 
 def _submitted(started: Sequence[Job]) -> str:
-    return f"became jobs with {plural(sum(job.operations_total for job in started), 'operation')}"
+    return f"submitted: {plural(sum(job.operations_total for job in started), 'operation')}"

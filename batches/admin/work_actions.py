@@ -63,7 +63,7 @@ class WorkActions(PixModelAdmin):
                 source="admin",
             )
 
-        return each(self, request, batches, change, "wait to be analysed")
+        return each(self, request, batches, change, "queued for analysis")
 
     def _analyze_form(self, request: HttpRequest, batches: Sequence[Any], form: AnalyzeForm) -> HttpResponse:
         context = self.page(request, f"Analyze {images_in(batches)}") | {
@@ -86,7 +86,7 @@ class WorkActions(PixModelAdmin):
                 request,
                 batches,
                 lambda batch: self._retry(request, batch),
-                "queued again what failed",
+                "set to run again what failed",
                 why_not="no operation of it has failed.",
             )
         failed = _operations(batches, [OperationStatus.FAILED])

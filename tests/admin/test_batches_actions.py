@@ -65,7 +65,7 @@ def test_priority_of_several(operator, batch):
 
     response = act(operator, BATCHES, "set_priority", batch, other, confirmed="yes", priority="0")
 
-    assert said(response) == ["2 of 2 batches have the new priority."]
+    assert said(response) == ["2 of 2 batches given the new priority."]
     assert set(Batch.objects.values_list("priority", flat=True)) == {0}
     job.refresh_from_db()
     assert job.priority == 0
@@ -203,7 +203,7 @@ def test_retry_and_cancel(operator, batch):
 
     assert "<dt>Failed operations</dt><dd>1</dd>" in question
     assert said(response) == [
-        "1 of 2 batches queued again what failed.",
+        "1 of 2 batches set to run again what failed.",
         "Quiet: no operation of it has failed.",
     ]
     assert audited()[-1] == ("batch.retry_failed", str(batch.pk))
@@ -230,7 +230,7 @@ def test_process_through_its_pages(operator):
     assert "2 images, 2 operations" in text_of(estimate)
     job = Job.objects.get(kind="process")
     assert response.headers["Location"] == reverse("admin:processing_job_change", args=[job.pk])
-    assert said(response) == ["1 of 1 batch became jobs with 2 operations."]
+    assert said(response) == ["1 of 1 batch submitted: 2 operations."]
     assert (job.batch, job.priority, job.source, job.operations_total) == (batch, 1, "admin", 2)
     run_until_idle()
     job.refresh_from_db()
@@ -249,7 +249,7 @@ def test_process_of_several_leaves_out_those_that_it_does_not_fit(operator, batc
     response = operator.post(url, {**inputs(page), "_selected_action": data["_selected_action"]})
 
     assert "archived; unarchive it first" in text_of(page)
-    assert said(response)[0] == "1 of 3 batches became jobs with 3 operations."
+    assert said(response)[0] == "1 of 3 batches submitted: 3 operations."
     assert len(said(response)) == 3
 
 
