@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,15 +97,38 @@ def test_demo_prints_links_that_work(environment):
     assert fetched.returncode == 0, fetched.stderr
 
 
+def blocks(title: str) -> list[str]:
+    """What a section of the README has to be pasted into a shell."""
+    section = (ROOT / "README.md").read_text().split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
+    return re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+
+
+def paste(pasted: list[str], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Blocks are pasted in the project's folder; what they write goes into this one."""
+    for name in ("manage.py", "docs"):
+        (folder / name).symlink_to(ROOT / name)
+    script = "set -e -o pipefail\n" + "".join(pasted).replace(":8000", f":{environment['PORT']}")
+    return run(["bash", "-c", script], environment, cwd=folder)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_batches_of_the_readme_work_as_pasted(environment, tmp_path):
+    variables_and_upload, by_api = blocks("A tour with curl")[:2], blocks("Batches")[1:]
+
+    done = paste([*variables_and_upload, *by_api], environment, tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    assert told[-4:-2] == ["accepted 1 image", "undid: accepted 1 image"]
+    assert told[-1].startswith("/api/jobs/")
+    with zipfile.ZipFile(tmp_path / "tour.zip") as archive:
+        assert archive.namelist() == ["manifest.csv", "screens/screenshot.png"]
+    assert "screens" in (tmp_path / "tour.csv").read_text()
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_tour_of_the_readme_works_as_pasted(environment, tmp_path):
-    tour = (ROOT / "README.md").read_text().split("## A tour with curl", 1)[1].split("\n## ", 1)[0]
-    blocks = re.findall(r"```bash\n(.*?)```", tour, re.DOTALL)
-    script = "set -e -o pipefail\n" + "".join(blocks).replace(":8000", f":{environment['PORT']}")
-    for name in ("manage.py", "docs"):  # the tour is pasted in the project's folder; its result goes here
-        (tmp_path / name).symlink_to(ROOT / name)
-
-    done = run(["bash", "-c", script], environment, cwd=tmp_path)
+    done = paste(blocks("A tour with curl"), environment, tmp_path)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-3] == "completed"
