@@ -8,14 +8,15 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
-from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError
 from api.permissions import has_scope
+from batches import near_sets
 from batches.changes import Seen
-from batches.models import Batch
+from batches.models import Batch, BatchImage
+from batches.near_sets import NearImage, NearSet
 from batches.views_map import is_open
 from pixproject.page_access import needs, tell
 
@@ -27,20 +28,25 @@ SHOWN_IN_PREVIEW = 60
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows at a threshold."""
+    """What the page shows at a threshold: sets to decide, and those that are decided."""
 
     threshold: float
-    open: list[Any]
-    decided: list[Any]
+    open: list[NearSet]
+    decided: list[NearSet]
 
     @property
-    def images(self) -> int:
+    def image_count(self) -> int:
         return sum(len(one.images) for one in self.open)
 
     @property
-    def others(self) -> list[Any]:
+    def others(self) -> list[NearImage]:
         """The pictures that resolving all would reject."""
-        return [row for one in self.open for row in one.images if row.image != one.original]
+        return [
+            row
+            for one in self.open
+            for row in one.images
+            if row.image_id != one.original and row.decision != BatchImage.Decision.REJECTED
+        ]
 
 
 @require_safe
@@ -49,8 +55,6 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The page, or with `part` only the sets (`sets`) or the preview of resolving them all (`preview`)."""
     batch = get_object_or_404(Batch.objects.present(), pk=batch_id)
     threshold, problem = _threshold(request.GET.get("threshold", ""))
-    from batches import near_sets
-
     shown = _shown(batch, threshold)
     limit = _limit(request.GET.get("limit", ""))
     part = request.GET.get("part", "")
@@ -90,10 +94,9 @@ def _limit(text: str) -> int:
 
 
 def _shown(batch: Batch, threshold: float) -> Shown:
-    from batches import near_sets
-
     found = near_sets.sets(batch, threshold)
-    return Shown(threshold, [one for one in found if not one.decided], [one for one in found if one.decided])
+    waiting = [one for one in found if not one.is_decided]
+    return Shown(threshold, waiting, [one for one in found if one.is_decided])
 
 
 @require_POST
@@ -101,12 +104,12 @@ def _shown(batch: Batch, threshold: float) -> Shown:
 def resolve(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Decide one set, or with `all` every set at a threshold by its suggested original."""
     batch = get_object_or_404(Batch.objects.present(), pk=batch_id)
-    from batches import near_sets
-
     threshold, _ = _threshold(request.POST.get("threshold", ""))
     try:
         verdict = request.POST.get("verdict", "duplicate")
-        decisions = _all(batch, threshold) if "all" in request.POST else [_decision(request)]
+        decisions = (
+            near_sets.all_decisions(batch, threshold) if "all" in request.POST else [_decision(request)]
+        )
         change = near_sets.resolve(
             batch, decisions=decisions, verdict=verdict, actor=request.user, seen=_seen(request)
         )
@@ -120,20 +123,13 @@ def resolve(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         )
         messages.success(request, said)
     address = reverse("batch-near", args=[batch.pk])
-    return redirect(f"{address}?{urlencode({'threshold': threshold})}")
+    return redirect(f"{address}?threshold={threshold:g}")
 
 
 def _decision(request: HttpRequest) -> dict[str, Any]:
     keep = uuid.UUID(request.POST.get("keep", ""))
     named = [uuid.UUID(word) for word in request.POST.getlist("image")]
     return {"keep": keep, "others": [key for key in named if key != keep]}
-
-
-def _all(batch: Batch, threshold: float) -> list[dict[str, Any]]:
-    return [
-        {"keep": one.original, "others": [row.image for row in one.images if row.image != one.original]}
-        for one in _shown(batch, threshold).open
-    ]
 
 
 def _seen(request: HttpRequest) -> Seen | None:

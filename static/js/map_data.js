@@ -82,19 +82,19 @@ export function coloured(data, way, grey) {
   return { entries, styleOf };
 }
 
-function middle(numbers) {
+function ranking(numbers, share) {
   numbers.sort((a, b) => a - b);
-  return numbers[numbers.length >> 1];
+  return numbers[Math.floor((numbers.length - 1) * share)];
 }
 
-/** Where the names of the lines of the legend stand: in the middle of their points. */
+/** Where the names of the lines of the legend stand: over the upper end of their points. */
 export function titles(data, { entries, styleOf }, focus) {
   const members = entries.map(() => []);
   styleOf.forEach((style, i) => members[style].push(data.points[i]));
   return entries.flatMap(({ key, title }, i) => (key === NONE || !members[i].length ? [] : [{
     text: title.length > 28 ? `${title.slice(0, 27)}…` : title,
-    x: middle(members[i].map((point) => point.x)),
-    y: middle(members[i].map((point) => point.y)),
+    x: ranking(members[i].map((point) => point.x), 0.5),
+    y: ranking(members[i].map((point) => point.y), 0.95),
     isDimmed: focus.size > 0 && !focus.has(key),
   }]));
 }

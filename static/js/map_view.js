@@ -2,6 +2,7 @@
 
 const SHAPES = 4;
 const PICTURES_UNTIL = 90; // so many points in sight are shown as pictures
+const PICTURES_FROM = 1.6; // and only from so near
 const PICTURE_SIDE = 54;
 const FLY_MS = 320;
 const MARGIN = 40;
@@ -191,7 +192,7 @@ export class MapView {
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     const visible = this._visible();
     this.shown = visible.length;
-    this.hasPictures = visible.length <= PICTURES_UNTIL && zoom >= 2.5;
+    this.hasPictures = visible.length <= PICTURES_UNTIL && zoom >= PICTURES_FROM;
     this._drawPoints(visible);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     if (this.hasPictures) this._drawPictures(visible);
@@ -264,7 +265,8 @@ export class MapView {
     context.lineJoin = "round";
     const taken = [];
     for (const { text, x, y, isDimmed } of this.titles) {
-      const [px, py] = this.toScreen(x, y);
+      const [px, bottom] = this.toScreen(x, y);
+      const py = bottom - (this.hasPictures ? PICTURE_SIDE / 2 : this.radius) - 12;
       const half = context.measureText(text).width / 2 + 6;
       const box = [px - half, py - 10, px + half, py + 10];
       const isOut = box[0] < 0 || box[1] < 0 || box[2] > this.width || box[3] > this.height;
