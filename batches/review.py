@@ -8,7 +8,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When, Window
+from django.db.models import (
+    Case,
+    Count,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import RowNumber
 
 from batches import facts
@@ -88,19 +100,19 @@ class Page:
 def rows_of(batch: Batch) -> list[Row]:
     """Every group of a batch with its numbers, without pictures."""
     inside = Q(members__image__status__in=PRESENT)
+    first = BatchImage.objects.present().filter(group=OuterRef("pk")).order_by("position", "pk")
     groups = Group.objects.filter(batch=batch).annotate(
         count=Count("members", filter=inside),
         rejected=Count("members", filter=inside & Q(members__decision=BatchImage.Decision.REJECTED)),
+        first_image=Subquery(first.values("image")[:1]),
     )
     known = facts.group_facts(batch)
     return [_row(group, known.get(group.pk)) for group in groups]
 
 
 def _row(group: Any, known: GroupFacts | None) -> Row:
-    medoid = known.medoid if known else None
-    return Row(
-        group, group.count, group.rejected, known.cohesion if known else None, group.cover_id or medoid
-    )
+    cover = group.cover_id or (known.medoid if known else group.first_image)
+    return Row(group, group.count, group.rejected, known.cohesion if known else None, cover)
 
 
 def ordered(rows: Iterable[Row], asked: Asked) -> list[Row]:

@@ -241,7 +241,8 @@ def _open_group(
     tiles: dict[str, str | None] = {str(key): None for key in images}
     for member in review.members(inside):
         tiles[str(member.image_id)] = _part("_picture.html", {**context, "member": member})
-    return {"images": tiles, "title": _part("_group_title.html", {**context, "row": row, "label": label})}
+    context |= {"row": row, "label": label, **_neighbours(rows, context["asked"], row)}
+    return {"images": tiles, "title": _part("_group_title.html", context)}
 
 
 def _strip(context: dict[str, Any], row: Row | None) -> str | None:

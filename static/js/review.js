@@ -180,7 +180,7 @@ class Review {
 
   showStrip(id, html) {
     const strip = document.getElementById(`g-${id}`);
-    if (strip && html === null) strip.remove();
+    if (strip && html === null) leave(strip);
     else if (strip) replace(strip, html);
     else if (html !== null && this.known && !this.known.has(id)) this.addStrip(html);
   }
@@ -198,7 +198,19 @@ class Review {
     const picture = this.pictures.find(id);
     if (picture && html === null) picture.remove();
     else if (picture) replace(picture, html);
-    else if (html !== null) document.getElementById("pictures")?.insertAdjacentHTML("afterbegin", html);
+    else if (html !== null) this.addPicture(html);
+  }
+
+  /** At its place in the batch's order, as far as that is shown. */
+  addPicture(html) {
+    const pictures = document.getElementById("pictures");
+    const template = document.createElement("template");
+    template.innerHTML = html;
+    const fresh = template.content.querySelector(".pic");
+    const position = Number(fresh.dataset.position);
+    const after = Array.from(pictures.querySelectorAll(".pic")).find((other) => Number(other.dataset.position) > position);
+    pictures.querySelector(".empty")?.remove();
+    pictures.insertBefore(fresh, after ?? pictures.querySelector(".tiles-more"));
   }
 
   /** The groups beside an opened one: counts, names, those that came and went. */
@@ -240,7 +252,29 @@ function replace(element, html) {
   const template = document.createElement("template");
   template.innerHTML = html;
   const fresh = template.content.querySelector("*");
+  const held = element.contains(document.activeElement) ? document.activeElement : null;
   element.replaceWith(fresh);
+  if (held && !held.closest(".pic")) placeOf(fresh, held.dataset.act)?.focus({ preventScroll: true });
+  else if (held) pictureLink(fresh, held.closest(".pic").dataset.image)?.focus({ preventScroll: true });
+}
+
+function pictureLink(part, id) {
+  const same = part.matches(".pic") ? part : part.querySelector(`.pic[data-image="${id}"]`);
+  return same?.querySelector(".pic-link") ?? null;
+}
+
+/** Where the focus goes on in a part that was made anew. */
+function placeOf(part, act) {
+  const same = act ? part.querySelector(`[data-act="${act}"]`) : null;
+  return same ?? part.querySelector("[data-next-group], .strip-tools button, [data-open], .pic-link");
+}
+
+/** Take a strip away; the focus goes to the next one. */
+function leave(strip) {
+  const next = strip.nextElementSibling ?? strip.previousElementSibling;
+  const hadFocus = strip.contains(document.activeElement);
+  strip.remove();
+  if (hadFocus) next?.querySelector(".pic-link, [data-open]")?.focus({ preventScroll: true });
 }
 
 function targetLike(model, group) {

@@ -14,8 +14,8 @@ export class Panel {
     if (!picture) return;
     this.panel.hidden = false;
     this.page.root.classList.add("has-panel");
+    this.shown = idOf(picture); // before the picture is the current one, which asks the panel to follow
     this.page.pictures.setCurrent(picture);
-    this.shown = idOf(picture);
     await this.load();
     announce(picture.dataset.name);
   }
@@ -51,7 +51,6 @@ export class Panel {
     const next = this.page.pictures.towards(key);
     if (!next) return;
     next.scrollIntoView({ block: "nearest" });
-    this.page.pictures.setCurrent(next);
     this.open(next);
   }
 }
