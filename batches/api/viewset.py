@@ -21,6 +21,7 @@ from batches.api.asking import IF_MATCH, ChosenImagesSerializer, checked, chosen
 from batches.api.groups import GroupsPart
 from batches.api.history import HistoryPart
 from batches.api.members import MembersPart
+from batches.api.near_duplicates import NearDuplicatesPart
 from batches.api.neighbours import NeighboursPart
 from batches.api.proposals import ProposalsPart
 from batches.api.resolving import ResolvingPart
@@ -163,6 +164,7 @@ class BatchViewSet(
     GroupsPart,
     HistoryPart,
     MembersPart,
+    NearDuplicatesPart,
     NeighboursPart,
     ProposalsPart,
     ResolvingPart,

@@ -452,6 +452,17 @@ WRITES = [
     ("post", "analyze/", {"min_cluster_size": "x"}, 400, "invalid"),
     ("post", "analyze/", {"sizes": [3]}, 400, "invalid"),
     ("post", "runs/1/activate/", {}, 404, "not_found"),
+    ("post", "near-duplicates/resolve/", {}, 400, "required"),
+    ("post", "near-duplicates/resolve/", {"all": True, "threshold": 2}, 400, "max_value"),
+    ("post", "near-duplicates/resolve/", {"all": True, "verdict": "banana"}, 400, "invalid_choice"),
+    ("post", "near-duplicates/resolve/", {"decisions": [{"keep": STRANGER}]}, 400, "required"),
+    (
+        "post",
+        "near-duplicates/resolve/",
+        {"decisions": [{"keep": STRANGER, "others": [str(uuid.UUID(int=8))]}]},
+        400,
+        "does_not_exist",
+    ),
 ]
 
 
