@@ -131,8 +131,7 @@ def write(batch: Batch, changed: State, after: State) -> None:
     _write_images(batch, wanted.get("images", {}))
     if gone := [key for key, values in groups.items() if values is None]:
         Group.objects.filter(batch=batch, pk__in=gone).delete()
-    for key, values in wanted.get("pairs", {}).items():
-        DuplicatePair.objects.filter(pk=key).update(**_attributes("pairs", values))
+    _write_pairs(wanted.get("pairs", {}))
     for values in wanted.get("batch", {}).values():
         for attribute, value in _attributes("batch", values).items():
             setattr(batch, attribute, value)
@@ -188,3 +187,17 @@ def _write_images(batch: Batch, images: Mapping[str, Values]) -> None:
     if kept:
         with connection.cursor() as cursor:
             cursor.execute(_UPDATE, [json.dumps(kept), batch.pk])
+
+
+_UPDATE_PAIRS = """
+UPDATE images_duplicatepair p SET verdict = r.verdict, decided_by_id = r.decided_by, decided_at = r.decided_at
+FROM jsonb_to_recordset(%s::jsonb) AS r(pair uuid, verdict text, decided_by bigint, decided_at timestamptz)
+WHERE p.id = r.pair"""
+
+
+def _write_pairs(pairs: Mapping[str, Values]) -> None:
+    """A pair is never made or removed by a change: only its verdict is."""
+    rows = [{"pair": key, **values} for key, values in pairs.items() if values]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.execute(_UPDATE_PAIRS, [json.dumps(rows)])
