@@ -17,6 +17,7 @@ from processing.algorithms.thumbnails import hamming
 
 Verdict = DuplicatePair.Verdict
 VERDICTS = (Verdict.DUPLICATE, Verdict.NOT_DUPLICATE)
+MAX_PAIRS = 20_000  # that one step decides: of 200 pictures that are all different there are so many
 Two = tuple[UUID, UUID]  # the lower one first
 
 
@@ -55,8 +56,8 @@ def resolve(
         decisions: of each set {"keep": image, "others": [images]}.
 
     Raises:
-        ApiError: 400 for images that are not in the batch, are named twice or kept and not kept; 409 where a pair was
-            decided otherwise before, or where nothing of a set would remain.
+        ApiError: 400 for images that are not in the batch, are named twice, or kept and not kept, and for more than
+            20 000 pairs; 409 where a pair was decided otherwise before, or where nothing of a set would remain.
     """
     with changes.edit(batch, actor=actor, kind=Kind.RESOLVE_DUPLICATES, seen=seen) as edit:
         asked, doomed = _checked(edit, decisions, verdict)
@@ -146,6 +147,9 @@ def _wanted(batch: Batch, asked: Sequence[_Decision], verdict: str) -> _Wanted:
     wanted = of_kept | set(near) if verdict == Verdict.NOT_DUPLICATE else of_kept
     hashes = dict(zip(known.keys, known.hashes, strict=True))
     needed = {two: near.get(two) or (_bits(hashes, two), None) for two in wanted}
+    if len(needed) > MAX_PAIRS:
+        detail = f"these are {len(needed)} pairs; one step decides at most {MAX_PAIRS}. Name fewer images."
+        raise invalid_field("decisions", detail, code=ErrorCode.TOO_LONG)
     source = vectors.source_of(batch)
     return _Wanted(verdict, needed, of_kept, place, source.model if source else "")
 

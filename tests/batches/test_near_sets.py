@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from api.errors import ApiError
-from batches import changes, grouping, near_pairs, near_sets
+from batches import changes, grouping, near_pairs, near_resolving, near_sets
 from batches.changes import Seen
 from batches.membership import add_images
 from batches.models import Batch
@@ -288,6 +288,15 @@ def test_bad_input_is_refused_and_changes_nothing(batch, decide, verdict):
         assert refused.value.status == 400
 
     assert (whole(batch), Batch.objects.get(pk=batch.pk).version) == (before, version)
+    assert not DuplicatePair.objects.exists()
+
+
+def test_more_pairs_than_one_step_takes_are_refused(batch, monkeypatch):
+    monkeypatch.setattr(near_resolving, "MAX_PAIRS", 2)
+
+    with pytest.raises(ApiError, match="these are 3 pairs; one step decides at most 2"):
+        resolve(batch, 0, 1, 2, verdict="not_duplicate")
+
     assert not DuplicatePair.objects.exists()
 
 
