@@ -32,11 +32,13 @@ def give_run(batch: Batch, images: Sequence[Image], *, groups: int, noise: int =
         n_groups=groups,
         n_noise=noise,
     )
-    made = [Group(batch=batch, label=str(n + 1), name=f"Sort {n + 1}" if n % 2 else "") for n in range(groups)]
+    made = [
+        Group(batch=batch, label=str(n + 1), name=f"Sort {n + 1}" if n % 2 else "") for n in range(groups)
+    ]
     Group.objects.bulk_create(made)
     rows = []
     for place, image in enumerate(images):
-        label = -1 if place >= len(images) - noise else place % groups
+        label = -1 if not groups or place >= len(images) - noise else place % groups
         x, y = _place(label, groups, dice)
         row = ClusterAssignment(run=run, image=image, label=label, x=x, y=y)
         row.outlier_score, row.probability = float(dice.random()), float(dice.random())
@@ -44,7 +46,9 @@ def give_run(batch: Batch, images: Sequence[Image], *, groups: int, noise: int =
     ClusterAssignment.objects.bulk_create(rows, batch_size=1000)
     for label, group in enumerate(made):
         chosen = [row.image_id for row in rows if row.label == label]
-        batch.batch_images.filter(image__in=chosen).update(group=group, assigned_by=BatchImage.AssignedBy.AUTO)
+        batch.batch_images.filter(image__in=chosen).update(
+            group=group, assigned_by=BatchImage.AssignedBy.AUTO
+        )
     batch.active_run = run
     batch.save(update_fields=["active_run"])
     return run
