@@ -13,6 +13,7 @@ from django.db.models.aggregates import Aggregate
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
+from batches.models import Batch
 from images.models import Image, Rendition
 from processing import numbers
 from processing.job_page import visible_jobs, with_first_image
@@ -79,6 +80,18 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class StageCount:
+    """How many batches are at one stage of their review."""
+
+    name: str
+    count: int
+
+    @property
+    def is_review(self) -> bool:
+        return self.name in (Batch.Stage.VALIDATION, Batch.Stage.ACCEPTANCE)
+
+
+@dataclass(frozen=True)
 class Dashboard:
     """Everything that the home page shows."""
 
@@ -95,6 +108,8 @@ class Dashboard:
     disk: Disk | None
     stored: list[Bar]
     durations: list[Bar]
+    stages: list[Bar]
+    to_review: int
     jobs: list[Job]
 
     @property
@@ -124,6 +139,7 @@ def dashboard() -> Dashboard:
     queues = numbers.queue_numbers()
     alive = list(numbers.live_workers())
     errors, stored, durations = numbers.failed_by_error(), _stored(), _durations(now)
+    stages = _stages()
     return Dashboard(
         now=now,
         completed_today=today[OperationStatus.COMPLETED],
@@ -138,6 +154,8 @@ def dashboard() -> Dashboard:
         disk=_disk(),
         stored=bars(stored, [files.byte_size for files in stored]),
         durations=bars(durations, [duration.median_ms for duration in durations]),
+        stages=bars(stages, [stage.count for stage in stages]),
+        to_review=sum(stage.count for stage in stages if stage.is_review),
         jobs=list(with_first_image(visible_jobs())[:8]),
     )
 
@@ -192,6 +210,13 @@ def _stored() -> list[Stored]:
         Stored("Results", results["count"], results["size"] or 0),
         Stored("Thumbnails", thumbnails["count"], thumbnails["size"] or 0),
     ]
+
+
+def _stages() -> list[StageCount]:
+    """The batches on the table, by stage, in the order of the stages."""
+    open_ones = Batch.objects.present().exclude(status=Batch.Status.ARCHIVED).order_by()
+    counts = dict(open_ones.values_list("review_stage").annotate(count=Count("pk")))
+    return [StageCount(str(name), counts.get(name, 0)) for name in Batch.Stage.values]
 
 
 def _disk() -> Disk | None:

@@ -27,6 +27,14 @@ class Line:
     refusal: str = ""
 
 
+Row = tuple[Line, list[tuple[str, str]]]
+
+
+def rows(lines: Iterable[Line], columns: Sequence[str]) -> list[Row]:
+    """Each line with its cells under their names, which a narrow page shows beside them."""
+    return [(line, list(zip(columns, line.cells, strict=not line.refusal))) for line in lines]
+
+
 @dataclass(frozen=True)
 class Question:
     """A page that says what is about to happen, to how many, and how long it takes."""
@@ -45,8 +53,8 @@ class Question:
     is_possible: bool = True
 
     @property
-    def shown(self) -> Sequence[Line]:
-        return self.lines[:MOST_LINES]
+    def rows(self) -> list[Row]:
+        return rows(self.lines[:MOST_LINES], self.columns)
 
     @property
     def more(self) -> int:
@@ -57,11 +65,17 @@ def is_confirmed(request: HttpRequest) -> bool:
     return request.POST.get("confirmed") == "yes"
 
 
+def back_url(request: HttpRequest) -> str:
+    """Where the question was asked: a batch's page, or the list."""
+    page = go_back(request)
+    return page.headers["Location"] if page is not None else request.get_full_path()
+
+
 def ask(model_admin: PixModelAdmin, request: HttpRequest, question: Question) -> HttpResponse:
     context = model_admin.page(request, question.title) | {
         "question": question,
         "selected": request.POST.getlist("_selected_action"),
-        "back_url": request.POST.get("next") or request.get_full_path(),
+        "back_url": back_url(request),
     }
     return TemplateResponse(request, "admin/batches/batch/confirm.html", context)
 

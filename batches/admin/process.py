@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from api.errors import ApiError
 from batches import services
 from batches import work as batch_work
-from batches.admin.asking import Line, images_in, tell
+from batches.admin.asking import Line, back_url, images_in, rows, tell
 from batches.models import BatchImage
 from images.admin.process import TEXTS, asked_work, operation_choices, work_as_json
 from images.filters import ISSUE_CODES
@@ -30,7 +30,7 @@ def process_page(model_admin: PixModelAdmin, request: HttpRequest, batches: Sequ
     """The form; then what it would cost each batch; then a job for each."""
     posted = request.POST
     context = model_admin.page(request, "Process batches") | _form_context(posted, batches)
-    context["back_url"] = posted.get("next") or request.get_full_path()
+    context["back_url"] = back_url(request)
     if "stage" not in posted:
         return TemplateResponse(request, "admin/batches/batch/process.html", context)
     try:
@@ -63,6 +63,7 @@ def _form_context(posted: QueryDict, batches: Sequence[Any]) -> dict[str, Any]:
         "choices": list(operation_choices(posted)),
         "priorities": [("", "as the batch has it"), *Priority.choices],
         "preset_priority": "",
+        "preset_folder": "named like the batch",
         "posted": posted,
         "selected": posted.getlist("_selected_action"),
         "groups": groups,
@@ -99,7 +100,7 @@ def _estimate(batches: Sequence[Any], work: Work, filters: Mapping[str, str]) ->
         notes |= dict.fromkeys(found["notes"])
     if first is not None and all(line.refusal for line in lines):
         raise first
-    return {"lines": lines, "estimate": totals, "notes": list(notes)}
+    return {"rows": rows(lines, COLUMNS), "estimate": totals, "notes": list(notes)}
 
 
 def _line(batch: Any, found: Mapping[str, Any]) -> Line:

@@ -11,7 +11,7 @@ from unfold.decorators import action
 
 from api.errors import ApiError
 from batches import analysis, changes
-from batches.admin.asking import Line, Question, ask, each, images_in, is_confirmed
+from batches.admin.asking import Line, Question, ask, back_url, each, images_in, is_confirmed
 from batches.admin.forms import AnalyzeForm, analysis_initial
 from batches.admin.process import process_page
 from batches.models import Batch, ClusterRun
@@ -69,7 +69,7 @@ class WorkActions(PixModelAdmin):
         context = self.page(request, f"Analyze {images_in(batches)}") | {
             "form": form,
             "selected": request.POST.getlist("_selected_action"),
-            "back_url": request.POST.get("next") or request.get_full_path(),
+            "back_url": back_url(request),
         }
         return TemplateResponse(request, "admin/batches/batch/analyze.html", context)
 

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from batches.models import Batch
 from pixproject.dashboard import dashboard, failed_badge
 from processing import jobs
 from processing.models import Operation, WorkerHeartbeat
@@ -108,6 +109,25 @@ def test_refresh_answers_the_same_fragment(administrator):
     assert [template.name for template in part.templates][0] == "admin/_dashboard.html"
     assert "admin/_dashboard.html" in [template.name for template in whole.templates]
     assert b"<html" not in part.content
+
+
+def test_batches_by_stage(administrator):
+    made = {"work": 2, "validation": 1, "acceptance": 1, "approved": 3}
+    for stage, count in made.items():
+        for number in range(count):
+            Batch.objects.create(batch_name=f"{stage} {number}", review_stage=stage)
+    Batch.objects.create(batch_name="Old", review_stage="validation", status="archived")
+    Batch.objects.create(batch_name="Gone", review_stage="validation", deleted_at=timezone.now())
+
+    found = dashboard()
+
+    assert {bar.of.name: bar.of.count for bar in found.stages} == made
+    assert found.to_review == 2
+    page = administrator.get(reverse("admin:index")).content.decode()
+    link = "?review_stage__in=validation,acceptance"
+    assert link in page
+    rows = administrator.get(reverse("admin:batches_batch_changelist") + link).context["cl"].result_list
+    assert {batch.review_stage for batch in rows} == {"validation", "acceptance"}
 
 
 def test_constant_queries(administrator, django_assert_max_num_queries):
