@@ -101,9 +101,8 @@ export class Acts {
     const { group: label, title } = group.dataset;
     toast(`Looking for parts of ${title} …`);
     const answer = await step("POST", "groups/split/", { label, auto: true });
-    if (answer.status !== 202) return;
-    const id = answer.body?.id ?? answer.body?.job?.id ?? answer.body?.job;
-    await this.follow(id, `Splitting ${title}`);
+    if (answer.status === 202) await this.follow(answer.body.job, `Splitting ${title}`);
+    else if (answer.ok && !answer.body.change) toast(answer.body.notes?.[0] ?? `${title} has no parts.`);
   }
 
   /** Tell how far a job is until it has ended. */
