@@ -131,7 +131,8 @@ class GroupSerializer(serializers.ModelSerializer):
         allow_null=True, help_text="0 to 1: how close its images are to each other; null without vectors."
     )
     radius = serializers.FloatField(
-        allow_null=True, help_text="Cosine distance from its middle inside which new images may join."
+        allow_null=True,
+        help_text="Euclidean distance from its centroid, 0 to 2, inside which new images may join.",
     )
 
     class Meta:
