@@ -61,6 +61,7 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     context = {
         "batch": batch,
         "shown": shown,
+        "steps": near_sets.counts(batch),
         "sets": shown.open[:limit],
         "next_limit": limit + SETS_PER_PAGE if len(shown.open) > limit else None,
         "others": shown.others[:SHOWN_IN_PREVIEW],
@@ -71,7 +72,6 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     }
     if part in ("sets", "preview"):
         return render(request, f"batches/_near_{part}.html", context)
-    context["steps"] = [list(step) for step in near_sets.counts(batch)]
     return render(request, "batches/near.html", context, status=400 if problem else 200)
 
 

@@ -5,36 +5,37 @@ import { announce, toast } from "./page.js";
 const root = document.querySelector("[data-near]");
 const slider = root.querySelector("#near-slider");
 const mayEdit = root.dataset.mayEdit !== undefined;
-const steps = JSON.parse(slider.dataset.steps);
 let threshold = Number(slider.dataset.threshold);
 let limit = "";
 
+/** Of the slider: [threshold, sets, pictures]; they come with the sets, as every decision changes them. */
+const steps = () => JSON.parse(root.querySelector("[data-near-sets]").dataset.steps);
 const sets = () => [...root.querySelectorAll("[data-set]")];
 const plural = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
 // The threshold
 
 function showCount(place) {
-  const [value, setCount, imageCount] = steps[place];
+  const [value, setCount, imageCount] = steps()[place];
   const text = setCount ? `${plural(setCount, "set")} of ${plural(imageCount, "picture")}` : "no sets";
   root.querySelector("[data-count]").textContent = text;
   slider.setAttribute("aria-valuetext", `${value}: ${text}`);
 }
 
 function nearestStep() {
-  const distances = steps.map(([value]) => Math.abs(value - threshold));
+  const distances = steps().map(([value]) => Math.abs(value - threshold));
   return distances.indexOf(Math.min(...distances));
 }
 
 function initSlider() {
-  if (!steps.length) return;
+  if (!steps().length) return;
   root.querySelector("[data-plain-threshold]").remove();
   root.querySelector("[data-slider]").hidden = false;
   slider.value = nearestStep();
   showCount(slider.value);
   slider.addEventListener("input", () => showCount(slider.value));
   slider.addEventListener("change", () => {
-    [threshold] = steps[slider.value];
+    [threshold] = steps()[slider.value];
     limit = "";
     history.replaceState(null, "", `?threshold=${threshold}`);
     load();
@@ -69,6 +70,7 @@ async function load({ focusAt = -1 } = {}) {
   const template = document.createElement("template");
   template.innerHTML = html;
   list.replaceWith(template.content);
+  showCount(slider.value);
   if (isOpen) root.querySelector("#near-decided")?.setAttribute("open", "");
   if (focusAt >= 0) focusSet(Math.min(focusAt, sets().length - 1));
 }
