@@ -149,7 +149,7 @@ class _Writing:
 
     def _has_cover(self, group: Group) -> bool:
         row = self._edit.after.get("images", {}).get(str(group.cover_id))
-        return bool(row) and row["group"] == str(group.pk)
+        return row is not None and row["group"] == str(group.pk)
 
     def _cover(self, label: int, places: Sequence[Place]) -> UUID | None:
         medoid = self._medoids.get(label)

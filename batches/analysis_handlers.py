@@ -31,7 +31,7 @@ def _load(claim: Claim, scratch: Path) -> tuple[Task]:
     _wait_for_vectors(claim)
     _check_weights(run)
     vectors = analysis_vectors.load(run.batch_id, model=run.model, weights_sha256=run.weights_sha256)
-    inputs, group_ids = {"vectors": vectors.numbers}, []
+    inputs, group_ids = {"vectors": vectors.numbers}, list[UUID]()
     if run.mode == Mode.INCREMENTAL:
         more, group_ids = _incremental_inputs(run, vectors)
         inputs |= more
@@ -91,14 +91,14 @@ def _incremental_inputs(run: ClusterRun, vectors: Vectors) -> tuple[dict[str, np
     """Where the images are now, and which of them came since the full run that all goes back to."""
     batch = run.batch
     active = batch.active_run
-    if active is None:
+    if active is None or (active.model, active.weights_sha256) != (run.model, run.weights_sha256):
         detail = (
-            "The batch has no active run any more that new images could join; analyse it in the mode full."
+            "The batch's active run was changed meanwhile; ask again, or analyse the batch in the mode full."
         )
         raise ProcessingError(detail, code="conflict")
-    rows = {
-        image_id: rest
-        for image_id, *rest in batch.batch_images.values_list(
+    rows: dict[UUID, tuple[UUID | None, float | None, float | None]] = {
+        image_id: (group_id, probability, score)
+        for image_id, group_id, probability, score in batch.batch_images.values_list(
             "image_id", "group_id", "probability", "outlier_score"
         )
     }
@@ -114,7 +114,7 @@ def _incremental_inputs(run: ClusterRun, vectors: Vectors) -> tuple[dict[str, np
     is_new = [free and key not in known for free, key in zip(is_free, vectors.image_ids, strict=True)]
     width = vectors.numbers.shape[1]
     inputs = {
-        "labels": np.array([number.get(place[0], -1) for place in places], np.intp),
+        "labels": np.array([-1 if place[0] is None else number[place[0]] for place in places], np.intp),
         "is_free": np.array(is_free, bool),
         "is_new": np.array(is_new, bool),
         "probabilities": np.array([_or(place[1], float(place[0] is not None)) for place in places]),

@@ -9,7 +9,7 @@ from batches.analysis_task import Outcome, Task, asked_of, facts
 from processing.algorithms.clustering_groups import Groups, assign, describe_groups
 from processing.algorithms.clustering_joining import group_waiting, join
 from processing.algorithms.clustering_points import ClusterParameters, as_points
-from processing.algorithms.clustering_projection import Projection
+from processing.algorithms.clustering_projection import Projection, project
 from processing.algorithms.clustering_tree import Progress
 from processing.algorithms.clustering_validity import validity
 
@@ -37,21 +37,27 @@ def incremental(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) ->
     groups = describe_groups(points, labels, asked.metric)
     tell(0.8)
     probabilities, scores = _strengths(vectors, labels, inputs, is_joined, present, groups)
-    projection = inputs["projection"]
-    place = Projection(projection[0], projection[1:], np.zeros(2), np.zeros((0, 2), np.float32)).place
+    plane = _plane(inputs["projection"], points)
     return Outcome(
         labels=labels,
         probabilities=probabilities,
         outlier_scores=scores,
-        coordinates=place(points),
+        coordinates=plane.place(points),
         groups=facts(vectors, labels, groups, None),
         centroids=groups.centroids,
-        projection=projection,
+        projection=np.vstack([plane.mean, plane.components]),
         validity=validity(points, labels, seed=task.seed),
         versions={name: version(name) for name in PACKAGES},
         notes=notes,
         context=task.context,
     )
+
+
+def _plane(projection: np.ndarray, points: np.ndarray) -> Projection:
+    """The map that people know; where it was made of fewer than two vectors, one of the present points."""
+    if not projection[1:].any():
+        return project(points)
+    return Projection(projection[0], projection[1:], np.zeros(2), np.zeros((0, 2), np.float32))
 
 
 def _group_the_waiting(

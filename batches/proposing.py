@@ -69,8 +69,8 @@ def propose(batch: Batch, run: ClusterRun) -> Proposal:
     members = list(batch.batch_images.order_by("position", "id").values_list("image_id", "group_id"))
     fixed = set(batch.batch_images.fixed().values_list("image_id", flat=True))
     said = {
-        image_id: rest
-        for image_id, *rest in run.assignments.values_list(
+        image_id: (label, probability, score)
+        for image_id, label, probability, score in run.assignments.values_list(
             "image_id", "label", "probability", "outlier_score"
         )
     }

@@ -3,10 +3,11 @@
 import pytest
 
 from api.errors import ApiError
-from batches import activation, changes, grouping
+from batches import activation, analysis, changes, grouping
 from batches.changes import Seen
 from batches.models import BatchImage, ClusterRun
 from batches.services import add_images
+from processing.worker import run_until_idle
 from tests.batches.analysed import analysed, batch_of, groups_of, heaps, with_vectors
 from tests.batches.random_changes import state
 from tests.factories import make_rows
@@ -282,6 +283,29 @@ def test_an_incremental_run_keeps_the_map():
         if image in points:
             assert (x, y) == pytest.approx(points[image], abs=1e-5)
     assert bytes(second.projection) == bytes(first.projection)
+
+
+def test_a_batch_that_was_analysed_empty_grows():
+    batch = grown(first=heaps(0), later=heaps(8, 12))
+
+    run = analysed(batch, mode="incremental")
+
+    assert groups_of(batch) == {"1": list(range(9, 21)), "2": list(range(1, 9))}
+    assert len(set(run.assignments.values_list("x", flat=True))) == 20
+
+
+def test_an_active_run_that_was_taken_back_meanwhile_is_told():
+    batch = batch_of(with_vectors(heaps(8, 8)))
+    analysed(batch)
+    parameters = analysis.parse_parameters({"model": "pix_small"})
+    run = analysis.submit_analysis(batch, parameters=parameters, mode="incremental")
+    changes.undo(batch, actor=None)
+
+    run_until_idle()
+
+    operation = run.job.operations.get(name="analyze")
+    assert (operation.status, operation.error_code) == ("failed", "conflict")
+    assert "active run was changed meanwhile" in operation.error_detail
 
 
 def test_incremental_needs_a_run_of_the_same_model_and_weights():
