@@ -5,6 +5,9 @@ import random
 
 import pytest
 
+from batches import analysis
+from batches.grouping import create_group
+from batches.membership import add_images
 from batches.models import Batch
 from tests import pictures
 from tests.factories import make_client, make_image, upload
@@ -84,7 +87,24 @@ PARAMETERS = [
     "name",
     "folder",
     "requested_by",
+    "since",
+    "cursor",
+    "run",
+    "max_distance",
+    "threshold",
+    "limit",
+    "group",
+    "decision",
+    "offset",
 ]
+OF_BATCHES = (
+    "",
+    *(
+        f"{name}/"
+        for name in ("images", "groups", "changes", "runs", "map", "suggestions", "near-duplicates", "export")
+    ),
+)
+DESCRIBING = ["batch_name", "note", "parameters", "kind", "priority", "assignee", "reviewer"]
 WORK = [
     "operations",
     "pipeline",
@@ -119,7 +139,9 @@ def as_text(value) -> str:
 def test_parameters(client):
     image = make_image()
     parts = ("", "thumbnail/", "file/", "jobs/", "history/")
+    batch = Batch.objects.create(batch_name="b")
     addresses = [f"/api/{name}/" for name in LISTS] + [f"/api/images/{image.pk}/{part}" for part in parts]
+    addresses += [f"/api/batches/{batch.pk}/{part}" for part in OF_BATCHES]
     choose = random.Random(1)
 
     for _ in range(300):
@@ -130,7 +152,9 @@ def test_parameters(client):
 
 def test_fields(client):
     image, batch = make_image(), Batch.objects.create(batch_name="b")
-    key = client.user.api_keys.get()
+    key, here = client.user.api_keys.get(), f"/api/batches/{batch.pk}/"
+    add_images(batch, [image.pk], actor=None)
+    create_group(batch, label="a", image_ids=[image.pk], actor=None)
     good = {
         "action": "tag",
         "ids": [str(image.pk)],
@@ -141,11 +165,36 @@ def test_fields(client):
         "name": "n",
         "scopes": ["read"],
         "days_old": 5,
+        "label": "a",
+        "into": "a",
+        "to": "a",
+        "decision": "accepted",
+        "locked": True,
+        "groups": {"a": [str(image.pk)]},
+        "reason": "r",
+        "all": True,
     }
     tables = {
         ("post", "/api/images/actions/"): ["action", "ids", "filter", "tags", "remove_tags", *WORK],
-        ("post", "/api/batches/"): ["batch_name", "note", "parameters", "image_ids", "idempotency_key"],
-        ("post", f"/api/batches/{batch.pk}/images/"): ["image_ids", "idempotency_key"],
+        ("post", "/api/batches/"): [*DESCRIBING, "image_ids", "filter", "idempotency_key"],
+        ("post", f"{here}images/"): ["image_ids", "filter", "version", "idempotency_key"],
+        ("post", f"{here}groups/"): ["label", "name", "colour", "image_ids", "version"],
+        ("put", f"{here}groups/"): ["groups", "assignments", "create", "version"],
+        ("patch", f"{here}groups/a/"): ["label", "name", "colour", "cover", "status", "version"],
+        ("post", f"{here}groups/merge/"): ["into", "from", "version"],
+        ("post", f"{here}groups/split/"): ["label", "image_ids", "auto", "name"],
+        ("post", f"{here}groups/move/"): ["image_ids", "to", "version"],
+        ("post", f"{here}groups/decide/"): ["image_ids", "decision", "reason"],
+        ("post", f"{here}groups/lock/"): ["image_ids", "locked"],
+        ("post", f"{here}undo/"): ["skip_conflicts", "version"],
+        ("post", f"{here}analyze/"): [
+            *analysis.PARAMETERS,
+            *("mode", "activate", "sizes", "samples", "dry_run", "version"),
+        ],
+        ("post", f"{here}process/"): [*WORK, "filter"],
+        ("post", f"{here}suggestions/accept/"): ["image_ids", "group_label", "max_distance", "dry_run"],
+        ("post", f"{here}near-duplicates/resolve/"): ["decisions", "all", "threshold", "verdict", "dry_run"],
+        ("post", f"{here}reject/"): ["reason", "version"],
         ("post", "/api/api-keys/"): ["name", "scopes", "user", "expires_at"],
         ("post", "/api/jobs/"): ["image", "images", "batch", *WORK],
         ("post", f"/api/images/{image.pk}/process/"): WORK,
@@ -159,13 +208,13 @@ def test_fields(client):
             "reference",
             "metadata",
         ],
-        ("patch", f"/api/batches/{batch.pk}/"): ["batch_name", "note", "parameters"],
+        ("patch", here): [*DESCRIBING, "version"],
         ("patch", f"/api/api-keys/{key.pk}/"): ["name", "expires_at"],
         ("patch", "/api/queues/light/"): ["paused", "reason"],
     }
     choose = random.Random(2)
 
-    for _ in range(400):
+    for _ in range(600):
         (method, address), fields = choose.choice(list(tables.items()))
         body = {name: good[name] for name in fields if name in good}
         body |= {name: choose.choice(HOSTILE) for name in choose.sample(fields, 1 + (choose.random() < 0.3))}
