@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
@@ -47,7 +48,6 @@ class BatchAdmin(WorkActions, StageActions, WholeActions):
         "unassigned",
         "assigned_to",
         "urgency",
-        "owned_by",
         "created",
     )
     list_filter = (
@@ -131,13 +131,10 @@ class BatchAdmin(WorkActions, StageActions, WholeActions):
     def urgency(self, batch: Batch) -> str:
         return str(batch.get_priority_display())
 
-    @display(description="Owner", ordering="owner__username")
-    def owned_by(self, batch: Batch) -> SafeString:
-        return unbroken(batch.owner.get_username() if batch.owner else "–")
-
     @display(description="Created", ordering="created_at")
     def created(self, batch: Batch) -> SafeString:
-        return when(batch.created_at)
+        owner = batch.owner.get_username() if batch.owner else "–"
+        return format_html("{}<br>by {}", when(batch.created_at), owner)
 
     # --- one batch ------------------------------------------------------------------------------------
 
