@@ -108,8 +108,8 @@ FROM measured GROUP BY group_id, n"""
 
 def group_facts(batch: Batch) -> dict[UUID, GroupFacts]:
     """The facts of each group that has an image with a vector; {} where nothing has one."""
-    source = vectors.source_of(batch)
-    return {} if source is None else dict(_measured(batch, source, vectors.state(batch, source)).facts)
+    source, state = vectors.look(batch)
+    return {} if source is None else dict(_measured(batch, source, state).facts)
 
 
 def _measured(batch: Batch, source: vectors.Source, state: str) -> _Measured:
@@ -158,10 +158,9 @@ GROUP BY w.image_id ORDER BY min(near.distance), w.image_id"""
 
 def _nearest(batch: Batch) -> tuple[list[Near], Mapping[UUID, GroupFacts]]:
     """For each image that waits: its groups, the nearest image first; and the facts of the groups."""
-    source = vectors.source_of(batch)
+    source, state = vectors.look(batch)
     if source is None:
         return [], {}
-    state = vectors.state(batch, source)
     measured = _measured(batch, source, state)
     waiting = _waiting(batch)
     if not waiting or not measured.facts:

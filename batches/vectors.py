@@ -78,6 +78,20 @@ def state(batch: Batch, source: Source) -> str:
     return f"{batch.pk}:{source.model}:{':'.join(parts)}"
 
 
+def hold(batch: Batch) -> None:
+    """Look once for all that one answer tells of this object's batch: a look reads a row for every image."""
+    batch.held_look = look(batch)  # type: ignore[attr-defined]
+
+
+def look(batch: Batch) -> tuple[Source | None, str]:
+    """Whose vectors speak for a batch, and its state with them; those that are held, if any are."""
+    held: tuple[Source | None, str] | None = getattr(batch, "held_look", None)
+    if held is not None:
+        return held
+    source = source_of(batch)
+    return source, "" if source is None else state(batch, source)
+
+
 def load(batch: Batch, source: Source, *, group_id: UUID | None = None) -> tuple[list[UUID], np.ndarray]:
     """Present images that have a vector (of one group, or of the whole batch), in the batch's order.
 

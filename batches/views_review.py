@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from api.permissions import has_scope
-from batches import facts, review, views_review_acts
+from batches import facts, review, vectors, views_review_acts
 from batches.batch_page import find, number
 from batches.models import Batch, BatchImage, Group
 from batches.review import Asked, Row
@@ -65,6 +65,7 @@ def closed_sentence(batch: Batch) -> str:
 def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """All groups as strips; htmx asks for the ones that follow."""
     batch = find(batch_id)
+    vectors.hold(batch)
     rows = review.rows_of(batch)
     asked = asked_by(request)
     found = review.ordered(rows, asked)
@@ -130,6 +131,7 @@ def _slider(batch: Batch) -> dict[str, Any]:
 def unassigned(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The panel of images in no group, or its next part."""
     batch = find(batch_id)
+    vectors.hold(batch)
     offset = number(request, "offset", 0)
     context = {**common(request, batch, review.rows_of(batch)), **unassigned_context(batch, offset)}
     template = "_suggestions.html" if offset else "_unassigned.html"
@@ -141,6 +143,7 @@ def unassigned(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse:
     """One group as a grid, with the others beside it; `unassigned` shows what is in none."""
     batch = find(batch_id)
+    vectors.hold(batch)
     shown = None if label == NONE else get_object_or_404(Group, batch=batch, label=label)
     members, following = review.of_group(batch, shown, after=number(request, "after", -1))
     if request.headers.get("HX-Request") and "after" in request.GET:
