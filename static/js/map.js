@@ -1,6 +1,6 @@
 // The map of a batch: every image as a point, to be looked at, lassoed and sorted.
 import { onChanged, undo } from "./batch_api.js";
-import { announce, toast } from "./page.js";
+import { announce } from "./page.js";
 import { Actions } from "./map_actions.js";
 import { coloured, load, NONE, places, TITLES, titles } from "./map_data.js";
 import { Gestures } from "./map_gestures.js";
@@ -56,14 +56,9 @@ class BatchMap {
     else if (mayEdit && event.key === "m") this.actions.start("move");
     else if (mayEdit && event.key === "n") this.actions.start("new");
     else if (mayEdit && event.key === "x") this.actions.start("reject");
-    else if (mayEdit && event.key === "u") this.undo();
+    else if (mayEdit && event.key === "u") undo();
     else return;
     event.preventDefault();
-  }
-
-  async undo() {
-    const { ok, body } = await undo();
-    if (ok) toast(`${body.change.summary.replace("undid", "Undid")}.`);
   }
 
   // Data

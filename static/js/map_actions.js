@@ -113,7 +113,7 @@ export class Actions {
     if (!answer.ok) return; // the selection stays: the same can be tried again
     this.clear();
     const { change } = answer.body;
-    if (change) toastWithUndo(`${capital(change.summary)}.`);
+    if (change) toastWithUndo(`${capital(change.summary)}.`, change.sequence);
   }
 
   move(label) { return this.write("groups/move/", { image_ids: this.ids, to: label }); }

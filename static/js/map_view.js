@@ -34,14 +34,14 @@ export class MapView {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.camera = { x: 0, y: 0, scale: 1 };
-    this.xs = this.ys = new Float32Array(0);
+    this.xs = this.ys = this.px = this.py = new Float32Array(0);
     this.styles = [];
     this.styleOf = this.dimmed = this.selected = new Uint8Array(0);
     this.titles = [];
     this.lasso = null;
     this.hovered = -1;
-    this.frames = 0;
-    this.stamps = new Map();
+    this.stamps = []; // of bitmaps, by style and whether it is selected
+    this.signs = new Map(); // bitmaps of the groups' names
     this.pictures = new Map();
     new ResizeObserver(() => this.resize()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.restyle());
@@ -64,13 +64,16 @@ export class MapView {
 
   restyle() {
     this.theme = themeOf(this.canvas);
-    this.stamps.clear();
+    this.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
+    this.signs.clear();
+    this.stamps = [];
     this.redraw();
   }
 
   /** Places in the plane; `urlOf` gives the address of a point's picture. */
   setPlaces(xs, ys, urlOf) {
     [this.xs, this.ys, this.urlOf] = [xs, ys, urlOf];
+    [this.px, this.py] = [new Float32Array(xs.length), new Float32Array(xs.length)];
     this.dimmed = new Uint8Array(xs.length);
     this.selected = new Uint8Array(xs.length);
     this.redraw();
@@ -79,7 +82,7 @@ export class MapView {
   /** `styles`: { colour, shape }; `styleOf`: the place of each point's style. */
   setStyles(styles, styleOf) {
     [this.styles, this.styleOf] = [styles, styleOf];
-    this.stamps.clear();
+    this.stamps = [];
     this.redraw();
   }
 
@@ -163,10 +166,9 @@ export class MapView {
     });
   }
 
-  _stamp(style, isSelected) {
-    const key = style * 2 + isSelected;
-    if (this.stamps.has(key)) return this.stamps.get(key);
-    const { colour, shape } = this.styles[style];
+  _stamp(key) {
+    const { colour, shape } = this.styles[key >> 1];
+    const isSelected = key & 1;
     const radius = this.radius * this.ratio;
     const side = Math.ceil(radius * 2.6 + 6 * this.ratio);
     const stamp = new OffscreenCanvas(side, side);
@@ -178,8 +180,8 @@ export class MapView {
     context.lineWidth = (isSelected ? 2.5 : 1) * this.ratio;
     context.fill();
     context.stroke();
-    this.stamps.set(key, stamp);
-    return stamp;
+    this.stamps[key] = stamp.transferToImageBitmap();
+    return this.stamps[key];
   }
 
   _draw() {
@@ -187,11 +189,10 @@ export class MapView {
     if (!width || !height) return;
     const zoom = this.fitted ? this.camera.scale / this.fitted : 1;
     const radius = Math.min(9, (this.count > 2000 ? 3 : 4.5) * Math.max(1, zoom ** 0.35));
-    if (Math.abs(radius - (this.radius ?? 0)) > 0.4) { this.radius = radius; this.stamps.clear(); }
+    if (Math.abs(radius - (this.radius ?? 0)) > 0.4) { this.radius = radius; this.stamps = []; }
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     const visible = this._visible();
-    this.shown = visible.length;
     this.hasPictures = visible.length <= PICTURES_UNTIL && zoom >= PICTURES_FROM;
     this._drawPoints(visible);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -199,31 +200,33 @@ export class MapView {
     this._drawTitles();
     this._drawHovered();
     if (this.lasso) this._drawLasso();
-    this.frames += 1;
   }
 
+  /** The points in sight; `px` and `py` are their places then. No objects: this runs for every frame. */
   _visible() {
+    const { xs, ys, px, py, width, height } = this;
+    const { x, y, scale } = this.camera;
     const visible = [];
-    for (let i = 0; i < this.count; i += 1) {
-      const [px, py] = this.toScreen(this.xs[i], this.ys[i]);
-      if (px > -30 && py > -30 && px < this.width + 30 && py < this.height + 30) visible.push(i);
+    for (let i = 0; i < xs.length; i += 1) {
+      px[i] = (xs[i] - x) * scale + width / 2;
+      py[i] = (y - ys[i]) * scale + height / 2;
+      if (px[i] > -30 && py[i] > -30 && px[i] < width + 30 && py[i] < height + 30) visible.push(i);
     }
     return visible;
   }
 
   _drawPoints(visible) {
-    for (const pass of [1, 0]) { // the dimmed ones lie below
-      this.context.globalAlpha = pass ? 0.13 : 1;
-      for (const isSelected of pass ? [0] : [0, 1]) {
-        for (const i of visible) {
-          if (this.dimmed[i] !== pass || (!pass && this.selected[i] !== isSelected)) continue;
-          const stamp = this._stamp(this.styleOf[i], pass ? 0 : isSelected);
-          const [px, py] = this.toScreen(this.xs[i], this.ys[i]);
-          const half = stamp.width / 2;
-          this.context.drawImage(stamp, Math.round(px * this.ratio - half), Math.round(py * this.ratio - half));
-        }
+    const layers = [[], [], []]; // dimmed ones below, selected ones on top
+    for (const i of visible) layers[this.dimmed[i] ? 0 : 1 + this.selected[i]].push(i);
+    layers.forEach((layer, place) => {
+      this.context.globalAlpha = place ? 1 : 0.13;
+      for (const i of layer) {
+        const key = this.styleOf[i] * 2 + (place === 2);
+        const stamp = this.stamps[key] ?? this._stamp(key);
+        const half = stamp.width / 2;
+        this.context.drawImage(stamp, Math.round(this.px[i] * this.ratio - half), Math.round(this.py[i] * this.ratio - half));
       }
-    }
+    });
     this.context.globalAlpha = 1;
   }
 
@@ -257,26 +260,35 @@ export class MapView {
     context.globalAlpha = 1;
   }
 
+  _sign(text) {
+    if (this.signs.has(text)) return this.signs.get(text);
+    const measure = new OffscreenCanvas(1, 1).getContext("2d");
+    measure.font = this.font;
+    const width = Math.ceil(measure.measureText(text).width) + 12;
+    const sign = new OffscreenCanvas(Math.ceil(width * this.ratio), 20 * this.ratio);
+    const context = sign.getContext("2d");
+    context.scale(this.ratio, this.ratio);
+    Object.assign(context, { font: this.font, textAlign: "center", lineJoin: "round", lineWidth: 4 });
+    Object.assign(context, { strokeStyle: this.theme.paper, fillStyle: this.theme.ink });
+    context.strokeText(text, width / 2, 14);
+    context.fillText(text, width / 2, 14);
+    this.signs.set(text, { bitmap: sign.transferToImageBitmap(), width });
+    return this.signs.get(text);
+  }
+
   /** Names of groups, the largest first, each where it does not lie over another. */
   _drawTitles() {
-    const { context } = this;
-    context.font = `600 12px ${getComputedStyle(document.body).fontFamily}`;
-    context.textAlign = "center";
-    context.lineJoin = "round";
     const taken = [];
     for (const { text, x, y, isDimmed } of this.titles) {
+      if (isDimmed) continue;
+      const { bitmap, width } = this._sign(text);
       const [px, bottom] = this.toScreen(x, y);
       const py = bottom - (this.hasPictures ? PICTURE_SIDE / 2 : this.radius) - 12;
-      const half = context.measureText(text).width / 2 + 6;
-      const box = [px - half, py - 10, px + half, py + 10];
+      const box = [px - width / 2, py - 10, px + width / 2, py + 10];
       const isOut = box[0] < 0 || box[1] < 0 || box[2] > this.width || box[3] > this.height;
-      if (isDimmed || isOut || taken.some((t) => box[0] < t[2] && t[0] < box[2] && box[1] < t[3] && t[1] < box[3])) continue;
+      if (isOut || taken.some((t) => box[0] < t[2] && t[0] < box[2] && box[1] < t[3] && t[1] < box[3])) continue;
       taken.push(box);
-      context.strokeStyle = this.theme.paper;
-      context.lineWidth = 4;
-      context.strokeText(text, px, py + 4);
-      context.fillStyle = this.theme.ink;
-      context.fillText(text, px, py + 4);
+      this.context.drawImage(bitmap, box[0], box[1], width, 20);
     }
   }
 

@@ -96,7 +96,7 @@ async function send(body) {
   const { ok, body: answer } = await call("POST", "near-duplicates/resolve/", { threshold, ...body });
   resolvedAt = -1;
   if (!ok) return;
-  if (answer.change) toastWithUndo(`${capital(answer.change.summary)}.`);
+  if (answer.change) toastWithUndo(`${capital(answer.change.summary)}.`, answer.change.sequence);
   else announce("It was decided so already");
 }
 
@@ -136,7 +136,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown") focusSet(Math.min(place + 1, sets().length - 1));
   else if (event.key === "ArrowUp") focusSet(Math.max(place - 1, 0));
   else if (mayEdit && event.key === "d" && place >= 0) decide(sets()[place], "not_duplicate");
-  else if (mayEdit && event.key === "u") undo().then(({ ok, body }) => { if (ok) toast(`${capital(body.change.summary)}.`); });
+  else if (mayEdit && event.key === "u") undo();
   else return;
   event.preventDefault();
 });
