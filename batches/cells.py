@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.utils.dateparse import parse_datetime
@@ -40,6 +41,7 @@ ATTRIBUTES: dict[str, dict[str, str]] = {
     "batch": BATCH,
 }
 TIMES = ("added_at", "decided_at")
+PEOPLE = ("added_by", "decided_by")
 
 
 def values_of(table: str, row: Model) -> dict[str, Any]:
@@ -121,6 +123,29 @@ def narrowed(current: State, wanted: State) -> State:
 
 def _narrow(current: Values, values: Values) -> Values:
     return current if current is None or values is None else {cell: current[cell] for cell in values}
+
+
+def without_lost_people(state: State) -> State:
+    """The same without accounts that were deleted since: the database has emptied their places in the rows, too."""
+    named = {
+        values[cell]
+        for rows in state.values()
+        for values in rows.values()
+        for cell in PEOPLE
+        if values and values.get(cell) is not None
+    }
+    if not named:
+        return state
+    lost = named - set(get_user_model().objects.filter(pk__in=named).values_list("pk", flat=True))
+    return {
+        table: {key: _emptied(values, lost) for key, values in rows.items()} for table, rows in state.items()
+    }
+
+
+def _emptied(values: Values, lost: set[Any]) -> Values:
+    if values is None:
+        return None
+    return {cell: None if cell in PEOPLE and value in lost else value for cell, value in values.items()}
 
 
 def write(batch: Batch, changed: State, after: State) -> None:

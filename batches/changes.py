@@ -205,6 +205,7 @@ def _step(batch: Batch, sequence: int | None) -> GroupingChange:
 def _revert(
     batch: Batch, step: GroupingChange, *, kind: str, actor: Any, skip_conflicts: bool
 ) -> GroupingChange:
+    step.forward, step.inverse = map(cells.without_lost_people, (step.forward, step.inverse))
     current = cells.read(batch, step.forward)
     wanted, found = conflicts.fitting(batch, step, current)
     if found and not (skip_conflicts and wanted):

@@ -213,3 +213,17 @@ def test_a_purged_image_stays_away(batch, people):
 
     with pytest.raises(ApiError, match="was purged"):
         changes.undo(batch, actor=anna)
+
+
+def test_a_step_comes_back_after_its_person_is_deleted(batch, people):
+    anna, _ = people
+    add_images(batch, [row.pk for row in make_rows(2)], actor=anna)
+    remove_images(batch, keys(batch)[:1], actor=anna)
+    anna.delete()
+
+    changes.undo(batch, actor=None)
+    changes.undo(batch, actor=None)
+    changes.redo(batch, actor=None)
+
+    assert batch.batch_images.count() == 8
+    assert changes.history(batch)[0].summary == "did again: added 2 images"
