@@ -109,9 +109,11 @@ def test_page_with_everything(operator, django_assert_max_num_queries):
 
 
 def test_page_has_constant_queries(operator, django_assert_num_queries, django_assert_max_num_queries):
-    small, large = make_batch(operator.user), make_batch(operator.user, images=40)
-    grouping.set_groups(small, {"a": keys(small)[:1]}, actor=operator.user)
-    grouping.set_groups(large, {f"{n}": keys(large)[n : n + 1] for n in range(30)}, actor=operator.user)
+    small, large = make_batch(operator.user, images=30), make_batch(operator.user, images=120)
+    for batch, count in ((small, 30), (large, 60)):
+        groups = {str(number): [key] for number, key in enumerate(keys(batch)[:count])}
+        grouping.set_groups(batch, groups, actor=operator.user)
+
     with django_assert_max_num_queries(40) as few:
         operator.get(page_url(small))
     with django_assert_num_queries(len(few)):
