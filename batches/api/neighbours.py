@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from api.errors import ErrorCode, invalid_field
 from api.filters import check_parameters
-from batches import facts, map_points
+from batches import facts, map_points, vectors
 from batches.api.answering import etag
 
 FORMATS = ("json", "f32")
@@ -124,6 +124,7 @@ class NeighboursPart:
         check_parameters(request, {"max_distance", "group", "limit", "offset"})
         batch, label = self.get_object(), request.query_params.get("group")
         limit = number_in(request, "limit", low=1, high=MAX_LIMIT)
+        vectors.hold(batch)
         page = facts.suggestions(
             batch,
             max_distance=decimal_in(request, "max_distance"),
