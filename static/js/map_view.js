@@ -1,6 +1,7 @@
 // The drawing of the map: a camera over a plane, points as small stamps, pictures instead of them from near.
 
-const SHAPES = 4;
+import { Raster, stamp } from "./map_raster.js";
+
 const PICTURES_UNTIL = 90; // so many points in sight are shown as pictures
 const PICTURES_FROM = 1.6; // and only from so near
 const PICTURE_SIDE = 54;
@@ -15,20 +16,6 @@ export function themeOf(canvas) {
   return { ink: style.color, paper: style.backgroundColor, accent: style.textDecorationColor, grey: style.caretColor };
 }
 
-function outline(context, shape, radius) {
-  context.beginPath();
-  if (shape === 0) context.arc(0, 0, radius, 0, 2 * Math.PI);
-  else if (shape === 1) context.rect(-radius * 0.88, -radius * 0.88, radius * 1.76, radius * 1.76);
-  else {
-    const corners = shape === 2 ? 4 : 3;
-    for (let i = 0; i < corners; i += 1) {
-      const angle = (2 * Math.PI * i) / corners - Math.PI / 2;
-      context.lineTo(1.2 * radius * Math.cos(angle), 1.2 * radius * Math.sin(angle));
-    }
-    context.closePath();
-  }
-}
-
 export class MapView {
   constructor(canvas) {
     this.canvas = canvas;
@@ -40,7 +27,7 @@ export class MapView {
     this.titles = [];
     this.lasso = null;
     this.hovered = -1;
-    this.stamps = []; // of bitmaps, by style and whether it is selected
+    this.stamps = []; // of marks, by style and layer
     this.signs = new Map(); // bitmaps of the groups' names
     this.pictures = new Map();
     new ResizeObserver(() => this.resize()).observe(canvas);
@@ -58,6 +45,8 @@ export class MapView {
     [this.width, this.height, this.ratio] = [clientWidth, clientHeight, ratio];
     this.canvas.width = Math.round(clientWidth * ratio);
     this.canvas.height = Math.round(clientHeight * ratio);
+    if (!this.canvas.width || !this.canvas.height) return;
+    this.raster = new Raster(this.context, this.canvas.width, this.canvas.height);
     this.restyle();
     if (wasEmpty && this.count) this.fit();
   }
@@ -166,22 +155,14 @@ export class MapView {
     });
   }
 
-  _stamp(key) {
-    const { colour, shape } = this.styles[key >> 1];
-    const isSelected = key & 1;
-    const radius = this.radius * this.ratio;
-    const side = Math.ceil(radius * 2.6 + 6 * this.ratio);
-    const stamp = new OffscreenCanvas(side, side);
-    const context = stamp.getContext("2d");
-    context.translate(side / 2, side / 2);
-    outline(context, shape % SHAPES, radius);
-    context.fillStyle = colour;
-    context.strokeStyle = isSelected ? this.theme.ink : this.theme.paper;
-    context.lineWidth = (isSelected ? 2.5 : 1) * this.ratio;
-    context.fill();
-    context.stroke();
-    this.stamps[key] = stamp.transferToImageBitmap();
-    return this.stamps[key];
+  /** The mark of a style in one of three layers: dimmed, as usual, selected. */
+  _stamp(style, layer) {
+    const { colour, shape } = this.styles[style];
+    const { ratio, theme } = this;
+    const isSelected = layer === 2;
+    const line = { line: isSelected ? theme.ink : theme.paper, lineWidth: (isSelected ? 2.5 : 1) * ratio };
+    this.stamps[style * 3 + layer] = stamp({ colour, shape, radius: this.radius * ratio, isDimmed: layer === 0, ...line });
+    return this.stamps[style * 3 + layer];
   }
 
   _draw() {
@@ -190,8 +171,6 @@ export class MapView {
     const zoom = this.fitted ? this.camera.scale / this.fitted : 1;
     const radius = Math.min(9, (this.count > 2000 ? 3 : 4.5) * Math.max(1, zoom ** 0.35));
     if (Math.abs(radius - (this.radius ?? 0)) > 0.4) { this.radius = radius; this.stamps = []; }
-    context.setTransform(1, 0, 0, 1, 0, 0);
-    context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     const visible = this._visible();
     this.hasPictures = visible.length <= PICTURES_UNTIL && zoom >= PICTURES_FROM;
     this._drawPoints(visible);
@@ -218,16 +197,15 @@ export class MapView {
   _drawPoints(visible) {
     const layers = [[], [], []]; // dimmed ones below, selected ones on top
     for (const i of visible) layers[this.dimmed[i] ? 0 : 1 + this.selected[i]].push(i);
+    this.raster.clear();
     layers.forEach((layer, place) => {
-      this.context.globalAlpha = place ? 1 : 0.13;
       for (const i of layer) {
-        const key = this.styleOf[i] * 2 + (place === 2);
-        const stamp = this.stamps[key] ?? this._stamp(key);
-        const half = stamp.width / 2;
-        this.context.drawImage(stamp, Math.round(this.px[i] * this.ratio - half), Math.round(this.py[i] * this.ratio - half));
+        const style = this.styleOf[i];
+        const mark = this.stamps[style * 3 + place] ?? this._stamp(style, place);
+        this.raster.put(mark, this.px[i] * this.ratio, this.py[i] * this.ratio);
       }
     });
-    this.context.globalAlpha = 1;
+    this.raster.show();
   }
 
   _picture(i) {
