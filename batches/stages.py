@@ -21,7 +21,11 @@ MOVES: dict[str, dict[str, str]] = {
     "reject": {Stage.VALIDATION: Stage.WORK, Stage.ACCEPTANCE: Stage.WORK},
     "reopen": {Stage.APPROVED: Stage.WORK},
 }
-DONE = {"submit": "submitted for validation", "reject": "sent back to work", "reopen": "opened again"}
+DONE = {
+    "submit": "submitted the batch for validation",
+    "reject": "sent the batch back to work",
+    "reopen": "opened the batch again",
+}
 
 
 def moves_open_to(batch: Batch, user: Any, *, subject: Any = None) -> list[str]:
@@ -78,8 +82,8 @@ def move(
         require_scope(actor if subject is None else subject, _scope_of(locked, name, actor))
         before, locked.review_stage = locked.review_stage, target
         locked.save(update_fields=["review_stage", "updated_at"])
-        done = DONE.get(name) or ("approved" if target == Stage.APPROVED else "validated")
-        summary = f"{done} the batch" + (f": {reason}" if reason else "")
+        done = DONE.get(name) or f"{'approved' if target == Stage.APPROVED else 'validated'} the batch"
+        summary = done + (f": {reason}" if reason else "")
         cell = {"batch": {str(locked.pk): {"review_stage": target}}}
         was = {"batch": {str(locked.pk): {"review_stage": before}}}
         changes.record(locked, kind=Kind.STAGE, summary=summary, actor=actor, forward=cell, inverse=was)
