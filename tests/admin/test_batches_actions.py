@@ -143,7 +143,7 @@ def test_stages_with_a_reason(operator, batch):
 
     batch.refresh_from_db()
     assert batch.review_stage == "work"
-    assert batch.changes.first().summary == "sent back to work the batch: Blurred covers"
+    assert batch.changes.first().summary == "sent the batch back to work: Blurred covers"
     wrong = act(operator, BATCHES, "approve", batch, confirmed="yes")
     assert "starts from validation or acceptance" in said(wrong)[-1]
 
