@@ -9,7 +9,7 @@ from batches import grouping, services, stages
 from batches.models import Batch
 from images.models import Image
 from tests import pictures
-from tests.factories import make_image, make_rows, make_user, upload
+from tests.factories import make_image, make_rows, upload
 
 pytestmark = pytest.mark.django_db
 
@@ -152,6 +152,21 @@ def test_overview_shows_groups_history_and_pictures(viewer, reviewer):
         assert refused not in page
 
 
+def test_overview_draws_grades_and_group_sizes(viewer, reviewer):
+    graded = [row for grade in (5, 95, 100) for row in make_rows(2, quality_grade=grade)]
+    keys = [row.pk for row in [*graded, *make_rows(1)]]
+    batch = services.create_batch("Graded", owner=reviewer.user, image_ids=keys)
+    for count in (3, 1):
+        grouping.create_group(batch, actor=reviewer.user, image_ids=keys[:count])
+
+    response = viewer.get(address("batch", batch))
+
+    assert [bar.count for bar in response.context["quality_bars"]] == [2, 0, 0, 0, 0, 0, 0, 0, 0, 4]
+    assert response.context["unmeasured"] == 1
+    assert [(bar.count, bar.length) for bar in response.context["group_bars"]] == [(2, 100), (1, 50)]
+    assert "Pictures by grade: 0 to 10: 2; 90 to 100: 4;" in text_of(response)
+
+
 def test_overview_of_a_batch_without_pictures(reviewer):
     batch = services.create_batch("Empty", owner=reviewer.user)
 
@@ -201,57 +216,6 @@ def test_stages_with_their_sentences(reviewer, operator):
     batch.refresh_from_db()
     assert batch.review_stage == "work"
     assert "Choose what is to happen" in text_of(operator.post(at, {"move": "dance"}, follow=True))
-
-
-def test_undo_and_redo_of_the_last_step(reviewer):
-    batch = make_batch(reviewer.user)
-    grouping.create_group(batch, actor=reviewer.user, name="Red", image_ids=ids(batch)[:2])
-
-    undone = text_of(reviewer.post(address("batch-undo", batch), {"version": batch.version}, follow=True))
-    assert "Undid: made the group Red of 2 images." in undone
-    assert not batch.groups.exists()
-    batch.refresh_from_db()
-    again = text_of(reviewer.post(address("batch-redo", batch), {"version": batch.version}, follow=True))
-    assert "Did again: made the group Red" in again
-    assert batch.groups.count() == 1
-
-
-def test_undo_on_a_page_that_is_out_of_date_is_refused(reviewer):
-    batch = make_batch(reviewer.user)
-    shown = batch.version
-    other = make_user("write", username="berta")
-    grouping.create_group(batch, actor=other, name="Red", image_ids=ids(batch)[:2])
-
-    page = text_of(reviewer.post(address("batch-undo", batch), {"version": shown}, follow=True))
-
-    assert "berta made the group Red" in page
-    assert batch.groups.count() == 1
-
-
-def test_undo_of_an_older_step_names_the_conflicts_and_takes_back_the_rest(reviewer):
-    batch = make_batch(reviewer.user, images=6)
-    keys = ids(batch)
-    red = grouping.create_group(batch, actor=reviewer.user, name="Red")
-    blue = grouping.create_group(batch, actor=reviewer.user, name="Blue")
-    moved = grouping.move(batch, keys[:4], to=red.label, actor=reviewer.user)
-    grouping.move(batch, keys[:1], to=blue.label, actor=reviewer.user)
-    step = {"sequence": moved.sequence}
-
-    page = text_of(reviewer.post(address("batch-undo", batch), step), 409)
-    reviewer.post(address("batch-undo", batch), {**step, "skip_conflicts": "1"})
-
-    assert "This step cannot be undone as a whole" in page
-    assert "Undo the other 3" in page
-    assert batch.batch_images.filter(group=red).count() == 0
-    assert batch.batch_images.filter(group=blue).count() == 1
-
-
-def test_history_and_steps(viewer, reviewer):
-    batch = make_batch(reviewer.user)
-    assert "added 4 images" in text_of(viewer.get(address("batch-history", batch)))
-    part = text_of(reviewer.get(address("batch-steps", batch), {"next": "/batches/"}))
-    assert 'id="batch-undo"' in part
-    assert "<html" not in part
 
 
 def test_take_pictures_out_and_upload_others(reviewer):
