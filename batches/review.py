@@ -5,7 +5,6 @@ Every function asks a constant number of queries, whatever the number of groups 
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 from uuid import UUID
 
 from django.db.models import (
@@ -13,10 +12,8 @@ from django.db.models import (
     Count,
     F,
     IntegerField,
-    OuterRef,
     Q,
     QuerySet,
-    Subquery,
     Value,
     When,
     Window,
@@ -99,20 +96,22 @@ class Page:
 
 def rows_of(batch: Batch) -> list[Row]:
     """Every group of a batch with its numbers, without pictures."""
-    inside = Q(members__image__status__in=PRESENT)
-    first = BatchImage.objects.present().filter(group=OuterRef("pk")).order_by("position", "pk")
-    groups = Group.objects.filter(batch=batch).annotate(
-        count=Count("members", filter=inside),
-        rejected=Count("members", filter=inside & Q(members__decision=BatchImage.Decision.REJECTED)),
-        first_image=Subquery(first.values("image")[:1]),
-    )
-    known = facts.group_facts(batch)
-    return [_row(group, known.get(group.pk)) for group in groups]
+    # Counted from the members: joined to the groups, the planner read them once for every group (0.3 s for 200).
+    inside = BatchImage.objects.filter(batch=batch, group__isnull=False).present().order_by()
+    is_rejected = Q(decision=BatchImage.Decision.REJECTED)
+    counted = inside.values("group").annotate(count=Count("pk"), rejected=Count("pk", filter=is_rejected))
+    counts = {row["group"]: (row["count"], row["rejected"]) for row in counted}
+    first = inside.order_by("group", "position", "pk").distinct("group").values_list("group", "image")
+    known, firsts = facts.group_facts(batch), dict(first)
+    return [
+        _row(group, counts.get(group.pk, (0, 0)), known.get(group.pk), firsts.get(group.pk))
+        for group in Group.objects.filter(batch=batch)
+    ]
 
 
-def _row(group: Any, known: GroupFacts | None) -> Row:
-    cover = group.cover_id or (known.medoid if known else group.first_image)
-    return Row(group, group.count, group.rejected, known.cohesion if known else None, cover)
+def _row(group: Group, counts: tuple[int, int], known: GroupFacts | None, first: UUID | None) -> Row:
+    cover = group.cover_id or (known.medoid if known else first)
+    return Row(group, *counts, known.cohesion if known else None, cover)
 
 
 def ordered(rows: Iterable[Row], asked: Asked) -> list[Row]:
@@ -162,7 +161,8 @@ def with_members(rows: Sequence[Row]) -> list[Row]:
     )
     by_group: dict[UUID, list[BatchImage]] = {row.group.pk: [] for row in rows}
     for member in found:
-        by_group[member.group_id].append(member)
+        if member.group_id is not None:
+            by_group[member.group_id].append(member)
     return [replace(row, members=by_group[row.group.pk]) for row in rows]
 
 
