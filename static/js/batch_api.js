@@ -49,14 +49,21 @@ function inTurn(work) {
 export async function call(method, path, body) {
   const answer = await inTurn(() => send(method, path, body));
   if (answer.status === 412) {
-    const told = await look({ again: () => call(method, path, body) });
-    if (!told) note(`${sentence(412, answer.body)}`, "Do it again", () => call(method, path, body));
+    const again = () => repeat(method, path, body);
+    const told = await look({ again });
+    if (!told) note(sentence(412, answer.body), "Do it again", again);
   } else if (!answer.ok) {
     tellRefusal(answer);
   } else if (method !== "GET") {
     await tellListeners(answer.body?.change ? [answer.body.change] : [], true);
   }
   return answer;
+}
+
+async function repeat(method, path, body) {
+  const answer = await call(method, path, body);
+  const change = answer.ok ? answer.body?.change : null;
+  if (change) toastWithUndo(`${capital(change.summary)}.`, change.sequence);
 }
 
 async function send(method, path, body) {

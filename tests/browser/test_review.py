@@ -41,7 +41,7 @@ def counts(batch: Batch) -> dict[str, int]:
 
 def open_group(page, batch: Batch, name: str):
     page.goto(f"/batches/{batch.pk}/review/groups/{batch.groups.get(name=name).label}/")
-    page.locator(".is-live [data-key-for]:not([hidden])").first.wait_for(state="attached")
+    page.locator("[data-review].is-live").wait_for()
     return page.locator(".pictures .pic")
 
 
@@ -80,7 +80,7 @@ def test_a_group_is_put_right_with_the_keyboard_alone(open_page, batch):
     page.keyboard.press("c")
     expect(page.locator("#review-progress")).to_contain_text("1 of 3 groups done")
     page.keyboard.press("c")
-    page.wait_for_url("**/groups/2/**")
+    page.wait_for_url("**/groups/3/**")
     assert counts(batch) == {"winter boots": 3, "hats": 6, "gloves": 3}
 
 
@@ -93,9 +93,9 @@ def test_strips_take_pictures_by_drag_and_give_them_back(open_page, batch):
     boots.locator(".pic-link").nth(0).click()
     boots.locator(".pic-link").nth(1).click(modifiers=["Control"])
     start, end = boots.locator(".pic").nth(1).bounding_box(), hats.bounding_box()
-    page.mouse.move(start["x"] + 30, start["y"] + 30)
+    page.mouse.move(start["x"] + 60, start["y"] + 60)
     page.mouse.down()
-    page.mouse.move(start["x"] + 60, start["y"] + 60, steps=3)
+    page.mouse.move(start["x"] + 80, start["y"] + 80, steps=3)
     page.mouse.move(end["x"] + 200, end["y"] + 40, steps=5)
     expect(page.locator(".drag-ghost")).to_have_text("2to hats")
     expect(hats).to_have_class("strip card is-over")
@@ -150,7 +150,7 @@ def test_long_press_drags_onto_the_dock(open_page, batch):
 
     found.nth(0).scroll_into_view_if_needed()
     start = found.nth(0).bounding_box()
-    send("touchStart", start["x"] + 20, start["y"] + 20)
+    send("touchStart", start["x"] + 60, start["y"] + 60)
     page.locator(".drag-ghost").wait_for()
     target = page.locator('.target[data-title="hats"]')
     end = target.bounding_box()
