@@ -1,5 +1,6 @@
 """A batch from the drop of a folder to its approval and export, in a real browser against real workers."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def expect(locator):
 def folder(tmp_path) -> list[Path]:
     """Two kinds of pictures that any network tells apart: red stripes and blue noise."""
     dice, paths = np.random.default_rng(5), []
-    for number in range(14):
+    for number in range(21):
         pixels = np.zeros((96, 96, 3), np.uint8)
         if number % 2:
             pixels[:, :: 6 + number] = (220, 30, 30)
@@ -56,38 +57,86 @@ def drop_folder(page, paths: list[Path]) -> None:
     page.evaluate(DROP_FOLDER)
 
 
+def review(page, batch: Batch) -> None:
+    """Rename a group, merge another into it, drag a picture between groups, and take the last two back."""
+    page.get_by_role("link", name="Review the groups").click()
+    strips = page.locator(".strip")
+    page.locator(".is-live").wait_for()
+    sizes = sorted((group.members.count() for group in batch.groups.all()), reverse=True)
+    assert len(sizes) >= 2, "the pictures fell into one group"
+    expect(strips).to_have_count(len(sizes))
+
+    strips.nth(0).locator('[data-act="rename"]').click()
+    page.keyboard.type("stripes")
+    page.keyboard.press("Enter")
+    first = page.locator('.strip[data-title="stripes"]')
+    expect(first).to_have_count(1)
+
+    drag(page, strips.nth(1).locator(".pic").nth(0), first)
+    expect(page.locator("#toast")).to_contain_text("Moved 1 image")
+    expect(first.locator(".pic")).to_have_count(sizes[0] + 1)
+    page.locator("#toast button").click()
+    expect(first.locator(".pic")).to_have_count(sizes[0])
+
+    strips.nth(1).locator("summary").click()
+    strips.nth(1).locator('[data-act="merge"]').click()
+    page.get_by_role("option", name="stripes").click()
+    expect(page.locator("#toast")).to_contain_text("Merged")
+    expect(strips).to_have_count(len(sizes) - 1)
+    page.locator("#toast button").click()
+    expect(strips).to_have_count(len(sizes))
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_role("link", name="Overview").click()
+
+
+def middle(locator) -> tuple[float, float]:
+    box = locator.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, picture, target) -> None:
+    target.evaluate("strip => strip.scrollIntoView({ block: 'start', behavior: 'instant' })")
+    start, end = middle(picture), middle(target)
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(start[0] - 20, start[1] - 20, steps=3)
+    page.mouse.move(*end, steps=5)
+    expect(target).to_have_class(re.compile("is-over"))
+    page.mouse.up()
+
+
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_batch_from_a_dropped_folder_to_its_export(open_page, folder, size):
     page = open_page(size)
     page.goto("/batches/")
     page.get_by_role("link", name="New batch").first.click()
     drop_folder(page, folder)
-    expect(page.locator(".upload")).to_have_count(14)
+    expect(page.locator(".upload")).to_have_count(21)
     expect(page.get_by_label("Name", exact=True)).to_have_value("Autumn")
     page.get_by_role("button", name="Make the batch").click()
     page.wait_for_url("**/batches/*-*/")
-    expect(page.locator("[data-tile]")).to_have_count(14)
+    expect(page.locator("[data-tile]")).to_have_count(21)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
     with workers():
         page.get_by_label("Smallest group", exact=True).fill("3")
-        expect(page.locator(".estimate").first).to_contain_text("14 pictures")
+        expect(page.locator(".estimate").first).to_contain_text("21 pictures")
         page.locator("#start-run").click()
         expect(page.get_by_role("link", name="Review the groups")).to_be_visible(timeout=90_000)
     batch = Batch.objects.get()
-    assert batch.groups.exists()
+    review(page, batch)
 
     page.locator("#batch-undo").click()
-    expect(page.locator(".messages").get_by_text("Undid: applied run 1")).to_be_visible()
+    expect(page.locator(".messages").get_by_text("Undid: renamed")).to_be_visible()
     page.locator("#batch-redo").click()
-    expect(page.locator(".messages").get_by_text("Did again: applied run 1")).to_be_visible()
+    expect(page.locator(".messages").get_by_text("Did again: renamed")).to_be_visible()
     for button in ("Submit for validation", "Validate", "Approve"):
         page.get_by_role("button", name=button, exact=True).click()
     expect(page.get_by_text("This batch is approved.")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()
     lines = Path(download.value.path()).read_text().splitlines()
-    assert len(lines) == 15
+    assert len(lines) == 22
 
 
 def test_files_that_are_refused_keep_the_page_and_the_batch(open_page, folder, tmp_path):
