@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from api.errors import ApiError, ErrorCode, FieldError
 from batches import cells, conflicts
@@ -248,7 +248,9 @@ def _take_over(batch: Batch, locked: Batch) -> None:
     batch.version, batch.active_run_id = locked.version, locked.active_run_id
 
 
-def history(batch: Batch, *, since: int = 0) -> Any:
+def history(batch: Batch, *, since: int | None = None) -> Any:
     """The changes, the newest first, without their payloads; `since`: those after that version."""
-    found = batch.changes.filter(Q(version__gt=since)).defer("forward", "inverse")
+    found = batch.changes.defer("forward", "inverse")
+    if since is not None:  # uploads into a new batch leave it at version 0
+        found = found.filter(version__gt=since)
     return found.select_related("undone_by", "undoes").order_by("-sequence")

@@ -114,8 +114,10 @@ class HistoryPart:
         )
 
 
-def _since(request: Request) -> int:
-    text = request.query_params.get("since", "0")
+def _since(request: Request) -> int | None:
+    text = request.query_params.get("since")
+    if text is None:
+        return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise invalid_field("since", f"a version of the batch is wanted, not {text[:50]!r}.")
     return int(text)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from batches import grouping
-from tests.factories import make_user
+from batches import grouping, services
+from tests.factories import make_rows, make_user
 from tests.pages.test_batches import address, ids, make_batch, text_of
 
 pytestmark = pytest.mark.django_db
@@ -58,3 +58,12 @@ def test_history_and_steps(viewer, reviewer):
     part = text_of(reviewer.get(address("batch-steps", batch), {"next": "/batches/"}))
     assert 'id="batch-undo"' in part
     assert "<html" not in part
+
+
+def test_history_tells_of_uploads_into_a_new_batch(reviewer):
+    batch = services.create_batch("Shoes", owner=reviewer.user)
+    for row in make_rows(2):
+        batch.take_in(row, by=reviewer.user)
+
+    assert "uploaded 2 images" in text_of(reviewer.get(address("batch-history", batch)))
+    assert "Nothing was changed yet." not in text_of(reviewer.get(address("batch", batch)))
