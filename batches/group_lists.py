@@ -25,7 +25,7 @@ ORDERINGS = (
 
 
 def counted(batch: Batch) -> QuerySet[Group]:
-    """The groups with `count`, `rejected_count`, `first_image` and `has_cover`, without images that lie in the trash."""
+    """The groups with `count`, `rejected_count`, `first_image`, `has_cover`, without images that lie in the trash."""
     present = Q(members__image__status__in=PRESENT)
     rejected = Q(members__decision=BatchImage.Decision.REJECTED)
     inside = BatchImage.objects.present().filter(group=OuterRef("pk"))

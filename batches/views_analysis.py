@@ -19,7 +19,7 @@ from batches.analysis_parameters import DEFAULT_SAMPLES, DEFAULT_SIZES
 from batches.batch_page import find, number
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from images import embeddings
-from pixproject.page_access import needs, refusal_sentence, tell
+from pixproject.page_access import needs, refusal_sentence
 from processing import durations, job_page, weights_state
 from processing.algorithms.embedding import EMBEDDERS
 from processing.algorithms.errors import ProcessingError
@@ -30,6 +30,16 @@ CHANGES_SHOWN = 6
 OPEN = (ClusterRun.Status.QUEUED, ClusterRun.Status.RUNNING)
 METRICS = [("euclidean", "Euclidean"), ("cosine", "Angle between them (cosine)")]
 SELECTIONS = [("leaf", "Small and tight (leaf)"), ("eom", "Large and lasting (eom)")]
+LABELS = {
+    "model": "Looked at by",
+    "min_cluster_size": "Smallest group",
+    "min_samples": "Neighbours",
+    "metric": "Distance",
+    "cluster_selection_method": "Which groups",
+    "cluster_selection_epsilon": "Join closer than",
+    "sizes": "Smallest groups of the grid",
+    "samples": "Neighbours of the grid",
+}  # what the form calls the parameters
 NUMBER = re.compile(r"[^\s,;]+")
 
 
@@ -77,6 +87,9 @@ def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> d
         context["poll"] = job_page.next_poll(under_way.job, step=step, seen=seen)
     elif context["may_analyze"]:
         context |= _estimated(batch, parameters, "full")
+        if context["waiting"] and batch.active_run is not None:
+            found = {**parameters, "model": batch.active_run.model}
+            context["placing"] = _estimated(batch, found, "incremental")
     return context
 
 
@@ -94,7 +107,15 @@ def _estimated(batch: Batch, parameters: dict[str, Any], mode: str) -> dict[str,
     try:
         return {"estimate": analysis.estimate_analysis(batch, parameters=parameters, mode=mode)}
     except (ApiError, ProcessingError) as error:
-        return {"estimate_error": refusal_sentence(error)}
+        return {"estimate_error": in_words(error)}
+
+
+def in_words(error: ApiError | ProcessingError) -> str:
+    """The refusal, with the fields named as the form names them."""
+    fields = [one for one in getattr(error, "errors", ()) if one.field in LABELS]
+    if not fields:
+        return refusal_sentence(error)
+    return " ".join(f"{LABELS[one.field]}: {one.detail}" for one in fields)
 
 
 @dataclass(frozen=True)
@@ -145,7 +166,9 @@ def live(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "changes": views_history.told(batch)[:CHANGES_SHOWN],
         "next_url": f"/batches/{batch.pk}/",
     }
-    return render(request, "batches/_after_run.html", context)
+    answer = render(request, "batches/_after_run.html", context)
+    answer["HX-Trigger"] = "pictures-changed"  # the pictures below load again, with their groups
+    return answer
 
 
 def figures(batch: Batch) -> dict[str, Any]:
@@ -176,9 +199,9 @@ def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """What the form's parameters would cost, as a part of the page."""
     batch = find(batch_id)
     try:
-        context = _estimated(batch, _asked(request, batch), "full")
+        context = _estimated(batch, _asked(request, batch), request.GET.get("mode", "full"))
     except (ApiError, ProcessingError) as error:
-        context = {"estimate_error": refusal_sentence(error)}
+        context = {"estimate_error": in_words(error)}
     return render(request, "batches/_analysis_estimate.html", context)
 
 
@@ -203,9 +226,9 @@ def analyze(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
             sizes=_list(request.POST.get("sizes", "")),
             samples=_list(request.POST.get("samples", "")),
         )
-        messages.success(request, f"Run {run.number} has started.")
+        messages.success(request, f"Run {run.number} has started. Its result appears on this page.")
     except (ApiError, ProcessingError) as error:
-        tell(request, error)
+        messages.error(request, in_words(error))
     return redirect("batch", batch_id=batch.pk)
 
 
@@ -225,9 +248,10 @@ def adopt(request: HttpRequest, batch_id: uuid.UUID, run_number: int) -> HttpRes
             actor=request.user,
             source="web",
         )
-        messages.success(request, f"Run {run.number} has started with these parameters.")
+        told = f"Run {run.number} has started with these parameters. Its result appears on this page."
+        messages.success(request, told)
     except (ApiError, ProcessingError) as error:
-        tell(request, error)
+        messages.error(request, in_words(error))
     return redirect("batch", batch_id=batch.pk)
 
 

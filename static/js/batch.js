@@ -23,5 +23,13 @@ if (form) {
   fillFromFolder(form, (files) => uploads.add(files));
 }
 
-const selection = document.querySelector("[data-selection]");
-if (selection?.querySelector(".selection-bar")) new Selection(selection);
+/** The pictures come anew after a run, so they are looked up again then. */
+function initSelection() {
+  const selection = document.querySelector("[data-selection]:not([data-ready])");
+  if (!selection?.querySelector(".selection-bar")) return;
+  selection.dataset.ready = "";
+  new Selection(selection);
+}
+
+initSelection();
+document.body.addEventListener("htmx:afterSettle", initSelection);

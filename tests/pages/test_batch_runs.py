@@ -1,5 +1,7 @@
 """The pages of a batch's runs and of work on it: estimate, start, grid, comparison, taking over."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -37,7 +39,7 @@ def test_estimate_stands_before_the_start(operator, viewer, batch):
     assert "<b>24 pictures</b>, all of them looked at before." in page
     assert "24 images are too few for a group of at least 30" in part
     assert "<html" not in part
-    assert "min_cluster_size" in wrong
+    assert "Smallest group: must be a whole number" in wrong
     assert "start-run" not in text_of(viewer.get(at("batch", batch)))
     assert viewer.get(at("batch-analyze-estimate", batch)).status_code == 403
 
@@ -73,10 +75,13 @@ def test_cancelled_run_says_so(operator, batch):
     ("form", "sentence"),
     [
         ({"mode": "dance"}, "mode"),
-        ({"mode": "full", "min_cluster_size": "1"}, "min_cluster_size"),
+        (
+            {"mode": "full", "min_cluster_size": "1"},
+            "Smallest group: must be a whole number of at least 2, not 1.",
+        ),
         ({"mode": "full", "model": "oracle"}, "there is no embedder"),
         ({"mode": "incremental"}, "has no active run"),
-        ({"mode": "sweep", "sizes": "3, x"}, "sizes"),
+        ({"mode": "sweep", "sizes": "3, x"}, "Smallest groups of the grid: must be"),
     ],
 )
 def test_wrong_start_is_said(operator, batch, form, sentence):
@@ -99,14 +104,35 @@ def test_grid_is_shown_and_a_pair_is_adopted(operator, batch):
     assert 'value="6,3"' in page
     run = batch.runs.get(number=2)
     assert (run.mode, run.parameters["min_cluster_size"], run.parameters["min_samples"]) == ("full", 6, 3)
-    assert "min_cluster_size" in wrong
+    assert "Smallest group: must be" in wrong
 
 
 def test_new_pictures_are_offered_to_be_placed(operator, batch):
     analysed(batch)
     services.add_images(batch, [row.pk for row in make_rows(3)], actor=operator.user)
 
-    assert "3 new pictures." in text_of(operator.get(at("batch", batch)))
+    page = text_of(operator.get(at("batch", batch)))
+
+    assert "3 new pictures." in page
+    assert re.search("nothing else moves. Takes [a-z0-9]", page)  # how long, before it starts
+
+
+def test_grid_says_how_long_it_takes(operator, batch):
+    part = text_of(operator.get(at("batch-analyze-estimate", batch), {"mode": "sweep"}))
+    wrong = text_of(operator.get(at("batch-analyze-estimate", batch), {"mode": "dance"}))
+
+    assert "Takes " in part
+    assert "error-text" in wrong
+
+
+def test_pictures_load_again_once_a_run_is_over(operator, batch):
+    operator.post(at("batch-analyze", batch), {"mode": "full"})
+    running = operator.get(at("batch-analysis", batch))
+    run_until_idle()
+
+    assert "HX-Trigger" not in running
+    assert operator.get(at("batch-analysis", batch))["HX-Trigger"] == "pictures-changed"
+    assert 'hx-trigger="pictures-changed from:body"' in text_of(operator.get(at("batch", batch)))
 
 
 def test_comparison_and_taking_over_one_group(operator, viewer, batch):
