@@ -1,4 +1,5 @@
 // What the pages that fill a batch share: the queue of uploads, and choosing a folder.
+import { toast } from "./page.js";
 import { Uploads } from "./uploads.js";
 
 const IS_PICTURE = /^image\/|\.(jpe?g|png|webp|avif|gif|bmp|tiff?|heic|heif)$/i;
@@ -23,7 +24,9 @@ export function fillFromFolder(form, onFiles) {
     const files = Array.from(input.files).filter((file) => IS_PICTURE.test(file.type) || IS_PICTURE.test(file.name));
     const folder = input.files[0]?.webkitRelativePath.split("/")[0] ?? "";
     input.value = "";
+    files.sort((a, b) => a.webkitRelativePath.localeCompare(b.webkitRelativePath, undefined, { numeric: true }));
     if (files.length) onFiles(files, folder);
+    else toast("There is no picture in this folder.");
   });
 }
 
