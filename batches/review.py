@@ -26,7 +26,7 @@ from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
 
 STRIP = 12
-GROUPS_PER_PAGE = 30
+GROUPS_PER_PAGE = 12  # three screens; the next ones come while people scroll, and 30 took a third of a second
 IMAGES_PER_PAGE = 120
 ORDERS = {"largest": "Largest first", "worst": "Least alike first", "open": "Unreviewed first"}
 STATUSES = {"all": "All groups", "open": "Unreviewed", "confirmed": "Confirmed"}
