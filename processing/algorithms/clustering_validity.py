@@ -46,10 +46,15 @@ def _drawn(rows: np.ndarray, count: int, seed: int) -> np.ndarray:
 
 
 def _inside(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Inner points of a group's spanning tree, their core distances, and its longest inner edge."""
+    """Inner points of a group's spanning tree, their core distances, and its longest inner edge.
+
+    One point, which people may make a group of, has no tree and no edge: it lies where it lies.
+    """
     from hdbscan.validity import internal_minimum_spanning_tree  # slow imports
     from scipy.spatial.distance import cdist
 
+    if len(points) == 1:
+        return points, np.zeros(1), 0.0
     distances = cdist(points, points)
     core = _all_points_core(distances, points.shape[1])
     nodes, edges = internal_minimum_spanning_tree(np.maximum(distances, np.maximum(core, core[:, None])))

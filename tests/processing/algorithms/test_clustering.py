@@ -380,3 +380,12 @@ def test_progress_grows_to_1():
     assert seen == sorted(seen)
     assert len(seen) > 5
     assert (min(seen) >= 0, seen[-1]) == (True, 1.0)
+
+
+def test_validity_takes_groups_of_one_and_of_equal_vectors():
+    points = np.array([[0.0, 0.0], [0.1, 0.0], [0.0, 0.1], [9.0, 9.0], [5.0, 0.0], [5.0, 0.0]])
+
+    index = validity(points, np.array([0, 0, 0, 1, 2, 2]), seed=0)
+
+    assert index is not None
+    assert 0.9 < index <= 1
