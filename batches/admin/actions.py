@@ -1,5 +1,6 @@
 """What is done with chosen batches as a whole, each after a question; nothing of it is computed."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -7,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
 from batches import services
-from batches.admin.asking import Line, Question, ask, counted_lines, each, images_in, is_confirmed
+from batches.admin.asking import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
 from batches.admin.forms import AssignForm, PriorityForm
 from batches.models import Batch
 from pixproject.admin_site import PixModelAdmin
@@ -113,15 +114,17 @@ class WholeActions(PixModelAdmin):
             return each(
                 self, request, batches, lambda batch: act(batch, actor=request.user), done, why_not=why_not
             )
+        lines = [Line(batch, (str(batch.image_count),), WHY_NOT[name](batch)) for batch in batches]
         question = Question(
             act=name,
             title=f"{verb} {images_in(batches)}?",
             sentence=sentence,
             button=verb,
             icon=icon,
-            lines=counted_lines(batches),
-            facts=[AT_ONCE],
+            lines=lines,
+            facts=[AT_ONCE, *left_out(lines)],
             is_danger=name == "delete",
+            is_possible=can_any(lines),
         )
         return ask(self, request, question)
 
@@ -138,6 +141,15 @@ WHOLE = {
     "unarchive": (services.unarchive, "Take out", "unarchive"),
     "delete": (_delete, "Delete", "delete"),
     "restore": (services.restore_batch, "Restore", "restore_from_trash"),
+}
+
+
+# Why nothing would happen to a batch, so that the question says it before and not after.
+WHY_NOT: dict[str, Callable[[Batch], str]] = {
+    "archive": lambda batch: "It is archived already." if batch.is_archived else "",
+    "unarchive": lambda batch: "" if batch.is_archived else "It is not archived.",
+    "delete": lambda batch: "It is deleted already." if batch.deleted_at is not None else "",
+    "restore": lambda batch: "" if batch.deleted_at is not None else "It is not deleted.",
 }
 
 

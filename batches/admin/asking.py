@@ -80,8 +80,14 @@ def ask(model_admin: PixModelAdmin, request: HttpRequest, question: Question) ->
     return TemplateResponse(request, "admin/batches/batch/confirm.html", context)
 
 
-def counted_lines(batches: Iterable[Any]) -> list[Line]:
-    return [Line(batch, (str(batch.image_count),)) for batch in batches]
+def can_any(lines: Sequence[Line]) -> bool:
+    return any(not line.refusal for line in lines)
+
+
+def left_out(lines: Sequence[Line]) -> list[tuple[str, str]]:
+    """How many of the chosen batches it will not touch, as a fact of the question."""
+    count = sum(1 for line in lines if line.refusal)
+    return [("Left out", f"{count} of {plural(len(lines), 'batch', 'batches')}")] if count else []
 
 
 def images_in(batches: Iterable[Any]) -> str:

@@ -11,7 +11,7 @@ from unfold.decorators import action
 from api.errors import ApiError
 from batches import exports, stages
 from batches.admin.actions import AT_ONCE
-from batches.admin.asking import Line, Question, ask, each, images_in, is_confirmed
+from batches.admin.asking import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
 from batches.admin.forms import ExportForm, ReasonForm
 from batches.models import Batch
 from images.services import PRESENT
@@ -62,16 +62,18 @@ class StageActions(PixModelAdmin):
                 return stages.move(batch, name, actor=request.user, reason=reason)
 
             return each(self, request, batches, change, done)
+        lines = [_line(batch, _why_not(batch, name, request.user)) for batch in batches]
         question = Question(
             act=name,
             title=f"{verb}: {images_in(batches)}?",
             sentence=sentence,
             button=verb,
             icon=icon,
-            lines=[_line(batch) for batch in batches],
+            lines=lines,
             columns=("Images", "Stage", "Groups done", "Unassigned"),
-            facts=[AT_ONCE],
-            form=form,
+            facts=[AT_ONCE, *left_out(lines)],
+            form=form if can_any(lines) else None,
+            is_possible=can_any(lines),
         )
         return ask(self, request, question)
 
@@ -114,7 +116,22 @@ def _what_is_sent(batches: Sequence[Any]) -> str:
     return f"CSV and JSON name every image. The ZIP holds the originals but for rejected ones, up to {byte_size(size)}."
 
 
-def _line(batch: Any) -> Line:
+def _why_not(batch: Batch, name: str, user: Any) -> str:
+    if batch.deleted_at is not None:
+        return "It is deleted; restore it first."
+    if batch.is_archived:
+        return "It is archived; take it out first."
+    if batch.review_stage not in stages.MOVES[name]:
+        starts = " or ".join(str(Batch.Stage(stage).label) for stage in stages.MOVES[name])
+        return f"It is at the stage {batch.get_review_stage_display()}; this starts from {starts}."
+    if name not in stages.moves_open_to(batch, user):
+        return "Your account may not do this at its stage."
+    return ""
+
+
+def _line(batch: Any, refusal: str = "") -> Line:
     groups = f"{batch.confirmed_count} of {batch.group_count}"
     unassigned = str(batch.image_count - batch.assigned_count)
-    return Line(batch, (str(batch.image_count), batch.get_review_stage_display(), groups, unassigned))
+    return Line(
+        batch, (str(batch.image_count), batch.get_review_stage_display(), groups, unassigned), refusal
+    )

@@ -59,6 +59,37 @@ def test_question_says_how_many_and_how_long_and_changes_nothing(operator, batch
     assert list(Batch.objects.order_by("pk").values()) == before
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("unarchive", "It is not archived."),
+        ("restore", "It is not deleted."),
+        ("approve", "this starts from Validation or Acceptance."),
+        ("reopen", "this starts from Approved."),
+    ],
+)
+def test_question_says_before_what_is_left_out(operator, batch, name, sentence):
+    page = text_of(act(operator, BATCHES, name, batch))
+
+    assert sentence in page
+    assert "1 of 1 batch" in page
+    assert "There is nothing to do here." in page
+
+
+def test_question_leaves_out_only_those_that_do_not_fit(operator, batch):
+    away = make_batch(operator.user, name="Autumn", images=2)
+    services.archive(away, actor=operator.user)
+
+    page = text_of(act(operator, BATCHES, "archive", batch, away, query="?shelf=all"))
+
+    assert "It is archived already." in page
+    assert "1 of 2 batches" in page
+    assert "There is nothing to do here." not in page
+    assert "It is archived; take it out first." in text_of(
+        act(operator, BATCHES, "submit", away, query="?shelf=all")
+    )
+
+
 def test_priority_of_several(operator, batch):
     job = waiting_job(batch_id=batch.pk)
     other = make_batch(operator.user, name="Autumn")
