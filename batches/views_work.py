@@ -16,7 +16,7 @@ from batches.batch_page import find
 from batches.models import Batch, BatchImage
 from images.gallery import ISSUES
 from pixproject import request_id
-from pixproject.page_access import needs, refusal_sentence, tell
+from pixproject.page_access import needs, refusal_sentence
 from processing import composer
 from processing.algorithms.errors import ProcessingError
 from processing.services import Delivery, Work, parse_work
@@ -29,6 +29,12 @@ DECISIONS = [
     (BatchImage.Decision.REJECTED, "Rejected"),
     (work.ANY, "All, rejected too"),
 ]
+LABELS = {
+    "filter.group": "Group",
+    "filter.decision": "Decision",
+    "filter.min_quality": "Grade from",
+    "filter.issue": "Quality fault",
+}  # what the form calls the filters
 FILTERS = ("group", "decision", "min_quality", "issue")
 
 
@@ -41,6 +47,13 @@ def _work(request: HttpRequest) -> Work:
 def _filters(request: HttpRequest) -> dict[str, Any]:
     given = request.POST if request.method == "POST" else request.GET
     return {name: text for name in FILTERS if (text := given.get(name, "").strip())}
+
+
+def in_words(error: ApiError | ProcessingError) -> str:
+    """The refusal, with the filter named as the form names it."""
+    sentence = refusal_sentence(error)
+    name, colon, rest = sentence.partition(": ")
+    return f"{LABELS[name]}: {rest}" if colon and name in LABELS else sentence
 
 
 def _page(request: HttpRequest, batch: Batch, *, status: int = 200) -> HttpResponse:
@@ -74,7 +87,7 @@ def process(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
             priority=services.priority_of(request.POST.get("priority", batch.priority)),
         )
     except (ApiError, ProcessingError) as error:
-        tell(request, error)
+        messages.error(request, in_words(error))
         return _page(request, batch, status=getattr(error, "status", None) or 400)
     messages.success(request, "The job has started.")
     return redirect("job", job_id=job.pk)
@@ -103,7 +116,7 @@ def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         else:
             context = {"estimate": work.estimate_batch(batch, _work(request), filters=_filters(request))}
     except (ApiError, ProcessingError) as error:
-        context = {"error": refusal_sentence(error)}
+        context = {"error": in_words(error)}
     return render(request, "batches/_work_estimate.html", context)
 
 

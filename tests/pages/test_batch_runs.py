@@ -199,7 +199,10 @@ def test_work_is_estimated_then_started(operator):
         ({}, "Name at least one operation"),
         ({"operation": "explode"}, "explode"),
         ({"operation": "webp", "group": "9"}, "the batch has no group"),
-        ({"operation": "webp", "min_quality": "much"}, "is no number from 0 to 100"),
+        (
+            {"operation": "webp", "min_quality": "much"},
+            "Grade from: &#x27;much&#x27; is no number from 0 to 100",
+        ),
         ({"operation": "webp", "priority": "soon"}, "is none of urgent"),
     ],
 )
