@@ -1,6 +1,5 @@
 """How long clusterings take here, from those that were done."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from batches.models import ClusterRun
@@ -22,20 +21,19 @@ class Seconds:
 
 
 def analysis_seconds(mode: str, images: int) -> Seconds:
-    """Seconds of clustering so many images; the work grows with the square of their number."""
+    """Seconds of clustering so many images: a start, and work that grows with the square of their number.
+
+    What was measured of few images says how fast this installation is, not what each image takes: it is compared
+    with what so few are expected to take.
+    """
     done = ClusterRun.objects.filter(mode=mode, status=ClusterRun.Status.COMPLETED, duration_ms__isnull=False)
     newest = done.order_by("-finished_at").values_list("duration_ms", "n_images")[:SAMPLE_SIZE]
-    guess = _scaled(START_S[mode], PER_5000_S[mode], 5000)(images)
-    measured = sorted(_like((duration_ms or 0) / 1000, count, images) for duration_ms, count in newest)
+    guess = _expected(mode, images)
+    measured = sorted((duration_ms or 0) / 1000 / _expected(mode, count) for duration_ms, count in newest)
     if not measured:
         return Seconds(guess, guess, 0)
-    return Seconds(percentile(measured, 0.5), percentile(measured, 0.9), len(measured))
+    return Seconds(guess * percentile(measured, 0.5), guess * percentile(measured, 0.9), len(measured))
 
 
-def _like(seconds: float, count: int, images: int) -> float:
-    """What a clustering of `count` images that took so long says of one of `images`; never less than it took."""
-    return seconds * max(1.0, images / max(1, count)) ** 2
-
-
-def _scaled(start_s: float, seconds: float, count: int) -> Callable[[int], float]:
-    return lambda images: start_s + seconds * (images / count) ** 2
+def _expected(mode: str, images: int) -> float:
+    return START_S[mode] + PER_5000_S[mode] * (images / 5000) ** 2

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from django.utils import timezone
 
 from api.errors import ApiError
 from batches import analysis, changes, grouping
+from batches.analysis_times import analysis_seconds
 from batches.models import BatchImage
 from batches.services import add_images
 from processing.models import Operation
@@ -62,7 +64,8 @@ def test_few_images_are_a_completed_run_with_a_plain_note(count):
 
     run = analysed(batch)
 
-    note = f"{count} vectors are too few for a group of at least 5; all are noise."
+    are = "vector is" if count == 1 else "vectors are"
+    note = f"{count} {are} too few for a group of at least 5; all are noise."
     assert run.notes == [note if count else "There is no image to group."]
     assert (run.status, run.n_images, run.n_groups, batch.status) == ("completed", count, 0, "complete")
     assert batch.active_run_id == run.pk
@@ -279,6 +282,20 @@ def test_the_estimate_counts_what_is_missing_and_a_quick_one_is_known():
     assert estimate["notes"] == ["1 damaged image stays out."]
     assert 0 < estimate["seconds"]["p50"] <= estimate["seconds"]["p90"]
     assert not analysis.is_quick(batch, parameters)
+
+
+@pytest.mark.parametrize(("done", "asked"), [((0, 1, 3), 5000), ((5000,), 10)])
+def test_few_images_do_not_foretell_hours(done, asked):
+    batch = batch_of(with_vectors(heaps(6)))
+    for number, count in enumerate(done, start=1):
+        batch.runs.create(
+            number=number, status="completed", n_images=count, duration_ms=900, finished_at=timezone.now()
+        )
+
+    found = analysis_seconds("full", asked)
+
+    assert 0.05 < found.p50 <= found.p90 < 10
+    assert found.based_on == len(done)
 
 
 def test_who_asked_stands_in_the_history():
