@@ -132,6 +132,8 @@ def label_points(
     linkage = linkages.of(parameters.neighbours(count), progress=progress)
     condensed, labels, probabilities, persistence = cut(linkage, parameters)
     scores = np.nan_to_num(outlier_scores(condensed), nan=0.0)  # 0/0 among equal vectors
+    if labels.max() < 0:
+        notes.append(f"No {parameters.min_cluster_size} vectors stand out as a group; all are noise.")
     said = (*notes, *linkages.notes)
     return Labelling(labels, probabilities, scores, persistence, linkages.tree, linkages.matrix_bytes, said)
 
@@ -144,7 +146,8 @@ def refuse_too_many(count: int, most: int = LARGEST_COUNT) -> None:
 
 
 def _all_noise(count: int, least: int) -> Labelling:
-    note = f"{count} vectors are too few for a group of at least {least}; all are noise."
+    are = "vector is" if count == 1 else "vectors are"
+    note = f"{count} {are} too few for a group of at least {least}; all are noise."
     return Labelling(
         np.full(count, -1, np.intp), np.zeros(count), np.zeros(count), np.zeros(0), "none", 0, (note,)
     )

@@ -207,8 +207,9 @@ def test_fewer_vectors_than_a_group_needs_are_noise(vectors, metric):
     found = cluster(vectors, ClusterParameters(metric=metric, allow_single_cluster=True))
 
     assert found.labelling.labels.tolist() == [-1] * len(vectors)
+    are = "vector is" if len(vectors) == 1 else "vectors are"
     assert found.labelling.notes == (
-        f"{len(vectors)} vectors are too few for a group of at least 5; all are noise.",
+        f"{len(vectors)} {are} too few for a group of at least 5; all are noise.",
     )
     assert (found.validity, found.groups.sizes.tolist()) == (None, [])
     assert found.projection.coordinates.shape == (len(vectors), 2)
@@ -223,7 +224,8 @@ def test_a_handful_of_vectors_is_grouped_as_the_package_does(count, width):
     found = cluster(points, ClusterParameters(**settings)).labelling
 
     assert_equal(found, package(points, **settings))
-    assert found.notes == (f"min_samples is {count - 1}, as there are {count} vectors only.",)
+    assert found.notes[0] == f"min_samples is {count - 1}, as there are {count} vectors only."
+    assert ("No 2 vectors stand out as a group; all are noise." in found.notes) == (found.labels.max() < 0)
 
 
 @pytest.mark.parametrize("width", [3, 80])
