@@ -2,14 +2,34 @@
 
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
-from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.rest_framework import BooleanFilter, DjangoFilterBackend
 from rest_framework.request import Request
 
 from api.errors import ApiError, ErrorCode, FieldError, invalid_field
 from api.text import has_unstorable_characters
 
 PAGING = {"page", "page_size"}
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class TruthField(forms.NullBooleanField):
+    """True or false; another word is an error, where Django's own field takes it for nothing."""
+
+    def to_python(self, value: Any) -> Any:
+        word = str(value or "").strip().lower()
+        if word and word not in _TRUTHS:
+            detail = f"must be true or false, not {word[:50]!r}."
+            raise forms.ValidationError(detail, code="invalid_choice")
+        return _TRUTHS.get(word)
+
+
+class TruthFilter(BooleanFilter):
+    field_class = TruthField
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, widget=forms.TextInput, **options)
 
 
 class StrictFilterBackend(DjangoFilterBackend):

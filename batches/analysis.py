@@ -19,6 +19,7 @@ from batches.analysis_parameters import (
     one_of,
     parse_grid,
     parse_parameters,
+    said_of,
 )
 from batches.analysis_times import analysis_seconds
 from batches.models import Batch, BatchImage, ClusterRun
@@ -31,7 +32,15 @@ from processing.jobs import NewOperation
 from processing.models import Job
 from processing.states import Queue
 
-__all__ = ["DEFAULTS", "PARAMETERS", "estimate_analysis", "is_quick", "parse_parameters", "submit_analysis"]
+__all__ = [
+    "DEFAULTS",
+    "PARAMETERS",
+    "estimate_analysis",
+    "is_quick",
+    "parse_parameters",
+    "said_of",
+    "submit_analysis",
+]
 
 JOB_KIND = OPERATION = "analyze"
 QUICK_UP_TO = 500

@@ -30,13 +30,38 @@ DEFAULT_SAMPLES: tuple[int | None, ...] = (1, 2, 5, 10)
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0", "")
 
 
+def said_of(described: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parameters of a batch say of its analysis: under `analysis`, where the last run is too, or beside it."""
+    inside = described.get("analysis")
+    beside = {name: described[name] for name in PARAMETERS if name in described}
+    return {**beside, **inside} if isinstance(inside, Mapping) else beside
+
+
+def check_described(described: Mapping[str, Any]) -> None:
+    """Refuse parameters of a batch that no analysis could use.
+
+    Raises:
+        ApiError: 400 naming each, such as `parameters.analysis.min_cluster_size`.
+    """
+    inside = described.get("analysis", {})
+    if not isinstance(inside, Mapping):
+        raise _refused("parameters.analysis", f"an object is wanted, not {type(inside).__name__}.")
+    beside = {name: described[name] for name in PARAMETERS if name in described}
+    for prefix, said in (("parameters", beside), ("parameters.analysis", inside)):
+        try:
+            parse_parameters(said)
+        except ApiError as error:
+            errors = [replace(wrong, field=f"{prefix}.{wrong.field}") for wrong in error.errors]
+            raise ApiError(error.code, f"{prefix}.{error.detail}", errors=errors) from error
+
+
 def parse_parameters(data: Mapping[str, Any], *, fallback: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """All parameters of an analysis: what was asked for, else what `fallback` says, else the measured defaults.
 
     Args:
         data: any of `PARAMETERS`; numbers may be given as text, as forms do. `min_samples` None or "" means: as many
             as min_cluster_size.
-        fallback: such as `batch.parameters["analysis"]`; what is unusable in it counts as absent.
+        fallback: such as what `said_of` a batch's parameters; what is unusable in it counts as absent.
 
     Raises:
         ApiError: 400 naming each field that is wrong or unknown.

@@ -59,10 +59,14 @@ def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
 
 
 def remove_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: Seen | None = None) -> int:
-    """Take images out of a batch; answers how many were in it. They stay in the library."""
+    """Take images out of a batch; answers how many. They stay in the library.
+
+    Raises:
+        ApiError: 400 naming an image that is not in the batch.
+    """
     with changes.edit(batch, actor=actor, kind=Kind.REMOVE_IMAGES, seen=seen) as edit:
-        inside = list(batch.batch_images.filter(image__in=image_ids).values_list("image", flat=True))
-        for key in edit.members(inside):
+        inside = list(edit.members(list(dict.fromkeys(image_ids))))
+        for key in inside:
             edit.drop_image(key)
         edit.summary = f"removed {counted(len(inside))} from the batch"
         if inside:

@@ -14,7 +14,7 @@ from api import audit
 from api.errors import ApiError, ErrorCode, invalid_field
 from api.permissions import has_scope
 from api.text import has_unstorable_characters
-from batches import changes, membership
+from batches import analysis_parameters, changes, membership
 from batches.membership import remove_images
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
@@ -88,6 +88,7 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         checked["batch_name"] = _checked_name(checked["batch_name"])
     if "parameters" in checked:
         checked["parameters"] = dict(checked["parameters"] or {})
+        analysis_parameters.check_described(checked["parameters"])
     for name in PEOPLE:
         if name in checked:
             checked[name] = _person(checked[name], field=name)

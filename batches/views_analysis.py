@@ -64,7 +64,7 @@ def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> d
         batch.runs.select_related("job", "created_by").defer("centroids", "projection", "groups")[:RUNS_SHOWN]
     )
     under_way = next((run for run in runs if run.status in OPEN), None)
-    parameters = analysis.parse_parameters({}, fallback=batch.parameters.get("analysis", {}))
+    parameters = analysis.parse_parameters({}, fallback=analysis.said_of(batch.parameters))
     sweeps = [run for run in runs if run.mode == "sweep" and run.status == "completed"]
     context: dict[str, Any] = {
         "runs": runs,
@@ -189,7 +189,7 @@ def _asked(request: HttpRequest, batch: Batch) -> dict[str, Any]:
     named: dict[str, Any] = {name: given[name] for name in analysis.PARAMETERS if name in given}
     if "shown" in given:  # a box that is not ticked is not sent
         named["allow_single_cluster"] = "allow_single_cluster" in given
-    return analysis.parse_parameters(named, fallback=batch.parameters.get("analysis", {}))
+    return analysis.parse_parameters(named, fallback=analysis.said_of(batch.parameters))
 
 
 @require_safe

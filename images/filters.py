@@ -9,6 +9,7 @@ from django_filters import rest_framework as filters
 from django_filters.utils import translate_validation
 
 from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.filters import TruthFilter
 from batches.models import Batch
 from images import bulk
 from images.duplicates import has_undecided
@@ -49,7 +50,7 @@ class ImageFilter(filters.FilterSet):
     uploaded_by = filters.CharFilter(method="sent_by", max_length=150, help_text="A user name, or me.")
     reference = filters.CharFilter("reference", max_length=200)
     sha256 = filters.CharFilter(method="with_hash", max_length=64)
-    pinned = filters.BooleanFilter("pinned")
+    pinned = TruthFilter("pinned")
     captured_after = filters.IsoDateTimeFilter("captured_at", "gte")
     captured_before = filters.IsoDateTimeFilter("captured_at", "lt")
     created_after = filters.IsoDateTimeFilter("created_at", "gte")
@@ -64,8 +65,8 @@ class ImageFilter(filters.FilterSet):
     issue = filters.CharFilter(
         method="with_issue", max_length=64, help_text="Code of a fault, such as blurred; any: at least one."
     )
-    deleted = filters.BooleanFilter(method="in_trash", help_text="true: only the trash.")
-    has_duplicates = filters.BooleanFilter(
+    deleted = TruthFilter(method="in_trash", help_text="true: only the trash.")
+    has_duplicates = TruthFilter(
         method="in_pairs", help_text="In a pair of near-duplicates that nobody has decided yet."
     )
     search = filters.CharFilter(

@@ -14,7 +14,7 @@ from unfold.widgets import (
 )
 
 from batches import batch_page, stages
-from batches.analysis_parameters import ACTIVATIONS, DEFAULTS, MODES
+from batches.analysis_parameters import ACTIVATIONS, DEFAULTS, MODES, said_of
 from batches.models import Batch
 from images.embeddings import AUTO
 from processing.algorithms.embedding import EMBEDDERS
@@ -182,6 +182,5 @@ class AnalyzeForm(forms.Form):
 
 def analysis_initial(batches: list[Batch]) -> dict[str, Any]:
     """What the form of an analysis shows first: what a single batch was asked with last, else the defaults."""
-    said = batches[0].parameters.get("analysis") if len(batches) == 1 else None
-    kept: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+    kept = said_of(batches[0].parameters) if len(batches) == 1 else {}
     return {**DEFAULTS, **{name: value for name, value in kept.items() if name in DEFAULTS}}

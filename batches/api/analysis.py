@@ -15,7 +15,7 @@ from api.errors import ApiError, ErrorCode
 from api.filters import PAGING, check_parameters
 from api.idempotency import idempotent
 from batches import analysis
-from batches.analysis_parameters import ACTIVATIONS, MODES
+from batches.analysis_parameters import ACTIVATIONS, MODES, said_of
 from batches.api.answering import batch_answer, check_unchanged, etag
 from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
 from batches.group_lists import image_ids_by_label, listed_groups
@@ -31,6 +31,11 @@ PREFER = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="`wait=N`: answer with the groups when the run is finished, after N ≤ 30 s.",
 )
+SHORT = {
+    "embedder": "model",
+    "selection": "cluster_selection_method",
+    "epsilon": "cluster_selection_epsilon",
+}
 _WORDS = ("mode", "activate", "sizes", "samples", "dry_run")
 
 
@@ -60,6 +65,11 @@ class AnalyzeSerializer(VersionedSerializer):
     cluster_selection_method = serializers.CharField(required=False, help_text="eom or leaf.")
     cluster_selection_epsilon = serializers.FloatField(required=False)
     allow_single_cluster = serializers.BooleanField(required=False)
+    embedder = serializers.CharField(required=False, help_text="Another word for model.")
+    selection = serializers.CharField(required=False, help_text="Another word for cluster_selection_method.")
+    epsilon = serializers.FloatField(required=False, help_text="Another word for cluster_selection_epsilon.")
+    algorithm = serializers.ChoiceField(choices=["hdbscan"], required=False, help_text="There is one.")
+    reducer = serializers.ChoiceField(choices=["pca"], required=False, help_text="Of the map; there is one.")
     sizes = serializers.ListField(
         child=serializers.IntegerField(),
         required=False,
@@ -78,7 +88,12 @@ class AnalyzeSerializer(VersionedSerializer):
             given := [name for name in ("sizes", "samples") if name in attrs]
         ):
             raise serializers.ValidationError({given[0]: "Only the mode sweep tries several values."})
-        return attrs
+        for short, name in SHORT.items():
+            if short in attrs and name in attrs:
+                raise serializers.ValidationError({short: f"Another word for {name}: send one of them."})
+            if short in attrs:
+                attrs[name] = attrs.pop(short)
+        return {name: value for name, value in attrs.items() if name not in ("algorithm", "reducer")}
 
 
 class SecondsSerializer(serializers.Serializer):
@@ -173,7 +188,7 @@ class AnalysisPart:
     def _start(self, request: Request) -> Response:
         batch, asked = self.get_object(), checked(AnalyzeSerializer, request)
         given = {name: value for name, value in asked.items() if name not in _WORDS}
-        parameters = analysis.parse_parameters(given, fallback=batch.parameters.get("analysis"))
+        parameters = analysis.parse_parameters(given, fallback=said_of(batch.parameters))
         mode = asked.get("mode", "full")
         if asked.get("dry_run"):
             found = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.errors import ApiError, ErrorCode, invalid_field
-from api.filters import PAGING, check_parameters
+from api.filters import PAGING, TruthFilter, check_parameters
 from api.idempotency import idempotent
 from batches import grouping, services
 from batches.api.answering import ChangedSerializer, changed, etag, step_at
@@ -46,7 +46,7 @@ class RemovedSerializer(ChangedSerializer):
 class MemberFilter(filters.FilterSet):
     group = filters.CharFilter(method="in_group", max_length=64, help_text="A group's label, or unassigned.")
     decision = filters.ChoiceFilter(choices=BatchImage.Decision.choices)
-    locked = filters.BooleanFilter("locked")
+    locked = TruthFilter("locked")
 
     class Meta:
         model = BatchImage
@@ -135,8 +135,9 @@ class MembersPart:
         """Take one image out of the batch."""
         batch = self.get_object()
         seen = seen_of(request)
-        if not services.remove_images(batch, [UUID(image_id)], actor=request.user, seen=seen):
+        if not batch.batch_images.filter(image=image_id).exists():
             raise ApiError(ErrorCode.NOT_FOUND, f"The image {image_id} is not in this batch.")
+        services.remove_images(batch, [UUID(image_id)], actor=request.user, seen=seen)
         return Response(status=204, headers=etag(batch.version))
 
 

@@ -12,12 +12,16 @@ from rest_framework.response import Response
 from api.filters import check_parameters
 from api.idempotency import idempotent
 from batches import activation
+from batches.analysis_parameters import one_of
 from batches.api.analysis import run_of, settled
 from batches.api.answering import ChangedSerializer, changed, etag
 from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
 from batches.serializers import RunSerializer
 
 NUMBER = "runs/(?P<number>[0-9]{1,9})"
+AGAINST = OpenApiParameter(
+    "against", str, enum=["active"], description="The groups as they are now: always so."
+)
 IN_PATH = OpenApiParameter("number", int, OpenApiParameter.PATH)
 
 
@@ -79,11 +83,12 @@ class ProposalsPart:
 
     get_object: Any
 
-    @extend_schema(responses=DiffSerializer, parameters=[IN_PATH])
+    @extend_schema(responses=DiffSerializer, parameters=[IN_PATH, AGAINST])
     @action(detail=True, url_path=f"{NUMBER}/diff")
     def diff_of_run(self, request: Request, pk: str, number: str) -> Response:
         """What activating the run would change, group by group, the larger changes first."""
-        check_parameters(request, set())
+        check_parameters(request, {"against"})
+        one_of("against", request.query_params.get("against", "active"), ("active",))
         batch = settled(self.get_object())
         found = asdict(activation.plan(batch, run_of(batch, number)))
         for item in found["items"]:

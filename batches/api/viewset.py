@@ -1,5 +1,6 @@
 """Batches over REST: make, list, describe, delete; what is done inside of one comes from its parts."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.errors import ErrorCode, invalid_field
+from api.filters import TruthFilter
 from api.idempotency import idempotent
 from api.models import Scope
 from api.written_files import removed_on_error
@@ -51,6 +54,10 @@ PROCESS = {
     "restore",
     "unarchive",
 }
+
+
+# What a form with files tells of the batch; its `kind` is that of the images.
+IN_FORMS = ("batch_name", "note", "priority", "assignee", "reviewer", "parameters")
 
 
 class DescriptionSerializer(serializers.Serializer):
@@ -96,6 +103,11 @@ class NewBatchFormSerializer(serializers.Serializer):
     """For the documentation: a multipart form."""
 
     batch_name = serializers.CharField(max_length=services.MAX_NAME)
+    note = serializers.CharField(required=False)
+    priority = serializers.ChoiceField(choices=Priority.labels, required=False)
+    assignee = serializers.CharField(required=False)
+    reviewer = serializers.CharField(required=False)
+    parameters = serializers.JSONField(required=False, help_text="A JSON object.")
     file = serializers.ListField(child=serializers.FileField(), help_text="Once for each file.")
     kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False, help_text="Of the images.")
     tags = serializers.CharField(required=False)
@@ -122,10 +134,8 @@ class BatchFilter(filters.FilterSet):
     batch_name = filters.CharFilter("batch_name", max_length=200)
     image = filters.ModelChoiceFilter(field_name="batch_images__image", queryset=Image.objects.all())
     search = filters.CharFilter("batch_name", "icontains", max_length=200)
-    archived = filters.BooleanFilter(
-        method="in_archive", help_text="true: only archived ones; false: no such."
-    )
-    deleted = filters.BooleanFilter(method="among_deleted", help_text="true: only deleted ones.")
+    archived = TruthFilter(method="in_archive", help_text="true: only archived ones; false: no such.")
+    deleted = TruthFilter(method="among_deleted", help_text="true: only deleted ones.")
     created_after = filters.IsoDateTimeFilter("created_at", "gte")
     created_before = filters.IsoDateTimeFilter("created_at", "lt")
     ordering = filters.OrderingFilter(
@@ -209,12 +219,11 @@ class BatchViewSet(
         return _created(batch, request)
 
     def _create_with_files(self, request: Request) -> Response:
-        form: Any = request.data
-        asked = NewBatchSerializer(data={name: form[name] for name in ("batch_name",) if name in form})
+        asked = NewBatchSerializer(data=_described(request.data))
         asked.is_valid(raise_exception=True)
         with removed_on_error(), transaction.atomic():
             batch = services.create_batch(owner=request.user, **asked.validated_data)
-            answer = upload(request, batch=batch, besides=("batch_name",))
+            answer = upload(request, batch=batch, besides=IN_FORMS)
             if answer.status_code >= 400:  # none of the files was taken: then there is no batch either
                 transaction.set_rollback(True)
                 return answer
@@ -245,6 +254,17 @@ class BatchViewSet(
             check_unchanged(batch, seen_of(request))
             services.delete_batch(batch, actor=request.user)
         return Response(status=204)
+
+
+def _described(form: Any) -> dict[str, Any]:
+    """What a form tells of the batch, with `parameters` out of JSON."""
+    found = {name: form[name] for name in IN_FORMS if name in form}
+    if "parameters" in found:
+        try:
+            found["parameters"] = json.loads(found["parameters"] or "{}")
+        except (ValueError, RecursionError):
+            raise invalid_field("parameters", "A JSON object is wanted.", code=ErrorCode.MALFORMED) from None
+    return found
 
 
 def _created(batch: Batch, request: Request, **more: Any) -> Response:

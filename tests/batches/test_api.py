@@ -59,6 +59,13 @@ def test_a_wrong_image_makes_no_batch(client):
         ({"batch_name": "a", "status": "complete"}, "status"),
         ({"batch_name": "a", "image_ids": "x"}, "image_ids"),
         ({"batch_name": "a", "parameters": []}, "parameters"),
+        ({"batch_name": "a", "parameters": {"analysis": 5}}, "parameters.analysis"),
+        (
+            {"batch_name": "a", "parameters": {"analysis": {"min_cluster_size": -1}}},
+            "parameters.analysis.min_cluster_size",
+        ),
+        ({"batch_name": "a", "parameters": {"analysis": {"modell": "clip"}}}, "parameters.analysis.modell"),
+        ({"batch_name": "a", "parameters": {"metric": "manhattan"}}, "parameters.metric"),
     ],
 )
 def test_a_wrong_batch_is_named(client, body, field):
@@ -113,6 +120,31 @@ def test_files_are_taken_in_with_the_batch(client):
     assert response.status_code == 201
     assert client.get(f"{ADDRESS}{batch['id']}/").json()["image_count"] == 2
     assert known.batch_images.count() == 1
+
+
+def test_a_form_with_files_describes_the_batch(client):
+    told = {"priority": "high", "note": "n", "parameters": '{"min_cluster_size": 3}'}
+    form = {"batch_name": "Shoes", "file": [upload(pictures.png(seed=92), "new.png")]}
+
+    made = client.post(ADDRESS, {**form, **told, "assignee": client.user.username}, format="multipart")
+    wrong = [
+        client.post(ADDRESS, {**form, name: value}, format="multipart").json()
+        for name, value in (("priority", "soon"), ("parameters", "{"), ("status", "complete"))
+    ]
+
+    body = made.json()
+    assert made.status_code == 201
+    assert (body["priority"], body["note"], body["parameters"]) == ("high", "n", {"min_cluster_size": 3})
+    assert (body["assignee"], body["image_count"]) == (client.user.username, 1)
+    assert [error["errors"][0]["field"] for error in wrong] == ["priority", "parameters", "status"]
+    assert Batch.objects.count() == 1
+
+
+@pytest.mark.parametrize("address", ["?archived=maybe", "?deleted=2", "{id}/images/?locked=ja"])
+def test_a_filter_that_is_neither_true_nor_false_is_refused(client, address):
+    response = client.get(f"{ADDRESS}{address.format(id=make(client)['id'])}")
+
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_choice")
 
 
 def test_images_leave_but_stay_in_the_library(client):

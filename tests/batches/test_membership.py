@@ -87,9 +87,12 @@ def test_images_come_once_and_leave(batch, anna):
     rows = [row.pk for row in make_rows(3)]
 
     added = [add_images(batch, rows[:2], actor=anna), add_images(batch, rows, actor=anna)]
-    removed = [remove_images(batch, rows[:2], actor=anna), remove_images(batch, rows[:2], actor=anna)]
+    removed = remove_images(batch, rows[:2], actor=anna)
 
-    assert (added, removed) == ([2, 1], [2, 0])
+    assert (added, removed) == ([2, 1], 2)
+    with pytest.raises(ApiError, match=f"The image {rows[0]} is not in this batch"):
+        remove_images(batch, [rows[2], rows[0]], actor=anna)
+    assert batch.batch_images.count() == 1
     assert told(batch) == [
         ("added 2 images", 2),
         ("added 1 image", 1),

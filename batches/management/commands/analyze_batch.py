@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def analyse(self, batch: Batch, options: dict[str, Any]) -> None:
         asked = {name: options[name] for name in analysis.PARAMETERS if options.get(name) is not None}
-        parameters = analysis.parse_parameters(asked, fallback=batch.parameters.get("analysis"))
+        parameters = analysis.parse_parameters(asked, fallback=analysis.said_of(batch.parameters))
         self.tell_estimate(analysis.estimate_analysis(batch, parameters=parameters, mode=options["mode"]))
         if options["dry_run"]:
             return

@@ -76,7 +76,7 @@ class Command(BaseCommand):
             self.stdout.write(f"To group them: its page, or POST /api/batches/{batch.pk}/analyze/")
             return
         try:
-            parameters = analysis.parse_parameters({}, fallback=batch.parameters.get("analysis", {}))
+            parameters = analysis.parse_parameters({}, fallback=analysis.said_of(batch.parameters))
             run = analysis.submit_analysis(batch, parameters=parameters, actor=user, source="command")
         except ApiError as error:
             raise CommandError(f"The images are in the batch. {error.detail}") from error
