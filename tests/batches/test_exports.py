@@ -263,6 +263,10 @@ def test_the_command_writes_a_file_and_says_what_is_wrong(tmp_path):
         call_command("export_batch", "Nothing")
     with pytest.raises(CommandError, match="exists"):
         call_command("export_batch", "Dunes", "--output", str(target))
+    for place in (tmp_path / "none" / "a.csv", tmp_path):
+        with pytest.raises(CommandError, match=str(place)):
+            call_command("export_batch", "Dunes", "--output", str(place), "--force")
+    assert tmp_path.is_dir()
     default_storage.delete(batch.images.get().file)
     with pytest.raises(CommandError, match="missing"):
         call_command("export_batch", "Dunes", "--format", "zip", "--output", str(tmp_path / "other.zip"))

@@ -49,14 +49,16 @@ class Command(BaseCommand):
     @staticmethod
     def write(made: exports.Export, target: str) -> None:
         """A file that could not be written whole does not stay."""
-        opened = nullcontext(sys.stdout.buffer) if target == STDOUT else open(target, "wb")  # noqa: SIM115
+        is_begun = False
         try:
+            opened = nullcontext(sys.stdout.buffer) if target == STDOUT else open(target, "wb")  # noqa: SIM115
+            is_begun = target != STDOUT
             with opened as file, bar(made.byte_size) as progress:
                 for chunk in made.chunks:
                     file.write(chunk)
                     progress.update(len(chunk))
         except OSError as error:
-            if target != STDOUT:
+            if is_begun:
                 Path(target).unlink(missing_ok=True)
             raise CommandError(f"{target}: {error.strerror or error}") from error
 
