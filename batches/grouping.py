@@ -42,9 +42,9 @@ def _move(edit: Edit, members: Collection[UUID], target: Group | None) -> None:
     sources = [edit.group_of(key) for key in moved]
     for key in moved:
         _place(edit, key, target)
-    where = "out of their groups" if target is None else f"to {target.title}"
-    start = "" if target is None else f" from {titles(sources)}" if sources else ""
-    edit.summary = f"moved {images(len(moved))}{start} {where}"
+    out = "out of its group" if len(moved) == 1 else "out of their groups"
+    start = f"from {titles(sources)} " if sources else ""
+    edit.summary = f"moved {images(len(moved))} {out if target is None else f'{start}to {target.title}'}"
 
 
 def _place(edit: Edit, key: UUID, group: Group | None) -> None:

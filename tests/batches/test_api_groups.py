@@ -182,7 +182,7 @@ def test_move_there_and_out(client, batch, rows):
     out = client.post(at(batch, "groups/move/"), {"image_ids": ids(rows[2:3]), "to": None}).json()
 
     assert there["change"]["summary"] == "moved 2 images from red shoes to boots"
-    assert out["change"]["summary"] == "moved 1 image out of their groups"
+    assert out["change"]["summary"] == "moved 1 image out of its group"
     assert placed(batch) == ["b", "b", None, "b", "b", None]
 
 
