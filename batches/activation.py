@@ -178,6 +178,8 @@ class _Writing:
         groups = _counted(len(targets))
         if self._is_incremental:
             new = set(targets) - set(self._proposal.carried)
+            if not moved:
+                return f"applied run {self._run.number}: no image joined a group"
             told = f"{images(len(moved))} joined {_counted(len({move.to for move in moved}))}"
             return f"applied run {self._run.number}: {told}" + (f", {len(new)} of them new" if new else "")
         out = sum(

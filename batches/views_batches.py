@@ -127,6 +127,9 @@ def stage(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         messages.error(request, "Choose what is to happen with the batch.")
         return back(request, batch)
     reason = request.POST.get("reason", "")
+    if name == "reject" and not reason.strip():
+        messages.error(request, "Say why the batch goes back.")
+        return back(request, batch)
     try:
         moved = stages.move(batch, name, actor=request.user, reason=reason, seen=seen(request))
         messages.success(request, STAGE_SENTENCES[name, moved.review_stage])

@@ -250,6 +250,8 @@ def test_the_rest_waits_until_there_are_enough_for_groups_of_their_own():
         "5 new images wait: inside no group's radius; groups are looked for among at least 10 of them."
     ]
     assert groups_of(batch)[""] == [41, 42, 43, 44, 45]
+    told = batch.changes.filter(kind="apply_run").latest("sequence").summary
+    assert told == "applied run 2: no image joined a group"
 
     add_images(batch, [row.pk for row in with_vectors(late[5:])], actor=None)
     run = analysed(batch, mode="incremental")

@@ -205,7 +205,8 @@ def test_stages_with_their_sentences(reviewer, operator):
     at = address("batch-stage", batch)
 
     assert "waits for its validation" in text_of(reviewer.post(at, {"move": "submit"}, follow=True))
-    assert "say why the batch goes back" in text_of(reviewer.post(at, {"move": "reject"}, follow=True))
+    assert "Say why the batch goes back." in text_of(reviewer.post(at, {"move": "reject"}, follow=True))
+    assert "Its reviewer or an operator validates it" in text_of(reviewer.get(address("batch", batch)))
     assert reviewer.post(at, {"move": "approve"}).status_code == 403
     for _ in range(2):
         operator.post(at, {"move": "approve"})
