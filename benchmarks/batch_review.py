@@ -44,6 +44,7 @@ def measure(*, is_quick: bool) -> list[Result]:
     give_vectors(images[:FEW])
     return [
         *analysis_rows(small, large),
+        placed_by_hand_row(large),
         *page_rows(small, large, requests),
         *export_rows(small, large),
     ]
@@ -98,11 +99,30 @@ def analysis_rows(small: Batch, large: Batch) -> list[Result]:
     ]
 
 
-def analyse(batch: Batch) -> tuple[ClusterRun, float]:
-    started = time.perf_counter()
-    run = submit_analysis(
-        batch, parameters=parse_parameters({"model": "pix_small"}), activate="always", actor=admin()
+def placed_by_hand_row(batch: Batch) -> Result:
+    """What people placed, locked and confirmed, before and after a run with other parameters and one for new images."""
+    keys = list(batch.batch_images.order_by("position").values_list("image_id", flat=True))
+    labels = list(batch.groups.order_by("label").values_list("label", flat=True))
+    grouping.move(batch, keys[: len(keys) // 20], to=labels[0], actor=admin())
+    grouping.move(batch, keys[len(keys) // 20 : len(keys) // 10], to=None, actor=admin())
+    grouping.lock(batch, keys[-len(keys) // 20 :], locked=True, actor=admin())
+    for label in labels[1:6]:
+        grouping.edit_group(batch, label, values={"status": "confirmed"}, actor=admin())
+    fixed = dict(batch.batch_images.fixed().values_list("image_id", "group_id"))
+    analyse(batch, min_cluster_size=10, min_samples=5)
+    analyse(batch, mode="incremental")
+    after = dict(batch.batch_images.values_list("image_id", "group_id"))
+    moved = sum(after[key] != group for key, group in fixed.items())
+    detail = (
+        f"{len(fixed)} of {len(after)} images placed, locked or confirmed; two runs were applied after it"
     )
+    return Result(NAME, "placed by hand: moved by the machine", moved, "images", 0, "less", detail)
+
+
+def analyse(batch: Batch, *, mode: str = "full", **parameters: Any) -> tuple[ClusterRun, float]:
+    started = time.perf_counter()
+    asked = parse_parameters({"model": "pix_small", **parameters})
+    run = submit_analysis(batch, parameters=asked, mode=mode, activate="always", actor=admin())
     run_until_idle()
     run.refresh_from_db()
     if run.status != ClusterRun.Status.COMPLETED:
