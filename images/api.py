@@ -14,6 +14,7 @@ from api.errors import ApiError, ErrorCode, FieldError
 from api.idempotency import idempotent
 from api.models import Scope
 from api.permissions import require_scope
+from batches.services import add_images, open_batch
 from images import bulk, services
 from images.api_quality import QualityParts
 from images.api_similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
@@ -120,6 +121,8 @@ class ImageViewSet(
         images = self._selected(asked)
         if asked["action"] == "process":
             return self._process(images, asked, request)
+        if asked["action"] == "add_to_batch":
+            return self._add_to_batch(images, asked, request)
         wanted = bulk.Action(asked["action"], asked.get("tags", ()), asked.get("remove_tags", ()))
         if asked["dry_run"]:
             changed = bulk.would_change(images, wanted)
@@ -138,6 +141,16 @@ class ImageViewSet(
             ]
             raise ApiError(ErrorCode.DOES_NOT_EXIST, f"ids: there is no image {missing[0]}.", errors=errors)
         return list(rows.values())
+
+    @staticmethod
+    def _add_to_batch(images: list[Image], asked: dict[str, Any], request: Request) -> Response:
+        """What lies in the trash, and what is in the batch already, is left as it is."""
+        batch = open_batch(asked["batch"], field="batch")
+        inside = set(batch.batch_images.values_list("image_id", flat=True))
+        new = [image.pk for image in images if image.status in services.PRESENT and image.pk not in inside]
+        if new and not asked["dry_run"]:
+            add_images(batch, new, actor=request.user)
+        return Response(_bulk_result(asked, images, new))
 
     def _process(self, images: list[Image], asked: dict[str, Any], request: Request) -> Response:
         data: Any = request.data

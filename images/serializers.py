@@ -237,13 +237,14 @@ class BulkSerializer(StrictSerializer):
 
     extra_fields = ("operations", "pipeline", "idempotency_key")
 
-    action = serializers.ChoiceField(choices=["delete", "restore", "tag", "process"])
+    action = serializers.ChoiceField(choices=["delete", "restore", "tag", "process", "add_to_batch"])
     ids = serializers.ListField(
         child=serializers.UUIDField(), required=False, allow_empty=False, max_length=10_000
     )
     filter = serializers.DictField(child=serializers.CharField(), required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
     remove_tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
+    batch = serializers.UUIDField(required=False, help_text="For add_to_batch.")
     dry_run = serializers.BooleanField(default=False)
     priority = serializers.ChoiceField(choices=["urgent", "high", "normal", "low"], default="normal")
     output_folder = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
@@ -255,6 +256,10 @@ class BulkSerializer(StrictSerializer):
             raise serializers.ValidationError({"ids": "Name the images either by ids or by a filter."})
         if attrs["action"] == "tag" and not (attrs.get("tags") or attrs.get("remove_tags")):
             raise serializers.ValidationError({"tags": "The action tag needs tags or remove_tags."})
+        if (attrs["action"] == "add_to_batch") != ("batch" in attrs):
+            raise serializers.ValidationError(
+                {"batch": "The action add_to_batch, and no other, needs a batch."}
+            )
         return attrs
 
 

@@ -112,3 +112,27 @@ def test_a_wrong_request_is_named_and_changes_nothing(client, body, field):
 
 def test_reading_does_not_suffice():
     assert make_client("read").post(ADDRESS, {"action": "delete", "filter": {}}).status_code == 403
+
+
+def test_add_to_batch_takes_what_is_new_and_present(client):
+    rows = make_rows(4)
+    Image.objects.filter(pk=rows[3].pk).update(status="trashed")
+    batch = client.post("/api/batches/", {"batch_name": "Shoes", "image_ids": ids(rows[:1])}).json()["id"]
+    asked = {"action": "add_to_batch", "ids": ids(rows), "batch": batch}
+
+    counted = client.post(ADDRESS, {**asked, "dry_run": True}).json()
+    added = client.post(ADDRESS, asked).json()
+
+    assert [(answer["changed"], answer["unchanged"]) for answer in (counted, added)] == [(2, 2), (2, 2)]
+    assert client.get(f"/api/batches/{batch}/").json()["image_count"] == 3
+    assert client.post(f"/api/batches/{batch}/undo/").status_code == 200
+    assert client.get(f"/api/batches/{batch}/").json()["image_count"] == 1
+
+
+@pytest.mark.parametrize("batch", [None, str(uuid.uuid4()), "x"])
+def test_add_to_batch_needs_a_batch_that_is_there(client, batch):
+    asked = {"action": "add_to_batch", "ids": ids(make_rows(1)), **({"batch": batch} if batch else {})}
+
+    response = client.post(ADDRESS, asked)
+
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "batch")
