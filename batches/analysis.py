@@ -222,7 +222,8 @@ def _notes(work: Work, parameters: Mapping[str, Any]) -> list[str]:
         notes.append(f"{work.unusable} damaged image{' stays' if one else 's stay'} out.")
     usable, least = work.images - work.unusable, int(parameters["min_cluster_size"])
     if usable < least:
-        notes.append(f"{usable} images are too few for a group of at least {least}; all stay in no group.")
+        are = "image is" if usable == 1 else "images are"
+        notes.append(f"{usable} {are} too few for a group of at least {least}; all stay in no group.")
     return notes
 
 

@@ -125,15 +125,15 @@ def label_points(
     refuse_too_many(count)
     if count < parameters.min_cluster_size:
         return _all_noise(count, parameters.min_cluster_size)
-    notes = [f"The validity is of a sample of about {SAMPLE} vectors."] if count > SAMPLE else []
+    notes = [f"The validity is of a sample of about {SAMPLE} images."] if count > SAMPLE else []
     if parameters.min_samples and parameters.neighbours(count) < parameters.min_samples:
-        notes.append(f"min_samples is {parameters.neighbours(count)}, as there are {count} vectors only.")
+        notes.append(f"The neighbours are {parameters.neighbours(count)}, as there are {count} images only.")
     linkages = Linkages(points, parameters, dense_limit=dense_limit)
     linkage = linkages.of(parameters.neighbours(count), progress=progress)
     condensed, labels, probabilities, persistence = cut(linkage, parameters)
     scores = np.nan_to_num(outlier_scores(condensed), nan=0.0)  # 0/0 among equal vectors
     if labels.max() < 0:
-        notes.append(f"No {parameters.min_cluster_size} vectors stand out as a group; all are noise.")
+        notes.append(f"No {parameters.min_cluster_size} images stand out as a group; all stay in no group.")
     said = (*notes, *linkages.notes)
     return Labelling(labels, probabilities, scores, persistence, linkages.tree, linkages.matrix_bytes, said)
 
@@ -146,8 +146,8 @@ def refuse_too_many(count: int, most: int = LARGEST_COUNT) -> None:
 
 
 def _all_noise(count: int, least: int) -> Labelling:
-    are = "vector is" if count == 1 else "vectors are"
-    note = f"{count} {are} too few for a group of at least {least}; all are noise."
+    are = "image is" if count == 1 else "images are"
+    note = f"{count} {are} too few for a group of at least {least}; all stay in no group."
     return Labelling(
         np.full(count, -1, np.intp), np.zeros(count), np.zeros(count), np.zeros(0), "none", 0, (note,)
     )

@@ -207,9 +207,9 @@ def test_fewer_vectors_than_a_group_needs_are_noise(vectors, metric):
     found = cluster(vectors, ClusterParameters(metric=metric, allow_single_cluster=True))
 
     assert found.labelling.labels.tolist() == [-1] * len(vectors)
-    are = "vector is" if len(vectors) == 1 else "vectors are"
+    are = "image is" if len(vectors) == 1 else "images are"
     assert found.labelling.notes == (
-        f"{len(vectors)} {are} too few for a group of at least 5; all are noise.",
+        f"{len(vectors)} {are} too few for a group of at least 5; all stay in no group.",
     )
     assert (found.validity, found.groups.sizes.tolist()) == (None, [])
     assert found.projection.coordinates.shape == (len(vectors), 2)
@@ -224,8 +224,10 @@ def test_a_handful_of_vectors_is_grouped_as_the_package_does(count, width):
     found = cluster(points, ClusterParameters(**settings)).labelling
 
     assert_equal(found, package(points, **settings))
-    assert found.notes[0] == f"min_samples is {count - 1}, as there are {count} vectors only."
-    assert ("No 2 vectors stand out as a group; all are noise." in found.notes) == (found.labels.max() < 0)
+    assert found.notes[0] == f"The neighbours are {count - 1}, as there are {count} images only."
+    assert ("No 2 images stand out as a group; all stay in no group." in found.notes) == (
+        found.labels.max() < 0
+    )
 
 
 @pytest.mark.parametrize("width", [3, 80])
