@@ -213,7 +213,7 @@ def _stored() -> list[Stored]:
 
 
 def _stages() -> list[StageCount]:
-    """The batches on the table, by stage, in the order of the stages."""
+    """The batches in use, by stage, in the order of the stages."""
     open_ones = Batch.objects.present().exclude(status=Batch.Status.ARCHIVED).order_by()
     counts = dict(open_ones.values_list("review_stage").annotate(count=Count("pk")))
     return [StageCount(str(name), counts.get(name, 0)) for name in Batch.Stage.values]

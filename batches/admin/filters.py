@@ -16,8 +16,8 @@ NOBODY, ME = "nobody", "me"
 class ShelfFilter(DefaultFilter):
     """Batches that are worked on, unless the archived or deleted ones are asked for."""
 
-    title = parameter_name = "shelf"
-    default, default_title = "open", "on the table"
+    title, parameter_name = "place", "shelf"
+    default, default_title = "open", "in use"
 
     def values(self) -> list[tuple[str, str]]:
         return [("archived", "archived"), ("deleted", "deleted")]
