@@ -57,6 +57,8 @@ def test_history_and_steps(viewer, reviewer):
     assert "added 4 images" in text_of(viewer.get(address("batch-history", batch)))
     part = text_of(reviewer.get(address("batch-steps", batch), {"next": "/batches/"}))
     assert 'id="batch-undo"' in part
+    assert 'id="batch-line" hx-swap-oob="true"' in part  # the counts come with the steps
+    assert "4 pictures" in part
     assert "<html" not in part
 
 
