@@ -129,7 +129,10 @@ def _check_files(entries: Sequence[Entry]) -> None:
         there = pool.map(lambda entry: files.has_size(entry.key, entry.byte_size), entries)
         missing = [entry.path for entry, is_there in zip(entries, there, strict=True) if not is_there]
     if missing:
-        detail = f"{len(missing)} of {len(entries)} files are missing or damaged, first {missing[0]}."
+        detail = (
+            f"{len(missing)} of {len(entries)} files are missing or damaged, first {missing[0]}. "
+            "Upload them again, or reject these images: a ZIP goes without rejected ones."
+        )
         errors = [
             FieldError(path, ErrorCode.FILE_MISSING, f"The file of {path} is missing or damaged.")
             for path in missing[:NAMED]

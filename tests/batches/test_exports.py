@@ -257,7 +257,7 @@ def test_the_command_writes_a_file_and_says_what_is_wrong(tmp_path):
         target = tmp_path / f"{key}.zip"
         call_command("export_batch", key, "--format", "zip", "--output", str(target), stdout=out)
         assert zipfile.ZipFile(target).testzip() is None
-    assert "1 images" in out.getvalue()
+    assert "1 image of" in out.getvalue()
 
     with pytest.raises(CommandError, match="no batch 'Nothing'"):
         call_command("export_batch", "Nothing")

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from api.errors import ApiError
 from batches import exports
+from batches.editing import images
 from batches.models import Batch
 
 STDOUT = "-"
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         self.write(made, target)
         if target != STDOUT:
             count = batch.batch_images.present().count()
-            self.stdout.write(f"{target}: {count} images of {batch.batch_name!r}, {made.byte_size} bytes.")
+            self.stdout.write(f"{target}: {images(count)} of {batch.batch_name!r}, {made.byte_size} bytes.")
 
     @staticmethod
     def write(made: exports.Export, target: str) -> None:
