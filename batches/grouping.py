@@ -3,7 +3,6 @@
 All of them raise ApiError: 400 for what is not in the batch, 409 for a closed batch, 409 or 412 for a stale version.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -13,15 +12,12 @@ from api.errors import ApiError, ErrorCode, invalid_field
 from api.text import has_unstorable_characters
 from batches import changes
 from batches.changes import Kind, Seen
-from batches.editing import MAX_LABEL, Edit, images, titles
+from batches.editing import Edit, images, titles
+from batches.group_values import UNASSIGNED, checked_colour, checked_label, checked_name, checked_values
 from batches.models import Batch, BatchImage, Group, GroupingChange
 
 AssignedBy, Decision = BatchImage.AssignedBy, BatchImage.Decision
-MAX_NAME = 200
 MAX_REASON = 500
-UNASSIGNED = ("unassigned", "noise", "-1", "")  # words for no group, which no group may have as its label
-ACTIONS = ("merge", "split", "move", "decide", "lock")  # what stands in addresses where labels do
-_COLOUR = re.compile(r"#[0-9a-fA-F]{6}\Z")
 
 Change = GroupingChange | None
 
@@ -68,7 +64,7 @@ def create_group(
     seen: Seen | None = None,
 ) -> Group:
     """Make a group, with images when some are named."""
-    label, name, colour = _checked_label(label), _checked_name(name), _checked_colour(colour)
+    label, name, colour = checked_label(label), checked_name(name), checked_colour(colour)
     with changes.edit(batch, actor=actor, kind=Kind.CREATE_GROUP, seen=seen) as edit:
         members = edit.members(image_ids)
         group = edit.new_group(label=label, name=name, colour=colour)
@@ -79,33 +75,6 @@ def create_group(
     return group
 
 
-def _checked_label(label: str | None) -> str | None:
-    if label is None:
-        return None
-    label = label.strip()
-    if label.lower() in UNASSIGNED:
-        raise invalid_field("label", f"{label!r} stands for images without a group.")
-    if label in (*ACTIONS, ".", ".."):
-        raise invalid_field("label", f"{label!r} is a word of the groups' addresses; choose another one.")
-    if not 1 <= len(label) <= MAX_LABEL or not label.isprintable() or "/" in label:
-        detail = f"{label[:MAX_LABEL]!r}: 1 to {MAX_LABEL} printable characters without / are allowed."
-        raise invalid_field("label", detail)
-    return label
-
-
-def _checked_name(name: str) -> str:
-    name = name.strip()
-    if len(name) > MAX_NAME or has_unstorable_characters(name):
-        raise invalid_field("name", f"{len(name)} characters; the limit is {MAX_NAME}.")
-    return name
-
-
-def _checked_colour(colour: str) -> str:
-    if colour and not _COLOUR.match(colour):
-        raise invalid_field("colour", f"{colour[:20]!r} is no colour such as #e11d48.")
-    return colour.lower()
-
-
 def edit_group(
     batch: Batch, label: str, *, actor: Any, values: Mapping[str, Any], seen: Seen | None = None
 ) -> Group:
@@ -114,7 +83,7 @@ def edit_group(
     Args:
         values: any of name, label, colour, cover (the id of an image in the group, or None), status.
     """
-    checked = _checked_values(values)
+    checked = checked_values(values)
     kind = Kind.CONFIRM if set(checked) == {"status"} else Kind.EDIT_GROUP
     with changes.edit(batch, actor=actor, kind=kind, seen=seen) as edit:
         group = edit.group(label)
@@ -124,23 +93,6 @@ def edit_group(
             _check_cover(edit, group, checked["cover"])
         edit.set_group(group, **checked)
     return group
-
-
-def _checked_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    checked = dict(values)
-    if "label" in checked:
-        checked["label"] = _checked_label(checked["label"])
-    if "name" in checked:
-        checked["name"] = _checked_name(checked["name"])
-    if "colour" in checked:
-        checked["colour"] = _checked_colour(checked["colour"])
-    if checked.get("status", Group.Status.OPEN) not in Group.Status.values:
-        raise invalid_field(
-            "status",
-            f"{str(checked['status'])[:20]!r} is neither open nor confirmed.",
-            code=ErrorCode.INVALID_CHOICE,
-        )
-    return checked
 
 
 def _told(group: Group, values: Mapping[str, Any]) -> str:
@@ -204,7 +156,7 @@ def split(
     seen: Seen | None = None,
 ) -> Group:
     """Take some images of a group out into a new one."""
-    name = _checked_name(name)
+    name = checked_name(name)
     with changes.edit(batch, actor=actor, kind=Kind.SPLIT, seen=seen) as edit:
         group = edit.group(label)
         chosen = edit.members(_named(image_ids))
@@ -322,5 +274,5 @@ def _group_named(edit: Edit, label: str, *, creates: bool) -> Group | None:
     if label.strip().lower() in UNASSIGNED:
         return None
     if creates and all(group.label != label for group in edit.groups.values()):
-        return edit.new_group(label=_checked_label(label))
+        return edit.new_group(label=checked_label(label))
     return edit.group(label, field="group_label")

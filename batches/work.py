@@ -12,7 +12,7 @@ from api import audit
 from api.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches import changes
 from batches.editing import images as counted
-from batches.grouping import UNASSIGNED
+from batches.group_values import UNASSIGNED
 from batches.models import Batch, BatchImage
 from images.filters import ISSUE_CODES
 from images.models import Image

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from api.errors import ApiError, ErrorCode
 from api.filters import check_parameters
 from api.idempotency import idempotent
-from batches import grouping
+from batches import group_values, grouping
 from batches.api.answering import (
     ChangedGroupSerializer,
     ChangedSerializer,
@@ -28,20 +28,20 @@ from batches.models import Batch, BatchImage, Group
 from batches.serializers import GroupSerializer
 
 # Any label that is none of the words beside it in the same place.
-LABEL = f"groups/(?P<label>(?!(?:{'|'.join(grouping.ACTIONS)})/?$)[^/]+)"
+LABEL = f"groups/(?P<label>(?!(?:{'|'.join(group_values.ACTIONS)})/?$)[^/]+)"
 
 
 class NewGroupSerializer(VersionedSerializer):
     label = serializers.CharField(  # type: ignore[assignment]
         required=False, allow_null=True, max_length=64, help_text="Without one: the next free number."
     )
-    name = serializers.CharField(required=False, allow_blank=True, max_length=grouping.MAX_NAME)
+    name = serializers.CharField(required=False, allow_blank=True, max_length=group_values.MAX_NAME)
     colour = serializers.CharField(required=False, allow_blank=True, help_text="Such as #e11d48.")
     image_ids = ids_field(required=False)
 
 
 class GroupChangesSerializer(VersionedSerializer):
-    name = serializers.CharField(required=False, allow_blank=True, max_length=grouping.MAX_NAME)
+    name = serializers.CharField(required=False, allow_blank=True, max_length=group_values.MAX_NAME)
     label = serializers.CharField(required=False, max_length=64)  # type: ignore[assignment]
     colour = serializers.CharField(required=False, allow_blank=True, help_text="Such as #e11d48.")
     cover = serializers.UUIDField(required=False, allow_null=True, help_text="An image of the group.")

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from api.errors import ApiError, ErrorCode, invalid_field
 from api.filters import PAGING, TruthFilter, check_parameters
 from api.idempotency import idempotent
-from batches import grouping, services
+from batches import group_values, services
 from batches.api.answering import ChangedSerializer, changed, etag, step_at
 from batches.api.asking import (
     IF_MATCH,
@@ -57,7 +57,7 @@ class MemberFilter(filters.FilterSet):
         self.batch = batch
 
     def in_group(self, members: QuerySet, name: str, label: str) -> QuerySet:
-        if label.strip().lower() in grouping.UNASSIGNED:
+        if label.strip().lower() in group_values.UNASSIGNED:
             return members.filter(group=None)
         group = self.batch.groups.filter(label=label).first()
         if group is None:

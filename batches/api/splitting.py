@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from api.authentication import door
 from api.errors import ApiError
 from api.idempotency import idempotent
-from batches import grouping, splitting
+from batches import group_values, grouping, splitting
 from batches.api.answering import ChangedSerializer, changed, etag, groups_json, in_one_step
 from batches.api.asking import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
 from batches.changes import Kind
@@ -31,7 +31,7 @@ class SplitSerializer(VersionedSerializer):
         required=False, default=False, help_text="By its own parts, instead of by image_ids."
     )
     name = serializers.CharField(
-        required=False, allow_blank=True, max_length=grouping.MAX_NAME, help_text="Of the new group."
+        required=False, allow_blank=True, max_length=group_values.MAX_NAME, help_text="Of the new group."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
