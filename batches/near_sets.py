@@ -26,6 +26,7 @@ __all__ = [
     "all_decisions",
     "counts",
     "is_cut",
+    "of_image",
     "preview",
     "resolve",
     "sets",
@@ -96,6 +97,20 @@ def sets(batch: Batch, threshold: float = DEFAULT_THRESHOLD) -> list[NearSet]:
     inside = _pairs_inside(pairs, rows, threshold)
     found = [_near_set(pairs, facts, links, *known) for known in zip(rows, inside, strict=True)]
     return sorted(found, key=lambda near: near.is_decided)
+
+
+def of_image(batch: Batch, image_id: UUID, threshold: float = DEFAULT_THRESHOLD) -> NearSet | None:
+    """The set that an image is in at a threshold; None where it is in none."""
+    pairs = near_pairs.pairs_of(batch)
+    if image_id not in pairs.keys:
+        return None
+    row = pairs.keys.index(image_id)
+    rows = next((rows for rows in _rows_of_sets(pairs, _check_threshold(threshold)) if row in rows), [])
+    facts = _facts(batch, [pairs.keys[row] for row in rows])
+    rows = [row for row in rows if pairs.keys[row] in facts]
+    if len(rows) < 2 or image_id not in facts:
+        return None
+    return _near_set(pairs, facts, pairs.links(), rows, _pairs_inside(pairs, [rows], threshold)[0])
 
 
 def all_decisions(batch: Batch, threshold: float = DEFAULT_THRESHOLD) -> list[dict[str, Any]]:

@@ -27,7 +27,6 @@ from images.services import PRESENT
 
 STRIP = 12
 GROUPS_PER_PAGE = 12  # three screens; the next ones come while people scroll, and 30 took a third of a second
-IMAGES_PER_PAGE = 120
 ORDERS = {"largest": "Largest first", "worst": "Least alike first", "open": "Unreviewed first"}
 STATUSES = {"all": "All groups", "open": "Unreviewed", "confirmed": "Confirmed"}
 UNKNOWN_COHESION = 9.0  # after every real one
@@ -57,6 +56,7 @@ class Asked:
     order: str = "largest"
     status: str = "all"
     search: str = ""
+    pictures: str = "place"  # the order inside of an opened group
 
     @property
     def is_filtered(self) -> bool:
@@ -176,15 +176,6 @@ def members(found: QuerySet[BatchImage]) -> QuerySet[BatchImage]:
     needed = [f"image__{name}" for name in _IMAGE]
     own = [column.name for column in BatchImage._meta.concrete_fields if column.name != "added_by"]
     return found.filter(image__status__in=PRESENT).select_related("image").only(*own, *needed)
-
-
-def of_group(batch: Batch, group: Group | None, *, after: int = -1) -> tuple[list[BatchImage], int | None]:
-    """A screenful of a group's images (None: of those in none) by their place, and the place to go on from."""
-    found = members(BatchImage.objects.filter(batch=batch, group=group))
-    rows = list(found.filter(position__gt=after).order_by("position", "pk")[: IMAGES_PER_PAGE + 1])
-    is_more = len(rows) > IMAGES_PER_PAGE
-    rows = rows[:IMAGES_PER_PAGE]
-    return rows, rows[-1].position if is_more else None
 
 
 def progress(batch: Batch, rows: Sequence[Row]) -> Progress:

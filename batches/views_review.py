@@ -1,12 +1,11 @@
-"""The review page: groups as strips, one group as a grid, what is in no group, one image beside them."""
+"""The review page: groups as strips, one group as a grid, what is in no group."""
 
 import json
 import uuid
 from collections import Counter
 from typing import Any
 
-from django.db.models import Q
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import path, reverse
@@ -14,12 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from api.permissions import has_scope
-from batches import facts, review, vectors, views_review_acts
+from batches import facts, review, review_group, vectors, views_review_acts
 from batches.batch_page import find, number
 from batches.models import Batch, BatchImage, Group
 from batches.review import Asked, Row
-from images import quality_report
-from images.models import DuplicatePair
 
 NONE = "unassigned"  # in place of a label; no group may have it
 SUGGESTED = 24
@@ -36,6 +33,7 @@ def asked_by(request: HttpRequest) -> Asked:
         order=order if order in review.ORDERS else "largest",
         status=status if status in review.STATUSES else "all",
         search=request.GET.get("search", "").strip()[:SEARCH_MAX],
+        pictures=review_group.order_of(request.GET.get("pictures", ""), request.session),
     )
 
 
@@ -76,11 +74,20 @@ def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     context |= {
         "orders": review.ORDERS,
         "statuses": review.STATUSES,
-        "next_open": next((row for row in review.ordered(rows, Asked(asked.order)) if _is_open(row)), None),
+        "next_open": _next_open(rows, asked),
         **targets(rows),
         **unassigned_context(batch),
     }
     return render(request, "batches/review/review.html", context)
+
+
+def _next_open(rows: list[Row], asked: Asked) -> str:
+    """The address of the first group that waits for somebody; "" where none does."""
+    row = next((row for row in review.ordered(rows, Asked(asked.order)) if _is_open(row)), None)
+    if row is None:
+        return ""
+    address = reverse("batch-review-group", args=[row.group.batch_id, row.group.label])
+    return f"{address}?order={asked.order}"
 
 
 def _is_open(row: Row) -> bool:
@@ -104,7 +111,7 @@ def unassigned_context(batch: Batch, offset: int = 0) -> dict[str, Any]:
     context = {
         "suggested": pairs,
         "next_offset": offset + SUGGESTED if found.count > offset + SUGGESTED else 0,
-        "plain": [] if found.count else review.of_group(batch, None)[0][:SUGGESTED],
+        "plain": [] if found.count else review_group.pictures(batch, None)[0][:SUGGESTED],
     }
     return context if offset or not pairs else context | _slider(batch)
 
@@ -145,7 +152,8 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     batch = find(batch_id)
     vectors.hold(batch)
     shown = None if label == NONE else get_object_or_404(Group, batch=batch, label=label)
-    members, following = review.of_group(batch, shown, after=number(request, "after", -1))
+    order, after = asked_by(request).pictures if shown else "", request.GET.get("after", "")
+    members, following = review_group.pictures(batch, shown, order=order, after=after)
     if request.headers.get("HX-Request") and "after" in request.GET:
         rows: list[Row] = []
         context = {**common(request, batch, rows), "members": members, "following": following}
@@ -154,7 +162,7 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     context = {**common(request, batch, rows), "members": members, "following": following}
     row = next((row for row in rows if shown is not None and row.group.pk == shown.pk), None)
     context |= {"label": label, "row": row, **targets(rows), **_neighbours(rows, context["asked"], row)}
-    return render(request, "batches/review/group.html", context)
+    return render(request, "batches/review/group.html", {**context, "picture_orders": review_group.ORDERS})
 
 
 def _neighbours(rows: list[Row], asked: Asked, row: Row | None) -> dict[str, Any]:
@@ -168,38 +176,6 @@ def _neighbours(rows: list[Row], asked: Asked, row: Row | None) -> dict[str, Any
         "after": order[at + 1] if at is not None and at + 1 < len(order) else None,
         "next_open": next((other for other in following if _is_open(other)), None),
     }
-
-
-@require_safe
-@never_cache
-def picture(request: HttpRequest, batch_id: uuid.UUID, image_id: uuid.UUID) -> HttpResponse:
-    """One image with what is known of it."""
-    batch = find(batch_id)
-    rows = review.members(BatchImage.objects.filter(batch=batch, image=image_id))
-    member = rows.defer(None).select_related("image", "group").first()
-    if member is None:
-        raise Http404
-    report = quality_report.as_json(member.image)
-    context = {
-        **common(request, batch, []),
-        "member": member,
-        "image": member.image,
-        "words": review.words_of(member),
-        "quality": report,
-        "is_measured": any(row["version"] for row in report["causes"]),
-        "alike": _alike(batch, image_id),
-    }
-    return render(request, "batches/review/_panel.html", context)
-
-
-def _alike(batch: Batch, image_id: uuid.UUID) -> list[Any]:
-    """The images of this batch that may be the same picture, the most alike first."""
-    pairs = DuplicatePair.objects.filter(Q(a=image_id) | Q(b=image_id))
-    pairs = pairs.exclude(verdict=DuplicatePair.Verdict.NOT_DUPLICATE).order_by("distance")
-    others = [pair.b_id if pair.a_id == image_id else pair.a_id for pair in pairs[:12]]
-    rows = review.members(BatchImage.objects.filter(batch=batch, image__in=others))
-    by_image = {row.image_id: row for row in rows}
-    return [by_image[key] for key in dict.fromkeys(others) if key in by_image]
 
 
 @require_safe
@@ -219,6 +195,7 @@ def sync(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "groups": [_told(row) for row in review.ordered(rows, Asked())],
         "progress": _part("_progress.html", context),
         "unassigned": context["progress"].unassigned,
+        "next_open": _next_open(rows, context["asked"]),
         "strips": {},
         "images": {},
     }
@@ -242,7 +219,7 @@ def _open_group(
     inside = BatchImage.objects.filter(batch=context["batch"], image__in=images)
     inside = inside.filter(group=row.group if row else None).order_by("position")
     tiles: dict[str, str | None] = {str(key): None for key in images}
-    for member in review.members(inside):
+    for member in review_group.with_sureness(review.members(inside)):
         tiles[str(member.image_id)] = _part("_picture.html", {**context, "member": member})
     context |= {"row": row, "label": label, **_neighbours(rows, context["asked"], row)}
     return {"images": tiles, "title": _part("_group_title.html", context)}
@@ -273,6 +250,5 @@ urlpatterns = [
     path("<uuid:batch_id>/review/unassigned/", unassigned, name="batch-review-unassigned"),
     path("<uuid:batch_id>/review/sync/", sync, name="batch-review-sync"),
     path("<uuid:batch_id>/review/act/", views_review_acts.act, name="batch-review-act"),
-    path("<uuid:batch_id>/review/images/<uuid:image_id>/", picture, name="batch-review-picture"),
     path("<uuid:batch_id>/review/groups/<str:label>/", group, name="batch-review-group"),
 ]

@@ -105,6 +105,13 @@ export async function look({ again = null } = {}) {
   return true;
 }
 
+/** Show what a job of one's own has changed, and answer its steps, the newest first. */
+export async function catchUp() {
+  const body = await inTurn(changesSince);
+  if (body) await tellListeners(body.results, true);
+  return body?.results ?? [];
+}
+
 async function changesSince() {
   try {
     const headers = { Accept: "application/json" };

@@ -8,6 +8,7 @@ import { Numbers } from "./review_numbers.js";
 import { Panel } from "./review_panel.js";
 import { Pictures, isSelected } from "./review_pictures.js";
 import { Suggestions } from "./review_suggestions.js";
+import { Targets } from "./review_targets.js";
 
 class Review {
   constructor(root) {
@@ -26,6 +27,7 @@ class Review {
     });
     this.acts = new Acts(this);
     this.suggestions = new Suggestions(this);
+    this.targets = new Targets(root);
     if (this.mayEdit) new Drag(root, { grab: (picture) => this.grabbed(picture), drop: (target, carried) => this.dropped(target, carried) });
     root.addEventListener("click", (event) => this.clicked(event));
     root.addEventListener("submit", (event) => { if (event.target.id === "review-form") event.preventDefault(); });
@@ -81,7 +83,18 @@ class Review {
     if (moveTo !== undefined) this.acts.moveTo(moveTo);
     else if (place !== undefined) this.acts.place(place, of);
     else if (acceptGroup !== undefined) this.acts.accept({ group_label: acceptGroup });
+    else if (button.closest(".panel-tools")) this.onShown(act);
+    else if (act === "compare") this.panel.compare(button.dataset.with);
+    else if (act === "keep") this.panel.decide(button.dataset.keep);
     else this.act(act, button.closest("[data-group]") ?? this.group);
+  }
+
+  /** The panel's own buttons are about the picture that it shows, whatever else is selected. */
+  onShown(act) {
+    const [picture] = this.panel.pictures;
+    if (!picture) return;
+    this.pictures.only(picture);
+    this.act(act);
   }
 
   /** Do what a button or a key says; `group` is what it is about, for acts on a group. */
@@ -98,6 +111,7 @@ class Review {
       unassign: () => acts.moveTo(null),
       cover: () => acts.cover(),
       lock: () => acts.lock(),
+      apart: () => panel.decide(null),
     };
     const onGroup = {
       rename: () => acts.rename(group),
@@ -115,6 +129,7 @@ class Review {
       none: () => pictures.clear(),
       help: showHelp,
       "panel-close": () => panel.close(),
+      "compare-end": () => panel.compare(null),
       "panel-before": () => panel.go("ArrowLeft"),
       "panel-after": () => panel.go("ArrowRight"),
       "accept-near": () => acts.accept({ max_distance: this.suggestions.distance }),
@@ -147,7 +162,7 @@ class Review {
   }
 
   async synced(changes, isMine) {
-    const asked = new URLSearchParams({ since: this.version });
+    const asked = new URLSearchParams({ since: this.version, order: this.root.dataset.order });
     if (this.openLabel !== null) asked.set("group", this.openLabel);
     const answer = await fetch(`${this.base}sync/?${asked}`, { credentials: "same-origin" });
     if (!answer.ok || answer.redirected) return;
@@ -173,8 +188,12 @@ class Review {
     const title = document.getElementById("group-title");
     if (told.title && title && !title.querySelector(".rename")) replace(title, told.title);
     replace(document.getElementById("review-progress"), told.progress);
+    const onward = this.root.querySelector("[data-continue]");
+    if (onward && told.next_open) onward.href = told.next_open;
+    else onward?.remove();
     this.suggestions.showCount(told.unassigned);
-    this.showTargets();
+    this.targets.show(told.groups);
+    this.numbers.show(this.root);
     for (const field of this.root.querySelectorAll('input[name="version"]')) field.value = told.version;
   }
 
@@ -201,38 +220,16 @@ class Review {
     else if (html !== null) this.addPicture(html);
   }
 
-  /** At its place in the batch's order, as far as that is shown. */
+  /** At its place in the order, as far as that is shown. */
   addPicture(html) {
     const pictures = document.getElementById("pictures");
     const template = document.createElement("template");
     template.innerHTML = html;
     const fresh = template.content.querySelector(".pic");
-    const position = Number(fresh.dataset.position);
-    const after = Array.from(pictures.querySelectorAll(".pic")).find((other) => Number(other.dataset.position) > position);
+    const after = Array.from(pictures.querySelectorAll(".pic")).find((other) => isBefore(fresh, other));
     pictures.querySelector(".empty")?.remove();
     pictures.insertBefore(fresh, after ?? pictures.querySelector(".tiles-more"));
   }
-
-  /** The groups beside an opened one: counts, names, those that came and went. */
-  showTargets() {
-    const list = this.root.querySelector("[data-target-list]");
-    const byLabel = new Map(this.groups.map((group) => [group.label, group]));
-    for (const target of list?.querySelectorAll("[data-move-to]") ?? []) {
-      const group = byLabel.get(target.dataset.moveTo);
-      if (!group) { target.parentElement.remove(); continue; }
-      target.dataset.title = group.title;
-      target.querySelector(".clip").textContent = group.title;
-      target.querySelector(".num").textContent = group.count;
-      byLabel.delete(group.label);
-    }
-    const model = list?.querySelector("[data-move-to]")?.parentElement;
-    const added = [...byLabel.values()].filter((group) => this.isNew(group));
-    for (const group of model ? added : []) list.prepend(targetLike(model, group));
-    this.seen = new Set(this.groups.map((group) => group.label));
-    this.numbers.show(this.root);
-  }
-
-  isNew(group) { return this.seen !== undefined && !this.seen.has(group.label) && group.label !== this.openLabel; }
 
   /** More strips or pictures came while scrolling; a group that has moved in the order is not shown twice. */
   grown() {
@@ -245,6 +242,13 @@ class Review {
     this.numbers.show(this.root);
     this.suggestions.shown();
   }
+}
+
+/** By how sure their places are, where that is the order, and then by their places in the batch. */
+function isBefore(picture, other) {
+  const [sureness, position] = [picture, other].map(({ dataset }) => [Number(dataset.sureness ?? 0), Number(dataset.position)])
+    .reduce((one, two) => [two[0] - one[0], two[1] - one[1]]);
+  return sureness > 0 || (sureness === 0 && position > 0);
 }
 
 function replace(element, html) {
@@ -275,18 +279,6 @@ function leave(strip) {
   const hadFocus = strip.contains(document.activeElement);
   strip.remove();
   if (hadFocus) next?.querySelector(".pic-link, [data-open]")?.focus({ preventScroll: true });
-}
-
-function targetLike(model, group) {
-  const item = model.cloneNode(true);
-  const target = item.querySelector(".target");
-  Object.assign(target.dataset, { moveTo: group.label, drop: group.label, title: group.title });
-  target.querySelector(".clip").textContent = group.title;
-  target.querySelector(".num").textContent = group.count;
-  target.querySelector("[data-key-for]").dataset.keyFor = group.label;
-  const blank = Object.assign(document.createElement("span"), { className: "target-blank" });
-  target.firstElementChild.replaceWith(blank);
-  return item;
 }
 
 const root = document.querySelector("[data-review]");

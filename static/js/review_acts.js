@@ -1,11 +1,14 @@
 // What people do with pictures and groups: each is one call and one step of the history.
-import { call, capital, look, toastWithUndo } from "./batch_api.js";
+import { call, capital, catchUp, toastWithUndo } from "./batch_api.js";
 import { parsed, wait } from "./http.js";
 import { toast } from "./page.js";
 import { ask, chooseGroup } from "./review_dialogs.js";
 import { idOf } from "./review_pictures.js";
 
 const JOB_STEPS_MS = [400, 800, 1500];
+const MOST_FAILURES = 8;
+const ENDED = new Set(["completed", "completed_with_errors", "failed", "cancelled"]);
+const NOTE_MS = 4000;
 const NOTE = "pix.review.note";
 const images = (count) => `${count} picture${count === 1 ? "" : "s"}`;
 
@@ -35,6 +38,28 @@ async function step(method, path, body) {
   if (change) toastWithUndo(`${capital(change.summary)}.`, change.sequence);
   else if (answer.ok && answer.status !== 202) toast("It was so already.");
   return answer;
+}
+
+/** The job once it has ended; {} where it cannot be asked for several times in a row. */
+async function ended(id, onTurn) {
+  let failures = 0;
+  for (let turn = 0; failures < MOST_FAILURES; turn += 1) {
+    await wait(JOB_STEPS_MS[Math.min(turn, JOB_STEPS_MS.length - 1)]);
+    const job = await asked(`/api/jobs/${id}/`);
+    failures = job ? 0 : failures + 1;
+    if (job && ENDED.has(job.status)) return job;
+    if (job) onTurn(job.status === "queued");
+  }
+  return {};
+}
+
+async function asked(path) {
+  try {
+    const answer = await fetch(path, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+    return answer.ok ? parsed(await answer.text()) : null;
+  } catch {
+    return null;
+  }
 }
 
 const groupPath = (label) => `groups/${encodeURIComponent(label)}/`;
@@ -99,25 +124,27 @@ export class Acts {
 
   async splitByItself(group) {
     const { group: label, title } = group.dataset;
-    toast(`Looking for parts of ${title} …`);
+    const say = () => toast(`Looking for parts of ${title} …`);
+    say();
+    const saying = setInterval(say, NOTE_MS); // the answer may take ten seconds
     const answer = await step("POST", "groups/split/", { label, auto: true });
+    clearInterval(saying);
     if (answer.status === 202) await this.follow(answer.body.job, `Splitting ${title}`);
     else if (answer.ok && !answer.body.change) toast(answer.body.notes?.[0] ?? `${title} has no parts.`);
   }
 
-  /** Tell how far a job is until it has ended. */
+  /** Tell how far a split is until it has ended, and then what it did. */
   async follow(id, words) {
-    for (let turn = 0; ; turn += 1) {
-      await wait(JOB_STEPS_MS[Math.min(turn, JOB_STEPS_MS.length - 1)]);
-      const answer = await fetch(`/api/jobs/${id}/`, { headers: { Accept: "application/json" }, credentials: "same-origin" });
-      const job = parsed(await answer.text());
-      if (!job?.status) continue;
-      if (job.status === "completed") return look();
-      if (["failed", "cancelled", "completed_with_errors"].includes(job.status)) {
-        return toast(`${words} ended without a result: ${job.error?.detail ?? job.error_detail ?? job.status}.`);
-      }
-      toast(`${words} … ${job.status === "queued" ? "waiting for a worker" : "working"}`);
+    const { status, operations } = await ended(id, (isQueued) => toast(`${words} … ${isQueued ? "waiting for a worker" : "working"}`));
+    const [operation] = operations ?? [];
+    if (status !== "completed") {
+      const why = operation?.error?.detail ?? (status ?? "Pix cannot be reached");
+      toast(`${words} ended without a result: ${why.replace(/\.$/, "")}.`);
+      return;
     }
+    const change = (await catchUp()).find(({ kind }) => kind === "split");
+    if (change) toastWithUndo(`${capital(change.summary)}.`, change.sequence);
+    else if (!operation?.result?.moved) toast(operation?.result?.notes?.[0] ?? `${words}: it has no parts.`);
   }
 
   async decide(decision, reason = "") {
@@ -148,6 +175,10 @@ export class Acts {
     if (!ids.length) return;
     const locked = !pictures.every((picture) => picture.classList.contains("locked"));
     await step("POST", "groups/lock/", { image_ids: ids, locked });
+  }
+
+  decidePair(keep, other, verdict) {
+    return step("POST", "near-duplicates/resolve/", { decisions: [{ keep, others: [other] }], verdict });
   }
 
   async cover() {

@@ -18,7 +18,7 @@ export function listenToKeys(page) {
 function pressed(page, event) {
   const { key } = event;
   if (event.ctrlKey || event.metaKey) return withControl(page, key);
-  if (key === "Escape") return page.panel.close() || page.suggestions.close() || clear(page);
+  if (key === "Escape") return endComparison(page) || page.panel.close() || page.suggestions.close() || clear(page);
   const isOnPicture = Boolean(event.target.closest(".pic"));
   if (!isOnPicture && ON_BUTTONS.has(key)) return false; // buttons and links keep theirs
   if (key.startsWith("Arrow")) return walk(page, event, isOnPicture);
@@ -32,6 +32,12 @@ function withControl(page, key) {
   else if (key === "z") page.act("undo");
   else if (key === "Z" || key === "y") page.act("redo");
   else return false;
+  return true;
+}
+
+function endComparison(page) {
+  if (!page.panel.beside) return false;
+  page.panel.compare(null);
   return true;
 }
 

@@ -5,6 +5,7 @@ import pytest
 from batches import grouping
 from batches.models import Batch, BatchImage
 from batches.services import add_images, create_batch
+from images.models import Image
 from tests import pictures
 from tests.browser.conftest import NARROW, WIDE
 from tests.factories import make_image
@@ -160,6 +161,46 @@ def test_long_press_drags_onto_the_dock(open_page, batch):
 
     told(page, "Moved 1 image from boots to hats.")
     assert counts(batch) == {"boots": 4, "hats": 5, "gloves": 3}
+
+
+def test_panel_compares_two_and_keeps_one(open_page, batch):
+    keys = list(batch.batch_images.filter(group__name="boots").values_list("image", flat=True))
+    Image.objects.filter(batch_images__batch=batch).update(phash=None)
+    Image.objects.filter(pk__in=keys[:2]).update(phash=0)
+    page = open_page(WIDE, scope="write")
+    found = open_group(page, batch, "boots")
+    panel = page.locator("#picture-panel")
+    found.nth(0).locator(".pic-link").dblclick()
+    panel.get_by_role("button", name="Compare with boots-2.png").click()
+    expect(panel.locator("figure")).to_have_count(2)
+    panel.locator("figure").nth(1).get_by_role("button", name="Keep this").click()
+    told(page, "rejected 1 image as near-duplicate")
+    expect(panel.locator("figure.is-rejected")).to_have_count(1)
+    assert batch.batch_images.get(decision="rejected").image_id == keys[0]
+
+    page.keyboard.press("u")
+    expect(panel.locator("figure.is-rejected")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(panel.locator("figure")).to_have_count(0)
+    expect(panel).to_be_visible()
+
+
+def test_panel_decides_of_the_picture_that_it_shows(open_page, batch):
+    keys = list(batch.batch_images.filter(group__name="boots").values_list("image", flat=True))
+    page = open_page(WIDE, scope="write")
+    found = open_group(page, batch, "boots")
+    found.nth(0).locator(".pic-link").dblclick()
+    page.locator('[data-act="panel-after"]').click()
+    expect(page.locator("#picture-panel h2")).to_have_text("boots-2.png")
+    page.locator('.panel-tools [data-act="accept"]').click()
+    told(page, "Accepted 1 image")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#picture-panel h2")).to_have_text("boots-3.png")
+    page.keyboard.press("x")
+    told(page, "Rejected 1 image")
+    expect(page.locator("#batch-last, .batch-last")).to_contain_text("rejected 1 image")
+    assert batch.batch_images.get(decision="accepted").image_id == keys[1]
+    assert batch.batch_images.get(decision="rejected").image_id == keys[2]
 
 
 def test_viewer_looks_and_changes_nothing(open_page, batch):
