@@ -169,6 +169,7 @@ export class Pictures {
     const next = order.map((id) => this.find(id)).find(Boolean);
     const isLost = !document.activeElement || document.activeElement === document.body;
     if (next && hadFocus && isLost) this.focus(next);
+    else if (next && !this.current.isConnected) this.setCurrent(next); // its tile is new, and the focus elsewhere
     this.refresh();
   }
 
