@@ -5,7 +5,7 @@ import uuid
 from collections import Counter
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.template.loader import render_to_string
 from django.urls import path, reverse
@@ -151,7 +151,7 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     """One group as a grid, with the others beside it; `unassigned` shows what is in none."""
     batch = find(batch_id)
     vectors.hold(batch)
-    shown = None if label == NONE else get_object_or_404(Group, batch=batch, label=label)
+    shown = None if label == NONE else _group(batch, label)
     order, after = asked_by(request).pictures if shown else "", request.GET.get("after", "")
     members, following = review_group.pictures(batch, shown, order=order, after=after)
     if request.headers.get("HX-Request") and "after" in request.GET:
@@ -163,6 +163,12 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     row = next((row for row in rows if shown is not None and row.group.pk == shown.pk), None)
     context |= {"label": label, "row": row, **targets(rows), **_neighbours(rows, context["asked"], row)}
     return render(request, "batches/review/group.html", {**context, "picture_orders": review_group.ORDERS})
+
+
+def _group(batch: Batch, label: str) -> Group:
+    if "\0" in label:  # PostgreSQL knows no such text
+        raise Http404
+    return get_object_or_404(Group, batch=batch, label=label)
 
 
 def _neighbours(rows: list[Row], asked: Asked, row: Row | None) -> dict[str, Any]:

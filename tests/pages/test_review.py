@@ -10,7 +10,7 @@ from batches.models import Batch, BatchImage, Group
 from batches.review import GROUPS_PER_PAGE, STRIP
 from batches.services import add_images, archive, create_batch
 from images import embeddings
-from images.models import Embedding, Image
+from images.models import Embedding
 from tests.factories import make_rows
 
 pytestmark = pytest.mark.django_db
@@ -206,7 +206,25 @@ def test_image_of_another_batch_is_refused(reviewer, batch):
 def test_unknown_batch_and_group(viewer, batch):
     assert viewer.get(f"/batches/{uuid.uuid4()}/review/").status_code == 404
     assert viewer.get(f"/batches/{batch.pk}/review/groups/none-such/").status_code == 404
+    assert viewer.get(f"/batches/{batch.pk}/review/groups/a%00b/").status_code == 404
     assert viewer.get(f"/batches/{batch.pk}/review/groups/unassigned/").status_code == 200
+
+
+@pytest.mark.parametrize("do", ["move", "confirm", "rename", "merge", "delete", "new", "reject", "\0"])
+@pytest.mark.parametrize("text", ["\0", "a\0b", "x" * 5000])
+def test_texts_that_no_group_can_have_change_nothing(reviewer, batch, do, text):
+    before = batch.version
+    fields = {
+        "to": text,
+        "label": text,
+        "name": text,
+        "reason": text,
+        "image": [images_of(batch, "hats")[0], text],
+    }
+    response = act(reviewer, batch, do, **fields)
+    assert response.status_code == 200
+    batch.refresh_from_db()
+    assert batch.version == before
 
 
 def test_group_page_knows_its_neighbours(viewer, batch):
@@ -258,20 +276,6 @@ def test_sync_after_undo_brings_the_group_back(viewer, batch):
     told = viewer.get(f"/batches/{batch.pk}/review/sync/", {"since": before}).json()
 
     assert "hats" in told["strips"][str(hats.pk)]
-
-
-def test_panel_says_how_surely_an_image_is_there(viewer, batch):
-    image = Image.objects.get(pk=images_of(batch, "boots")[0])
-    image.issues = [{"code": "blurred", "explanation": "It is blurred."}]
-    image.quality_grade = 31
-    image.save()
-    BatchImage.objects.filter(batch=batch, image=image).update(assigned_by="auto", probability=0.3)
-
-    text = viewer.get(f"/batches/{batch.pk}/review/images/{image.pk}/").content.decode()
-
-    assert "Loosely in this group." in text
-    assert "It is blurred." in text
-    assert image.original_filename in text
 
 
 def test_suggestions_stand_beside_the_groups(reviewer, batch):

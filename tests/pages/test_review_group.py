@@ -81,6 +81,20 @@ def panel(client, batch: Batch, image_id: uuid.UUID, query: str = "") -> str:
     return response.content.decode()
 
 
+def test_panel_says_how_surely_an_image_is_there(viewer, batch):
+    image = Image.objects.get(pk=images_of(batch, "boots")[0])
+    image.issues = [{"code": "blurred", "explanation": "It is blurred."}]
+    image.quality_grade = 31
+    image.save()
+    BatchImage.objects.filter(batch=batch, image=image).update(assigned_by="auto", probability=0.3)
+
+    text = viewer.get(f"/batches/{batch.pk}/review/images/{image.pk}/").content.decode()
+
+    assert "Loosely in this group." in text
+    assert "It is blurred." in text
+    assert image.original_filename in text
+
+
 def test_panel_compares_pictures_that_look_the_same(reviewer, viewer, batch):
     one, two, three = images_of(batch, "boots")[:3]
     for key, phash, side in ((one, 0, 640), (two, 1, 1280), (three, 0x0F0F_3333_5555_0FF0, 640)):
