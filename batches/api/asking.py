@@ -82,7 +82,7 @@ def checked(serializer_class: type[serializers.Serializer], request: Request) ->
     """
     data: Any = request.data
     if not isinstance(data, Mapping):
-        raise ApiError(ErrorCode.MALFORMED, f"The body must be an object, not {type(data).__name__}.")
+        raise ApiError(ErrorCode.INVALID, f"The body must be an object, not {type(data).__name__}.")
     serializer = serializer_class(data=data)
     serializer.is_valid(raise_exception=True)
     return {name: value for name, value in serializer.validated_data.items() if name != "version"}

@@ -135,10 +135,8 @@ def test_operator_may_not_purge(operator):
     assert image.status == "ready"
 
 
-@pytest.mark.parametrize(
-    "page", ["processing_job_add", "processing_operationartifact_add", "batches_batch_add"]
-)
-def test_nothing_but_images_keys_and_people_is_added_by_hand(administrator, page):
+@pytest.mark.parametrize("page", ["processing_job_add", "processing_operationartifact_add"])
+def test_nothing_but_images_batches_keys_and_people_is_added_by_hand(administrator, page):
     assert administrator.get(reverse(f"admin:{page}")).status_code == 403
 
 
