@@ -37,7 +37,7 @@ bench: install-dev
 	@$(PY) -m benchmarks
 
 test: install-dev
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2
 
 lint: install-dev
 	$(PY) -m ruff check .

@@ -38,7 +38,13 @@ SERVERS = contextlib.ExitStack()
 
 def pytest_configure(config: pytest.Config) -> None:
     SERVERS.callback(shutil.rmtree, DATA_DIR, ignore_errors=True)
-    if not config.option.collectonly:
+    # On several cores each process has servers of its own, and the one that hands out the tests needs none.
+    is_controller = bool(config.getoption("numprocesses", None)) and not hasattr(config, "workerinput")
+    if is_controller:
+        os.environ.pop(
+            "DJANGO_SETTINGS_MODULE"
+        )  # with it they would read the settings before this file is imported
+    elif not config.option.collectonly:
         SERVERS.enter_context(attached(DATA_DIR, names=["postgres", "redis"]))
 
 
