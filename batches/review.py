@@ -26,7 +26,7 @@ from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
 
 STRIP = 12
-GROUPS_PER_PAGE = 12  # three screens; the next ones come while people scroll, and 30 took a third of a second
+GROUPS_PER_PAGE = 8  # two screens; the next ones come while people scroll, and 30 took a third of a second
 ORDERS = {"largest": "Largest first", "worst": "Least alike first", "open": "Unreviewed first"}
 STATUSES = {"all": "All groups", "open": "Unreviewed", "confirmed": "Confirmed"}
 UNKNOWN_COHESION = 9.0  # after every real one
