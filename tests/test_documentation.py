@@ -1,12 +1,20 @@
-"""What the documents say exists, and what exists is documented: settings, commands, the top-level names."""
+"""What the documents say exists, and what exists is documented: settings, commands, routes, files."""
 
 import ast
 import re
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
+import pytest
+from django.urls import Resolver404, resolve
+
+from tests.documents import DOCUMENTS, PAGES, ROOT, blocks, fences, section, title, without_first_column
+
+README = ROOT / "README.md"
+COMING_FROM = ROOT / "docs" / "coming-from.md"
+README_LINES = 130
 TOP_LEVEL = (
     *("manage.py", "Makefile", "requirements.txt", "docker-compose.yml", "Dockerfile", ".env.example"),
     *(
@@ -23,6 +31,23 @@ TOP_LEVEL = (
 )
 # It says that .env is not read, so it cannot stand in .env.
 NOT_IN_A_FILE = {"PIX_IGNORE_ENV_FILE"}
+BUILT_IN_COMMANDS = {
+    "changepassword",
+    "collectstatic",
+    "createsuperuser",
+    "makemigrations",
+    "migrate",
+    "shell",
+}
+EXAMPLES = {
+    "id": str(uuid.UUID(int=4)),
+    "number": "1",
+    "sequence": "1",
+    "label": "x",
+    "name": "x",
+    "kind": "x",
+}
+METHODS = "GET|POST|PUT|PATCH|DELETE"
 
 
 def variables_read() -> dict[str, ast.expr | None]:
@@ -58,15 +83,32 @@ def example_lines() -> dict[str, str]:
     return dict(re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", text, re.MULTILINE))
 
 
-def readme_rows() -> dict[str, str]:
+def setting_rows() -> dict[str, str]:
     """Name and default of each row of the settings table; a row may name two variables."""
-    table = README.split("## Settings", 1)[1].split("\n## ", 1)[0]
+    table = section(ROOT / "docs" / "operating.md", "Settings")
     rows = re.findall(r"^\| (`[A-Z].*?) \| (.*?) \| .+ \|$", table, re.MULTILINE)
-    return {name: default.strip("`") for names, default in rows for name in re.findall(r"`(\w+)`", names)}
+    return {key: default.strip("`") for keys, default in rows for key in re.findall(r"`(\w+)`", keys)}
 
 
-def blocks(language: str) -> Iterator[str]:
-    yield from re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def our_text(document: Path) -> str:
+    """Without what names other systems: the first column of the tables about them."""
+    text = document.read_text()
+    return without_first_column(text) if document == COMING_FROM else text
+
+
+def routes(document: Path) -> Iterator[tuple[str, str]]:
+    """Each route that is named with its method, with values in place of its parameters."""
+    for method, path in re.findall(rf"`({METHODS}) (/[^`]*)`", our_text(document)):
+        address = path.split("?")[0]
+        yield method, re.sub(r"\{(\w+)\}", lambda match: EXAMPLES[match[1]], address)
+
+
+def methods_of(view: Any) -> set[str]:
+    if actions := getattr(view, "actions", None):
+        return {method.upper() for method in actions}
+    if known := getattr(view, "cls", None) or getattr(view, "view_class", None):
+        return {method for method in METHODS.split("|") if hasattr(known, method.lower())}
+    return {"GET"}
 
 
 def test_example_file_holds_every_setting():
@@ -87,42 +129,139 @@ def test_example_file_changes_nothing_when_copied():
     assert [line for line in lines if line and not line.startswith("#")] == []
 
 
-def test_readme_table_holds_every_setting():
-    assert set(readme_rows()) == set(variables_read())
+def test_settings_table_holds_every_setting():
+    assert set(setting_rows()) == set(variables_read())
 
 
-def test_readme_table_shows_the_defaults():
-    shown = {name: default.replace(" ", "") for name, default in readme_rows().items()}
-    expected = {name: value for name, value in literal_defaults().items() if value}
+def test_settings_table_shows_the_defaults():
+    shown = {key: default.replace(" ", "") for key, default in setting_rows().items()}
+    expected = {key: value for key, value in literal_defaults().items() if value}
 
-    assert {name: shown[name] for name in expected} == expected
+    assert {key: shown[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_settings_that_are_named_exist(document):
+    """Words in backquotes such as LEASE_SECONDS."""
+    named = set(re.findall(r"`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=[^`]*)?`", our_text(document)))
+
+    assert named - set(variables_read()) - {"POSTGRES_PASSWORD"} == set()
+
+
+def test_readme_is_short():
+    assert len(README.read_text().splitlines()) <= README_LINES
 
 
 def test_readme_names_the_two_commands_and_what_they_need():
-    text = "\n".join(blocks("bash"))
+    text = "\n".join(block.code for block in blocks(README))
 
     assert "sudo apt-get install -y git make python3-venv" in text
     assert re.search(r"^make run\b", text, re.MULTILINE)
     assert re.search(r"^make test\b", text, re.MULTILINE)
 
 
-def test_make_targets_in_the_readme_exist():
+def test_readme_leads_to_every_page():
+    text = README.read_text()
+
+    assert [title(page) for page in PAGES[1:] if f"]({title(page)})" not in text] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_make_targets_exist(document):
     targets = set(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    pasted = "\n".join(block.code for block in blocks(document))
+    named = re.findall(r"`make ([a-z]+)`", document.read_text()) + re.findall(
+        r"^make ([a-z]+)", pasted, re.MULTILINE
+    )
 
-    assert set(re.findall(r"`?\bmake ([a-z]+)\b`?(?= |`|$)", "\n".join(blocks("bash")))) <= targets
+    assert set(named) - targets == set()
 
 
-def test_management_commands_in_the_readme_exist():
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_management_commands_exist(document):
     ours = {path.stem for path in ROOT.glob("*/management/commands/[a-z]*.py")}
-    named = set(re.findall(r"\./manage\.py (\w+)", README)) - {"changepassword", "shell", "migrate"}
+    named = set(re.findall(r"manage\.py (\w+)", our_text(document)))
 
-    assert named - ours == set()
+    assert named - ours - BUILT_IN_COMMANDS == set()
 
 
-def test_files_that_documents_link_to_exist():
-    for document in (ROOT / "README.md", ROOT / "deploy" / "README.md", ROOT / "ml_models" / "README.md"):
-        links = re.findall(r"\]\((?!https?:|#)([^)#]+)\)", document.read_text())
-        assert [link for link in links if not (document.parent / link).exists()] == [], document.name
+@pytest.mark.parametrize("document", PAGES, ids=title)
+def test_options_of_commands_exist(document):
+    """Each `--option` in a line that begins with ./manage.py is one of that command."""
+    lines = "\n".join(block.code for block in blocks(document)).splitlines()
+    for line in lines:
+        if match := re.match(r"(?:\w+=\S+ )*\./manage\.py (\w+)(.*?)(?:#|\||$)", line):
+            source = next(ROOT.glob(f"*/management/commands/{match[1]}.py"), None)
+            options = re.findall(r"(--[a-z][\w-]*)", match[2])
+            unknown = [option for option in options if source and f'"{option}"' not in source.read_text()]
+            assert unknown == [], line
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_routes_exist(document):
+    for method, path in routes(document):
+        try:
+            view = resolve(path).func
+        except Resolver404:
+            pytest.fail(f"{title(document)} names {method} {path}, which does not exist")
+        assert method in methods_of(view), f"{method} {path}"
+
+
+@pytest.mark.parametrize("document", PAGES, ids=title)
+def test_addresses_exist(document):
+    """Those named without a method, such as `/duplicates/`."""
+    for path in re.findall(r"`(/[\w/{}.-]*)`", our_text(document)):
+        address = re.sub(r"\{(\w+)\}", lambda match: EXAMPLES[match[1]], path)
+        assert address.startswith("/media") or resolve(address), path
+
+
+def test_table_of_sources_names_five_systems():
+    titles = re.findall(r"^## (.+)$", COMING_FROM.read_text(), re.MULTILINE)
+
+    assert titles == [
+        "Fingerprint enhancement",
+        "Image operations",
+        "Product images from CSV",
+        "PixSORT",
+        "PixTools",
+    ]
+    assert all("| before | in Pix |" in section(COMING_FROM, each) for each in titles)
+
+
+def test_operations_in_the_guide_are_those_of_the_table():
+    table = section(ROOT / "docs" / "using.md", "Operations").split("\n\n")[0]
+
+    assert set(re.findall(r"`(\w+)`", table)) == set(operation_names())
+
+
+def operation_names() -> list[str]:
+    from processing.api.system import OPERATIONS
+
+    return list(OPERATIONS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_blocks_that_do_not_run_say_why(document):
+    """Every fence has a language, so that no block is passed over by the pattern."""
+    known = sum(len(blocks(document, language)) for language in ("bash", "json", "yaml", "text"))
+
+    assert 2 * known == fences(document)
+    if document not in PAGES:  # nothing runs them
+        assert [block.code for block in blocks(document) if not block.skip] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_links_lead_somewhere(document):
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", document.read_text()):
+        target = document.parent / link if link else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
+
+
+def anchors(document: Path) -> set[str]:
+    """The anchors that GitHub gives to headings."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_top_level_names_exist():

@@ -1,4 +1,4 @@
-"""What a newcomer does first, on a whole Pix of its own: the smoke test, the demo, the README's tour."""
+"""What a newcomer does first, on a whole Pix of its own: the smoke test, the demo, every block of the documents."""
 
 import os
 import re
@@ -10,14 +10,14 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pixproject.runner.instance import running
+from tests.documents import PAGES, ROOT, runnable, title
 
-ROOT = Path(__file__).resolve().parent.parent
 START_WAIT_S = 180
 
 
@@ -97,39 +97,41 @@ def test_demo_prints_links_that_work(environment):
     assert fetched.returncode == 0, fetched.stderr
 
 
-def blocks(title: str) -> list[str]:
-    """What a section of the README has to be pasted into a shell."""
-    section = (ROOT / "README.md").read_text().split(f"## {title}\n", 1)[1].split("\n## ", 1)[0]
-    return re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
-
-
-def paste(pasted: list[str], environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+def paste(script: str, environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
     """Blocks are pasted in the project's folder; what they write goes into this one."""
-    for name in ("manage.py", "docs"):
-        (folder / name).symlink_to(ROOT / name)
-    script = "set -e -o pipefail\n" + "".join(pasted).replace(":8000", f":{environment['PORT']}")
-    return run(["bash", "-c", script], environment, cwd=folder)
+    for linked in ("manage.py", "docs", ".venv"):
+        (folder / linked).symlink_to(ROOT / linked)
+    whole = "set -e -o pipefail\n" + script.replace(":8000", f":{environment['PORT']}")
+    return run(["bash", "-c", whole], environment, cwd=folder)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_batches_of_the_readme_work_as_pasted(environment, tmp_path):
-    variables_and_upload, by_api = blocks("A tour with curl")[:2], blocks("Batches")[1:]
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=title)
+def test_page_works_as_pasted(environment, tmp_path, page):
+    done = paste(runnable(page), environment, tmp_path)
 
-    done = paste([*variables_and_upload, *by_api], environment, tmp_path)
+    assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    EXPECTED.get(title(page), lambda lines, folder: None)(done.stdout.splitlines(), tmp_path)
 
-    assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
-    assert told[-4:-2] == ["accepted 1 image", "undid: accepted 1 image"]
-    assert told[-1].startswith("/api/jobs/")
-    with zipfile.ZipFile(tmp_path / "tour.zip") as archive:
+
+def check_tour(lines: list[str], folder: Path) -> None:
+    assert lines[-3] == "completed"
+    assert (folder / "result.webp").read_bytes()[8:12] == b"WEBP"
+
+
+def check_using(lines: list[str], folder: Path) -> None:
+    assert "accepted 1 image" in lines
+    assert "undid: accepted 1 image" in lines
+    assert [line for line in lines if line.startswith("/api/jobs/")] != []
+    with zipfile.ZipFile(folder / "tour.zip") as archive:
         assert archive.namelist() == ["manifest.csv", "screens/screenshot.png"]
-    assert "screens" in (tmp_path / "tour.csv").read_text()
+    assert "screens" in (folder / "tour.csv").read_text()
+    with zipfile.ZipFile(folder / "results.zip") as archive:
+        assert len(archive.namelist()) == 2
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-def test_tour_of_the_readme_works_as_pasted(environment, tmp_path):
-    done = paste(blocks("A tour with curl"), environment, tmp_path)
-
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-3] == "completed"
-    assert (tmp_path / "result.webp").read_bytes()[8:12] == b"WEBP"
+# What a page's blocks leave behind, beyond ending without an error.
+EXPECTED: dict[str, Callable[[list[str], Path], None]] = {
+    "README.md": check_tour,
+    "docs/using.md": check_using,
+}

@@ -12,6 +12,7 @@ import pytest
 
 from ml_models import contents, hashing, torchscript, weights
 from ml_models.weights import ModelUnavailable
+from tests.documents import section
 from tests.ml_models.conftest import GOOD, OTHER, bare_pickle, sha256, table, tensors_file, trapped_file
 
 DATA = os.environ.get("PIX_TEST_DATA")
@@ -310,11 +311,11 @@ def test_published_files_are_recognised_and_read():
         contents.check(weights.find(name, folder), ".mat")
 
 
-def test_readme_names_every_model_with_its_licence():
-    readme = (ROOT / "README.md").read_text().split("\n## Models\n")[1].split("\n## ")[0]
+def test_guide_names_every_model_with_its_licence():
+    guide = section(ROOT / "docs" / "using.md", "Models")
     rows = {
         name: row.split("|")[3]
-        for row in readme.splitlines()
+        for row in guide.splitlines()
         if row.startswith("| `")
         for name in re.findall(r"`([\w-]+)`", row.split("|")[1])
     }
@@ -322,4 +323,4 @@ def test_readme_names_every_model_with_its_licence():
     assert set(rows) == set(weights.entries())
     for name, licence in rows.items():
         assert licence.strip().startswith(weights.entry(name).licence), name
-    assert "PolyForm Noncommercial 1.0.0" in readme
+    assert "PolyForm Noncommercial 1.0.0" in guide
