@@ -1,9 +1,9 @@
-# make run     everything on this machine: http://127.0.0.1:8000/
-# make demo    submit sample photographs to it
+# make run     run everything on this machine: http://127.0.0.1:8000/
+# make demo    process sample photographs
 # make test    the whole test suite        make lint    style and types
-# make stop    end it                      make logs    follow its logs
-# make dev     run, and start again whatever changes
-# make bench   measure
+# make stop    stop it                     make logs    follow its logs
+# make dev     run, and reload on every change
+# make bench   measure speed
 # Settings: PORT=8010 make run, or a file .env (see .env.example).
 
 PYTHON ?= python3

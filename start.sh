@@ -1,5 +1,5 @@
 #!/bin/sh
-# Everything that `make run` does; `./start.sh dev` starts again whatever changes.
+# Everything that `make run` does; `./start.sh dev` reloads on every change.
 set -eu
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}

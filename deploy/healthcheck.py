@@ -1,10 +1,10 @@
-"""Is this container's part of Pix alive? Used by compose, ECS and Kubernetes; exit status 0 means yes.
+"""Check this container's part of Pix. Used by compose, ECS and Kubernetes; exit status 0 means healthy.
 
-    python deploy/healthcheck.py web               the web server answers
-    python deploy/healthcheck.py worker            a worker of this host was seen in the database lately
-    python deploy/healthcheck.py process WORD      a process with this word in its command line runs
+    python deploy/healthcheck.py web               the web server responds
+    python deploy/healthcheck.py worker            a worker on this host has reported to the database recently
+    python deploy/healthcheck.py process WORD      a process with this word in its command line is running
 
-It imports no Django: it runs every few seconds, and a start of Django costs a second of CPU.
+It does not import Django: it runs every few seconds, and loading Django would cost a second of CPU each time.
 """
 
 import http.client
