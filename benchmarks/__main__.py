@@ -1,6 +1,7 @@
-"""python -m benchmarks [names] [--quick] [--json FILE]: run benchmarks one after the other and print a table.
+"""python -m benchmarks [names] [--quick] [--json FILE]: run benchmarks one after the other.
 
-Each runs in a process of its own, on a Pix of its own in a throw-away folder.
+Each runs in a process of its own; those that need a Pix have one of their own in a throw-away folder. Rows are printed
+as soon as their benchmark ends, so that a run cut short keeps what was measured.
 """
 
 import argparse
@@ -33,6 +34,8 @@ NAMES = (
     "batch_review",
     "denoise",
 )
+# The others measure pure functions, without a database.
+ON_A_PIX = {"pipeline", "empty_operations", "latency", "lists", "similarity", "batch_review"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -46,13 +49,20 @@ def main() -> int:
         if found is None:
             failed.append(name)
         results += found or []
-        say(f"{name}: {time.monotonic() - started:.0f} s")
-    print(table(results))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report(results, is_quick=arguments.quick), indent=2) + "\n")
+        print(f"{name}: {outcome(found)} after {time.monotonic() - started:.0f} s", flush=True)
+        if found:
+            print(f"{table(found)}\n", flush=True)
+        if arguments.json:
+            arguments.json.write_text(json.dumps(report(results, is_quick=arguments.quick), indent=2) + "\n")
     if failed:
-        say(f"Did not end: {', '.join(failed)}")
+        print(f"Failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def outcome(found: list[Result] | None) -> str:
+    if found is None:
+        return "failed"
+    return "done" if found else "nothing to measure"
 
 
 def parse() -> argparse.Namespace:
@@ -77,6 +87,7 @@ def run(name: str, *, is_quick: bool) -> list[Result] | None:
             name,
             str(answer),
             *(["--quick"] if is_quick else []),
+            *(["--servers"] if name in ON_A_PIX else []),
         ]
         ended = subprocess.run(command, cwd=ROOT, env=environment(data_dir), check=False)
         if ended.returncode != 0:
@@ -113,10 +124,6 @@ def report(results: list[Result], *, is_quick: bool) -> dict[str, object]:
         "packages": {name: version(name) for name in ("django", "dramatiq", "celery", "pillow", "psycopg")},
         "results": [result.as_dict() for result in results],
     }
-
-
-def say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ STEP_EVERY = 5  # requests: a reviewer's step makes whatever was remembered of t
 
 
 def measure(*, is_quick: bool) -> list[Result]:
-    count, requests = (1_000, 20) if is_quick else (IMAGES, 100)
+    count, requests = (1_000, STEP_EVERY) if is_quick else (IMAGES, 100)
     call_command("collectstatic", interactive=False, verbosity=0)  # pages name these files
     add_images(0, FEW + count)
     give_files()

@@ -18,7 +18,7 @@ Run = Callable[[int], float]  # how many; answers seconds
 
 
 def measure(*, is_quick: bool) -> list[Result]:
-    count = 500 if is_quick else 5000
+    count = 200 if is_quick else 5000
     processes = os.cpu_count() or 2
     with instance.workers(), instance.celery_worker(processes):
         mine = take_turns(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import django
+from django.conf import settings
 from django.core.management import call_command
 
 from pixproject.embedded import attached
@@ -24,7 +24,7 @@ START_WAIT_S = 60
 def running_servers() -> Iterator[None]:
     """PostgreSQL and Redis for the data folder that the environment names, with today's schema."""
     with attached(Path(os.environ["PIX_DATA_DIR"]), names=["postgres", "redis"]):
-        django.setup()
+        settings.STATIC_ROOT.mkdir(exist_ok=True)  # WhiteNoise warns where it is missing
         register_handlers()
         call_command("migrate", verbosity=0)
         yield
@@ -40,9 +40,12 @@ def register_handlers() -> None:
 @contextlib.contextmanager
 def workers(count: int = 1, *, queues: str = "light,default", **settings: str) -> Iterator[None]:
     """Real worker processes, ready to work when the block begins; `settings` are environment variables."""
+    from processing.models import WorkerHeartbeat
+
+    others = WorkerHeartbeat.objects.count()
     processes = [_start(["-m", "benchmarks.worker", "--queues", queues], settings) for _ in range(count)]
     try:
-        _wait_for_workers(count, processes)
+        _wait_for_workers(others + count, processes)
         yield
     finally:
         _stop(processes)
@@ -99,7 +102,7 @@ def _wait_for_workers(count: int, processes: list[subprocess.Popen[bytes]]) -> N
     while WorkerHeartbeat.objects.count() < count:
         if time.monotonic() > deadline or any(process.poll() is not None for process in processes):
             log = last_lines(Path(os.environ["PIX_DATA_DIR"]) / "logs" / "benchmark.log", count=20)
-            raise RuntimeError(f"The {count} workers did not start:\n{log}")
+            raise RuntimeError(f"{len(processes)} workers did not start:\n{log}")
         time.sleep(0.05)
 
 

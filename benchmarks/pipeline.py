@@ -27,7 +27,7 @@ TIMEOUT_S = 900
 
 
 def measure(*, is_quick: bool) -> list[Result]:
-    count, per_turn = (24, 12) if is_quick else (300, 50)
+    count, per_turn = (12, 6) if is_quick else (300, 50)
     with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as folder:
         paths = photographs(Path(folder) / "photographs", count)
         images = [store(path) for path in paths]

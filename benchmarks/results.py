@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-HEADS = ("benchmark", "what", "result", "goal", "")
+HEADS = ("what", "result", "goal", "")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _row(result: Result) -> tuple[str, ...]:
     goal = "" if result.goal is None else f"{sign} {_number(result.goal)} {result.unit}".rstrip()
     verdict = {True: "met", False: "MISSED", None: ""}[result.is_met]
     value = f"{_number(result.value)} {result.unit}".rstrip()
-    return result.benchmark, result.what, value, goal, f"{verdict:<6} {result.detail}".strip()
+    return result.what, value, goal, f"{verdict:<6} {result.detail}".strip()
 
 
 def _number(value: float) -> str:
