@@ -20,7 +20,8 @@ os.environ.update(
 for name in ("DATABASE_URL", "REDIS_URL", "CACHE_URL"):
     os.environ.pop(name, None)
 
-from django.conf import settings  # noqa: E402  after the environment is set
+import psycopg  # noqa: E402  after the environment is set
+from django.conf import settings  # noqa: E402
 
 from pixproject.embedded import attached  # noqa: E402
 
@@ -32,6 +33,7 @@ settings.PASSWORD_HASHERS = [
 
 settings.MEASURE_ON_UPLOAD = []  # networks take seconds to load; tests of what follows an upload set it
 
+CONNECTION = {"NAME": "dbname", "HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password"}
 SERVERS = contextlib.ExitStack()
 (DATA_DIR / "static").mkdir()  # nothing is collected for tests; WhiteNoise warns where the folder is missing
 
@@ -46,6 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
         )  # with it they would read the settings before this file is imported
     elif not config.option.collectonly:
         SERVERS.enter_context(attached(DATA_DIR, names=["postgres", "redis"]))
+        _do_not_wait_for_the_disk()
+
+
+def _do_not_wait_for_the_disk() -> None:
+    """The tests' rows need to survive no power cut; emptying the tables waits for the disk a hundred times."""
+    server = {name: value for name, value in settings.DATABASES["default"].items() if name in CONNECTION}
+    parameters = {CONNECTION[name]: value for name, value in server.items() if value}
+    with psycopg.connect(**parameters, autocommit=True) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {name} = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 def pytest_unconfigure() -> None:
