@@ -1,6 +1,8 @@
 # make run     run everything on this machine: http://127.0.0.1:8000/
 # make demo    process sample photographs
-# make test    the whole test suite        make lint    style and types
+# make lint    style and types
+# make test    the tests to run while working
+# make check   the slow ones: real processes and servers, browsers, deployment files, upgrades, quick benchmarks
 # make stop    stop it                     make logs    follow its logs
 # make dev     run, and reload on every change
 # make bench   measure speed
@@ -10,7 +12,7 @@ PYTHON ?= python3
 export PYTHON
 PY = .venv/bin/python
 
-.PHONY: run dev stop logs demo bench test lint install install-dev
+.PHONY: run dev stop logs demo bench test check lint install install-dev
 
 run:
 	@exec ./start.sh run
@@ -37,7 +39,12 @@ bench: install-dev
 	@$(PY) -m benchmarks
 
 test: install-dev
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n 2 -m "not check"
+
+# All tests of a file in one process: they share its servers and its browser.
+check: install-dev
+	$(PY) -m pytest -n 2 -m check --dist loadfile
+	$(PY) -m benchmarks --quick
 
 lint: install-dev
 	$(PY) -m ruff check .

@@ -18,6 +18,8 @@ import pytest
 from pixproject.runner.instance import running
 from tests.documents import PAGES, ROOT, runnable, title
 
+pytestmark = pytest.mark.check
+
 START_WAIT_S = 180
 
 

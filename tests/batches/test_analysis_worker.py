@@ -23,6 +23,7 @@ def told(*arguments) -> str:
     return out.getvalue()
 
 
+@pytest.mark.check
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_groups_a_batch():
     batch = batch_of(with_vectors(heaps(8, 12, noise=4)))
@@ -95,6 +96,7 @@ def test_the_command_starts_a_run_with_its_parameters():
     assert (run.parameters["metric"], run.job.source) == ("cosine", "command")
 
 
+@pytest.mark.check
 @pytest.mark.django_db(transaction=True)
 def test_the_command_waits_and_shows_the_groups():
     batch_of(with_vectors(heaps(8, 12)), "Shoes")

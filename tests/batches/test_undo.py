@@ -33,6 +33,7 @@ def keys(batch):
     return list(batch.batch_images.order_by("position").values_list("image", flat=True))
 
 
+@pytest.mark.check
 def test_500_random_changes_come_back_and_happen_again():
     rows = make_rows(60)
     batch = create_batch("Random", owner=None)

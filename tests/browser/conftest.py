@@ -4,9 +4,11 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+HERE = Path(__file__).parent
 FINDERS = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 FLAGS = [
     "--headless",
@@ -25,6 +27,12 @@ WIDE, NARROW = (1440, 900), (390, 844)
 def chromium_path() -> str | None:
     names = ("chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if (path := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == HERE and item.get_closest_marker("walk") is None:
+            item.add_marker(pytest.mark.check)
 
 
 @pytest.fixture(scope="package")

@@ -45,7 +45,9 @@ def tab_to(page, selector: str) -> None:
     raise AssertionError(f"{selector} is not reached with the Tab key")
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize(
+    "size", [pytest.param(WIDE, id="wide", marks=pytest.mark.walk), pytest.param(NARROW, id="narrow")]
+)
 def test_picture_goes_in_and_results_come_out(open_page, photo, size):
     page = open_page(size)
     page.locator('input[type="file"]').set_input_files(photo)

@@ -54,6 +54,7 @@ def is_on_a_picture(page) -> bool:
     return page.evaluate("document.activeElement.matches('.pic-link')")
 
 
+@pytest.mark.walk
 def test_a_group_is_put_right_with_the_keyboard_alone(open_page, batch):
     page = open_page(WIDE, scope="write")
     found = open_group(page, batch, "boots")
@@ -203,6 +204,7 @@ def test_panel_decides_of_the_picture_that_it_shows(open_page, batch):
     assert batch.batch_images.get(decision="rejected").image_id == keys[2]
 
 
+@pytest.mark.walk
 def test_viewer_looks_and_changes_nothing(open_page, batch):
     page = open_page(WIDE, scope="read")
     found = open_group(page, batch, "boots")

@@ -17,6 +17,8 @@ from pixproject.runner.instance import CannotRun, open_listener
 
 from .waiting import process_is_alive, wait_until
 
+pytestmark = pytest.mark.check
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

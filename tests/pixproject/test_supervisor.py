@@ -8,6 +8,8 @@ import pytest
 
 from .waiting import process_is_alive, wait_until
 
+pytestmark = pytest.mark.check
+
 ROOT = Path(__file__).resolve().parents[2]
 # A supervisor over the program given as its second argument; the first names a folder.
 SUPERVISE = """

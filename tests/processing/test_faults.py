@@ -17,7 +17,7 @@ from processing.states import JobStatus
 from tests.engine import handlers
 from tests.engine.processes import start_worker, stop, wait_until, workers
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.check, pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
 
 
 @pytest.fixture(autouse=True)

@@ -33,6 +33,7 @@ def is_finished(job: Job) -> bool:
     return job.is_terminal
 
 
+@pytest.mark.check
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.timeout(240)
 def test_progress_is_shown_and_cancel_keeps_the_subprocess(tmp_path):
