@@ -73,7 +73,7 @@ def test_the_command_says_what_it_would_take_and_does_nothing():
 
     text = told("Shoes", "--dry-run", "--model", MODEL)
 
-    assert text.startswith("16 images, 0 of them without a vector: ")
+    assert text.startswith("16 images, 0 without a vector. Estimate: ")
     assert batch.runs.count() == 0
 
 
@@ -104,7 +104,7 @@ def test_the_command_waits_and_shows_the_groups():
     with workers(1, "ml"):
         text = told("Shoes", "--model", MODEL, "--wait")
 
-    assert "20 images, 2 groups, 0 in no group; the run is active." in text
+    assert "20 images, 2 groups, 0 unassigned. The run is active." in text
     assert text.splitlines()[-2].split()[:3] == ["1", "12", "images"]
 
 

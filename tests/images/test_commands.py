@@ -47,7 +47,7 @@ def test_a_folder_is_taken_in_and_left_as_it_was(folder):
 
     batch = Batch.objects.get(batch_name="Dunes")
     assert lines[-3:-1] == [
-        "2 new, 1 known already, 1 refused.",
+        "2 new, 1 already known, 1 refused.",
         f"Batch 'Dunes': 2 images, /batches/{batch.pk}/",
     ]
     assert lines[0].startswith(f"refused {folder}/notes.txt: The content is not a picture")
@@ -62,14 +62,14 @@ def test_a_folder_is_taken_in_and_left_as_it_was(folder):
 def test_a_second_run_adds_nothing(folder):
     run("ingest_folder", folder, "--batch", "Dunes")
 
-    assert run("ingest_folder", folder, "--batch", "Dunes")[-3] == "0 new, 4 known already, 1 refused."
+    assert run("ingest_folder", folder, "--batch", "Dunes")[-3] == "0 new, 4 already known, 1 refused."
     assert (Image.objects.count(), Batch.objects.get().images.count()) == (3, 3)
 
 
 def test_a_dry_run_stores_nothing(folder):
     lines = run("ingest_folder", folder, "--dry-run", "--batch", "Dunes")
 
-    assert lines[-1] == "3 new, 1 known already, 1 would be refused."
+    assert lines[-1] == "3 new, 1 already known, 1 would be refused."
     assert (Image.objects.count(), Batch.objects.count(), Job.objects.count()) == (0, 0, 0)
 
 
@@ -107,7 +107,7 @@ def test_a_folder_is_grouped_where_that_is_asked_for(folder, monkeypatch, settin
     run_until_idle()
 
     found = ClusterRun.objects.get()
-    assert lines[-1] == f"Run 1 groups them: job {found.job_id}."
+    assert lines[-1] == f"Run 1 is queued to group them (job {found.job_id})."
     assert (found.status, found.n_images) == ("completed", 3)
 
 
@@ -127,8 +127,8 @@ def test_missing_thumbnails_are_made():
     run_until_idle()
     partial.renditions.all().delete()
 
-    assert run("reprocess", "--dry-run") == ["thumbnails: 1 images would be queued."]
-    assert run("reprocess", "--missing") == ["thumbnails: 1 images queued in 1 jobs."]
+    assert run("reprocess", "--dry-run") == ["thumbnails: 1 image would be queued."]
+    assert run("reprocess", "--missing") == ["thumbnails: 1 image queued in 1 job."]
     run_until_idle()
 
     assert (
@@ -167,8 +167,8 @@ def test_missing_quality_is_measured_and_then_is_not_missing(monkeypatch, settin
     submit_quality([measured])
     run_until_idle()
 
-    assert run("reprocess", "--what", "quality", "--dry-run") == ["quality: 1 images would be queued."]
-    assert run("reprocess", "--what", "quality", "--missing") == ["quality: 1 images queued in 1 jobs."]
+    assert run("reprocess", "--what", "quality", "--dry-run") == ["quality: 1 image would be queued."]
+    assert run("reprocess", "--what", "quality", "--missing") == ["quality: 1 image queued in 1 job."]
     run_until_idle()
 
     unmeasured.refresh_from_db()
@@ -184,7 +184,7 @@ def test_stale_quality_is_what_another_version_measured(settings):
     QualityScore.objects.filter(image=old).update(metric_version="0")
 
     assert run("reprocess", "--what", "quality", "--stale", "--dry-run") == [
-        "quality: 1 images would be queued."
+        "quality: 1 image would be queued."
     ]
     run("reprocess", "--what", "quality", "--stale")
     run_until_idle()
@@ -198,7 +198,7 @@ def test_metadata_of_an_older_version_is_stale():
     image = make_image()
     Image.objects.update(pixel_sha256="")
 
-    assert run("reprocess", "--what", "metadata", "--stale") == ["metadata: 1 images queued in 1 jobs."]
+    assert run("reprocess", "--what", "metadata", "--stale") == ["metadata: 1 image queued in 1 job."]
     run_until_idle()
 
     assert Image.objects.get().pixel_sha256 == image.pixel_sha256 != ""
@@ -210,7 +210,7 @@ def test_embeddings_are_made_where_they_are_missing_or_stale(monkeypatch, settin
     batch = Batch.objects.create(batch_name="Dunes")
     batch.batch_images.create(image=first)
 
-    one = ["embeddings: 1 images queued in 1 jobs."]
+    one = ["embeddings: 1 image queued in 1 job."]
     assert run("reprocess", "--what", "embeddings", "--batch", "Dunes") == one
     run_until_idle()
     assert run("reprocess", "--what", "embeddings", "--missing", "--no-wait") == one
@@ -236,7 +236,7 @@ def test_waiting_shows_what_failed():
     Image.objects.filter(pk=image.pk).update(file="raw/nowhere.jpg", phash=None)
     worker = threading.Thread(target=work_until, args=("metadata",))
     worker.start()
-    with pytest.raises(CommandError, match="1 operations failed"):
+    with pytest.raises(CommandError, match="1 operation failed"):
         run("reprocess", "--what", "metadata", "--wait")
     worker.join()
 

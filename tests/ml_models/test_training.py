@@ -109,14 +109,14 @@ def test_train_dncnn_leaves_weights_log_and_curves(dataset, tmp_path, capsys):
     assert {value.dtype for value in tensors.values()} == {torch.float16}
     assert len((tmp_path / "out" / records.LOG).read_text().splitlines()) == 3
     assert Image.open(tmp_path / "out" / records.CURVES).width > 500
-    assert "3 pictures, sigma 25: " in capsys.readouterr().out
+    assert "3 images, sigma 25: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"steps": -1}, "--steps -1"),
-        ({"batch": 0}, "above 0"),
+        ({"batch": 0}, "greater than 0"),
         ({"patch_px": 500}, "500 px on both sides"),
         ({"begin_with": "nowhere"}, "No checkpoint.pt in"),
     ],

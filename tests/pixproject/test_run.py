@@ -114,7 +114,7 @@ def is_live(pix):
 
 def test_first_start_prints_address_and_admin_once(pix):
     assert is_live(pix)
-    assert re.search(r"User: admin\n  Password: \S{16}  \(shown this once\)", pix.text())
+    assert re.search(r"User: admin\n  Password: \S{16}  \(shown only once\)", pix.text())
     assert "./manage.py changepassword admin" in pix.text()
 
 

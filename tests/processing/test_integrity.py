@@ -168,7 +168,7 @@ def test_young_file_without_a_row_is_judged_when_no_work_can_own_it(monkeypatch)
 
     status, text = run("--repair")
     assert (status, young.exists()) == (0, True)
-    assert "1 without a row may belong to work in progress" in text
+    assert "possibly part of work in progress: 1." in text
 
     leases.fail(claim, code="time_limit", detail="Too slow.")
     status, text = run()
@@ -184,9 +184,9 @@ def test_command_exits_1_until_it_has_repaired():
 
     status, text = run()
     assert status == 1
-    assert "Found: 1 missing, 0 damaged, 1 orphaned, 0 recovered; 0 dealt with." in text
+    assert "Found: 1 missing, 0 damaged, 1 orphaned, 0 recovered. Repaired: 0." in text
     assert str(image.pk) in text
 
     status, text = run("--repair")
-    assert (status, "2 dealt with" in text) == (0, True)
+    assert (status, "Repaired: 2." in text) == (0, True)
     assert Image.objects.get(pk=image.pk).status == "damaged"

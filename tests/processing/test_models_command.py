@@ -42,7 +42,7 @@ def test_list_tells_each_model_with_its_licence_and_command(folder):  # noqa: F8
     assert re.search(r"^known +installed", out, re.MULTILINE)
     assert re.search(r"^unknown +missing", out, re.MULTILINE)
     assert "Run: manage.py models fetch unknown" in out
-    assert "not published: recorded at the first installation" in out
+    assert "not published; recorded at the first installation" in out
     assert "licence: none." in out
     assert str(folder) in out
     assert "PolyForm Noncommercial" in out
@@ -62,7 +62,7 @@ def test_fetch_by_name_from_a_mirror(folder, site):  # noqa: F811
     assert "known: installed" in out
     assert "licence: none." in out
     assert (folder / "known.gz").read_bytes() == GOOD
-    assert "known: is installed already" in models("fetch", "known", "--from", site.address)[0]
+    assert "known: already installed" in models("fetch", "known", "--from", site.address)[0]
 
 
 def test_fetch_by_family_takes_what_can_be_fetched_and_fails_for_the_rest(site):  # noqa: F811
@@ -80,8 +80,8 @@ def test_fetch_without_a_name_only_offers(folder):  # noqa: F811
     out, _, failure = models("fetch")
 
     assert failure == ""
-    assert "3 can be fetched" in out
-    assert "Nothing was fetched" in out
+    assert "3 can be installed" in out
+    assert "Nothing was installed" in out
     assert "ours" not in out
     assert not folder.exists()
 
@@ -89,7 +89,7 @@ def test_fetch_without_a_name_only_offers(folder):  # noqa: F811
 def test_fetch_from_a_folder_without_a_name_takes_what_it_has(folder, tmp_path):  # noqa: F811
     stick = tmp_path / "stick"
     stick.mkdir()
-    assert "lies none of these files: known.gz" in models("fetch", "--from", str(stick))[2]
+    assert "contains none of these files: known.gz" in models("fetch", "--from", str(stick))[2]
     (stick / "known.gz").write_bytes(GOOD)
 
     out, _, failure = models("fetch", "--from", str(stick))
@@ -99,8 +99,8 @@ def test_fetch_from_a_folder_without_a_name_takes_what_it_has(folder, tmp_path):
 
 
 def test_unpublished_hash_is_said(site):  # noqa: F811
-    assert "recorded: no hash is published" in models("fetch", "unknown", "--from", site.address)[0]
-    assert "recorded when it was installed" in models("list")[0]
+    assert "recorded, because no hash is published" in models("fetch", "unknown", "--from", site.address)[0]
+    assert "recorded at installation" in models("list")[0]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_unpublished_hash_is_said(site):  # noqa: F811
         (["verify", "nope"], "There is no model or family nope"),
         (["fetch", "known", "--from", "/nowhere/at/all"], "There is no folder /nowhere/at/all"),
         (["fetch", "ours"], "Not installed: ours."),
-        (["verify", "known"], "Cannot be used: known."),
+        (["verify", "known"], "Unusable: known."),
     ],
 )
 def test_what_fails_is_said(arguments, said):
@@ -119,17 +119,17 @@ def test_what_fails_is_said(arguments, said):
 
 def test_verify_tells_good_from_bad(folder, site):  # noqa: F811
     models("fetch", "known", "unknown", "--from", site.address)
-    assert models("verify")[2] == "Cannot be used: ours."  # it should have come with Pix
+    assert models("verify")[2] == "Unusable: ours."  # it should have come with Pix
     (weights.BUNDLED_DIR / "ours.gz").write_bytes(GOOD)
-    assert "3 good, 0 bad, 1 not installed." in models("verify")[0]
+    assert "3 OK, 0 unusable, 1 not installed." in models("verify")[0]
     (folder / "known.gz").write_bytes(OTHER)
 
     out, err, failure = models("verify")
 
-    assert "unknown: whole and as expected" in out
+    assert "unknown: OK" in out
     assert "known: The file known.gz has the SHA-256" in err
     assert "models fetch known" in err
-    assert failure == "Cannot be used: known."
+    assert failure == "Unusable: known."
 
 
 def test_command_needs_no_server_and_fails_with_a_status(tmp_path):

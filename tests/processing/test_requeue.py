@@ -8,9 +8,9 @@ from django.core.management import CommandError, call_command
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({}, "Say what to queue again: --failed, --job ID or --error-code CODE."),
+        ({}, "Choose what to retry: --failed, --job ID or --error-code CODE."),
         ({"job": "nonsense"}, "There is no job 'nonsense'."),
-        ({"error_code": "nonsense"}, "There is no error code 'nonsense'; GET /api/errors/ lists them."),
+        ({"error_code": "nonsense"}, "There is no error code 'nonsense'. GET /api/errors/ lists all codes."),
     ],
 )
 def test_requeue_refuses_what_does_not_exist(options, sentence):

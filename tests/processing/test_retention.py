@@ -228,12 +228,12 @@ def test_command_plans_and_cleans():
     image = aged(make_image(1))
 
     planned = cleanup("--days-old", "30", "--class", "raw", "--dry-run")
-    assert "raw: 1 original images would go" in planned
+    assert "1 would be deleted" in planned
     assert status_of(image) == "ready"
 
-    assert "raw: 1 removed" in cleanup("--days-old", "30", "--class", "raw,processed")
+    assert "raw: 1 deleted" in cleanup("--days-old", "30", "--class", "raw,processed")
     assert status_of(image) == "purged"
-    assert "0 removed, 0 bytes" in cleanup("--days-old", "30")
+    assert "0 deleted in total (0\xa0bytes)." in cleanup("--days-old", "30")
 
 
 @pytest.mark.parametrize(

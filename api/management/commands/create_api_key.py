@@ -12,13 +12,19 @@ from api.keys import checked_scopes, create_key
 
 
 class Command(BaseCommand):
-    help = "Make an API key. Its text, shown this once, is the last line of standard output."
+    help = "Create an API key. Its text is the last line of standard output and is shown only once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="what the key is for")
-        parser.add_argument("--scopes", default="read,write,process", help="of read,write,process,admin")
-        parser.add_argument("--user", default="", help="whose key it is (default: the first administrator)")
-        parser.add_argument("--expires-days", type=int, default=None, help="1 to 36500 (default: never)")
+        parser.add_argument(
+            "--scopes",
+            default="read,write,process",
+            help="of read,write,process,admin (default: all but admin)",
+        )
+        parser.add_argument("--user", default="", help="owner of the key (default: the first administrator)")
+        parser.add_argument(
+            "--expires-days", type=int, default=None, help="1 to 36500 (default: it never expires)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -29,7 +35,9 @@ class Command(BaseCommand):
         except ApiError as error:
             raise CommandError(error.detail) from error
         audit.record("api_key.create", key, actor=owner, detail={"scopes": scopes, "by": "command"})
-        self.stderr.write(f"API key {key.name!r} of {owner.username!r}: {', '.join(scopes)}.")
+        self.stderr.write(
+            f"Created the API key {key.name!r} of {owner.username!r} with the scopes {', '.join(scopes)}."
+        )
         self.stdout.write(text)
 
     @staticmethod
@@ -37,5 +45,5 @@ class Command(BaseCommand):
         if days is None:
             return None
         if not 1 <= days <= 36_500:
-            raise CommandError(f"--expires-days must be 1 to 36500, not {days}.")
+            raise CommandError(f"--expires-days must be from 1 to 36500, not {days}.")
         return timezone.now() + timedelta(days=days)

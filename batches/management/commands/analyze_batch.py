@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from api.errors import ApiError
@@ -20,44 +21,51 @@ RunStatus = ClusterRun.Status
 
 
 class Command(BaseCommand):
-    help = "Have a batch's images grouped by the workers."
+    help = "Group the images of a batch. The workers do the work."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("batch", help="name or id of the batch; of several of one name the newest")
-        parser.add_argument("--mode", choices=MODES, default="full")
-        parser.add_argument("--model", help="whose vectors (default: DEFAULT_EMBEDDER)")
-        parser.add_argument("--min-cluster-size", type=int, help="the least size of a group")
-        parser.add_argument("--min-samples", help="neighbours; 'null' for as many as the least size")
+        parser.add_argument("batch", help="name or ID of the batch; if several have this name, the newest")
+        parser.add_argument(
+            "--mode",
+            choices=MODES,
+            default="full",
+            help="all images (the default), only those added since the last run, or a grid of parameters",
+        )
+        parser.add_argument("--model", help="embedding model (default: DEFAULT_EMBEDDER)")
+        parser.add_argument("--min-cluster-size", type=int, help="smaller groups are not formed")
+        parser.add_argument(
+            "--min-samples", help="number of neighbours; null: the same as --min-cluster-size"
+        )
         parser.add_argument("--metric", help="euclidean or cosine")
         parser.add_argument("--cluster-selection-method", help="eom or leaf")
         parser.add_argument("--cluster-selection-epsilon", type=float)
         parser.add_argument("--allow-single-cluster", action="store_const", const=True)
-        parser.add_argument("--sizes", help="least sizes that a sweep tries, parted by commas")
-        parser.add_argument("--samples", help="numbers of neighbours that a sweep tries, parted by commas")
+        parser.add_argument("--sizes", help="values of --min-cluster-size for a sweep, separated by commas")
+        parser.add_argument("--samples", help="values of --min-samples for a sweep, separated by commas")
         parser.add_argument(
             "--activate",
             choices=ACTIVATIONS,
             default="auto",
-            help="whether the run's groups become the batch's",
+            help="whether to use the groups of this run (default: auto)",
         )
-        parser.add_argument("--dry-run", action="store_true", help="only say what it would take")
+        parser.add_argument("--dry-run", action="store_true", help="only show the estimate")
         wait = parser.add_mutually_exclusive_group()
         wait.add_argument(
-            "--wait", action="store_true", help="show progress and the groups (default on a terminal)"
+            "--wait", action="store_true", help="show progress and the groups (default in a terminal)"
         )
-        wait.add_argument("--no-wait", action="store_true", help="end once it is queued")
+        wait.add_argument("--no-wait", action="store_true", help="exit once the run is queued")
 
     def handle(self, *args: Any, **options: Any) -> None:
         batch = self.batch(options["batch"])
         try:
-            self.analyse(batch, options)
+            self.analyze(batch, options)
         except ApiError as error:
             raise CommandError(error.detail) from error
 
-    def analyse(self, batch: Batch, options: dict[str, Any]) -> None:
+    def analyze(self, batch: Batch, options: dict[str, Any]) -> None:
         asked = {name: options[name] for name in analysis.PARAMETERS if options.get(name) is not None}
         parameters = analysis.parse_parameters(asked, fallback=analysis.said_of(batch.parameters))
-        self.tell_estimate(analysis.estimate_analysis(batch, parameters=parameters, mode=options["mode"]))
+        self.show_estimate(analysis.estimate_analysis(batch, parameters=parameters, mode=options["mode"]))
         if options["dry_run"]:
             return
         run = analysis.submit_analysis(
@@ -73,12 +81,13 @@ class Command(BaseCommand):
         if options["wait"] or (sys.stderr.isatty() and not options["no_wait"]):
             self.follow(run)
 
-    def tell_estimate(self, estimate: dict[str, Any]) -> None:
+    def show_estimate(self, estimate: dict[str, Any]) -> None:
         seconds = estimate["seconds"]
-        measured = f"{estimate['based_on']} measured" if estimate["based_on"] else "nothing was measured yet"
+        based_on = estimate["based_on"]
+        basis = f"based on {based_on} measurements" if based_on else "nothing has been measured yet"
         self.stdout.write(
-            f"{estimate['images']} images, {estimate['to_embed']} of them without a vector: "
-            f"{seconds['p50']:g} to {seconds['p90']:g} s ({measured})."
+            f"{images(estimate['images'])}, {estimate['to_embed']} without a vector. "
+            f"Estimate: {seconds['p50']:g} to {seconds['p90']:g} s ({basis})."
         )
         for note in estimate["notes"]:
             self.stdout.write(note)
@@ -96,41 +105,41 @@ class Command(BaseCommand):
                     add_running([run.job])
                     bar.update(run.job.percent - bar.n)
         except KeyboardInterrupt:
-            self.stdout.write("The workers go on; see the batch's page.")
+            self.stdout.write("The workers continue. Follow them on the page of the batch.")
             return
         if run.status != RunStatus.COMPLETED:
             raise CommandError(f"Run {run.number} {run.status}. {run.error_detail}".strip())
-        self.tell(run)
+        self.show_run(run)
 
-    def tell(self, run: ClusterRun) -> None:
+    def show_run(self, run: ClusterRun) -> None:
         for note in run.notes:
             self.stdout.write(note)
         if run.mode == ClusterRun.Mode.SWEEP:
-            self.tell_grid(run)
+            self.show_grid(run)
             return
         is_active = "active" if run.activated_at else "not active"
         self.stdout.write(
-            f"{run.n_images} images, {run.n_groups} groups, {run.n_noise} in no group; the run is {is_active}."
+            f"{images(run.n_images)}, {groups(run.n_groups)}, {run.n_noise} unassigned. The run is {is_active}."
         )
-        self.tell_groups(run)
+        self.show_groups(run)
 
-    def tell_groups(self, run: ClusterRun) -> None:
+    def show_groups(self, run: ClusterRun) -> None:
         labels = dict(run.batch.groups.values_list("pk", "label"))
-        told = sorted(run.groups, key=lambda group: -group["size"])
-        for group in told[:GROUPS_SHOWN]:
+        ordered = sorted(run.groups, key=lambda group: -group["size"])
+        for group in ordered[:GROUPS_SHOWN]:
             group_id = UUID(group["group"]) if group["group"] else None
             label = labels.get(group_id, "-") if group_id else "-"
-            self.stdout.write(f"{label:>6}  {group['size']:>6} images  cohesion {group['cohesion']:.3f}")
-        if len(told) > GROUPS_SHOWN:
-            self.stdout.write(f"… and {len(told) - GROUPS_SHOWN} more groups.")
+            self.stdout.write(f"{label:>6}  {images(group['size']):>13}  cohesion {group['cohesion']:.3f}")
+        if len(ordered) > GROUPS_SHOWN:
+            self.stdout.write(f"… and {len(ordered) - GROUPS_SHOWN} more.")
 
-    def tell_grid(self, run: ClusterRun) -> None:
-        self.stdout.write("  size  samples  groups  in none  validity")
+    def show_grid(self, run: ClusterRun) -> None:
+        self.stdout.write("  size  samples  groups  unassigned  validity")
         for cell in run.grid:
             samples = "-" if cell["min_samples"] is None else cell["min_samples"]
             validity = "-" if cell["validity"] is None else f"{cell['validity']:.3f}"
             self.stdout.write(
-                f"{cell['min_cluster_size']:>6}  {samples:>7}  {cell['groups']:>6}  {cell['noise_share']:>7.1%}"
+                f"{cell['min_cluster_size']:>6}  {samples:>7}  {cell['groups']:>6}  {cell['noise_share']:>10.1%}"
                 f"  {validity:>8}"
             )
 
@@ -149,3 +158,11 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(f"There is no batch {name!r}.")
         return found
+
+
+def images(count: int) -> str:
+    return ngettext("{} image", "{} images", count).format(count)
+
+
+def groups(count: int) -> str:
+    return ngettext("{} group", "{} groups", count).format(count)

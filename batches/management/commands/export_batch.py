@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import filesizeformat
 from tqdm import tqdm
 
 from api.errors import ApiError
@@ -18,26 +19,29 @@ NAMED = 10
 
 
 class Command(BaseCommand):
-    help = (
-        "Write a batch into a file: its images as CSV, a JSON manifest, or a ZIP with one folder per group."
-    )
+    help = "Export a batch as a CSV of its images, a JSON manifest, or a ZIP with one folder per group."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("batch", metavar="NAME|ID")
         parser.add_argument("--format", choices=sorted(exports.FORMATS), default="csv", help="default: csv")
         parser.add_argument(
-            "--output", default="", metavar="FILE", help="default: the batch's name here; -: standard output"
+            "--output",
+            default="",
+            metavar="FILE",
+            help="default: named after the batch, in this folder; -: standard output",
         )
-        parser.add_argument("--force", action="store_true", help="write over a file that is there")
+        parser.add_argument("--force", action="store_true", help="overwrite an existing file")
         parser.add_argument(
-            "--with-rejected", action="store_true", help="rejected images too, in the ZIP's folder rejected"
+            "--with-rejected",
+            action="store_true",
+            help="include rejected images, in a separate folder of the ZIP",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         batch, format = self.batch(options["batch"]), options["format"]
         target = options["output"] or exports.export_name(batch, format)
         if target != STDOUT and Path(target).exists() and not options["force"]:
-            raise CommandError(f"{target} exists; --force writes over it.")
+            raise CommandError(f"{target} already exists. Use --force to overwrite it.")
         try:
             made = exports.export(batch, format, has_rejected=options["with_rejected"])
         except ApiError as error:
@@ -45,7 +49,9 @@ class Command(BaseCommand):
         self.write(made, target)
         if target != STDOUT:
             count = batch.batch_images.present().count()
-            self.stdout.write(f"{target}: {images(count)} of {batch.batch_name!r}, {made.byte_size} bytes.")
+            self.stdout.write(
+                f"Exported {images(count)} of {batch.batch_name!r} to {target} ({filesizeformat(made.byte_size)})."
+            )
 
     @staticmethod
     def write(made: exports.Export, target: str) -> None:
@@ -74,7 +80,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no batch {key!r}.")
         if len(found) > 1:
             ids = ", ".join(str(batch.pk) for batch in found[:NAMED])
-            raise CommandError(f"There are {len(found)} batches {key!r}; name one by its id: {ids}")
+            raise CommandError(f"{len(found)} batches are named {key!r}. Use the ID of one: {ids}")
         return found[0]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from api.errors import ApiError
@@ -20,23 +21,33 @@ from processing.algorithms.errors import ProcessingError
 
 
 class Command(BaseCommand):
-    help = "Take in every picture of a folder. The files themselves are copied, never changed."
+    help = "Upload every image in a folder. The files are copied and never changed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path)
-        parser.add_argument("--batch", default="", metavar="NAME", help="put the images into this batch")
+        parser.add_argument(
+            "--batch",
+            default="",
+            metavar="NAME",
+            help="add the images to this batch; it is created if necessary",
+        )
         parser.add_argument(
             "--recursive",
             action=BooleanOptionalAction,
             default=True,
-            help="with all folders inside (default: yes)",
+            help="include subfolders (default: yes)",
         )
         parser.add_argument(
-            "--priority", default="", metavar="WORD", help="of the batch: urgent, high, normal or low"
+            "--priority",
+            default="",
+            metavar="WORD",
+            help="priority of the batch: urgent, high, normal or low",
         )
-        parser.add_argument("--analyze", action="store_true", help="group the batch's images afterwards")
-        parser.add_argument("--user", default="", metavar="NAME", help="who uploads")
-        parser.add_argument("--dry-run", action="store_true", help="check every file, store nothing")
+        parser.add_argument("--analyze", action="store_true", help="then group the images of the batch")
+        parser.add_argument("--user", default="", metavar="NAME", help="record this user as the uploader")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="check every file without storing anything"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         folder: Path = options["folder"]
@@ -59,7 +70,7 @@ class Command(BaseCommand):
         """Before anything is stored."""
         for name in ("priority", "analyze"):
             if options[name] and not options["batch"]:
-                raise CommandError(f"--{name} is about a batch: name one by --batch.")
+                raise CommandError(f"--{name} requires --batch.")
         try:
             if options["priority"]:
                 priority_of(options["priority"])
@@ -71,19 +82,22 @@ class Command(BaseCommand):
     def go_on(self, batch: Batch, user: Any, *, is_analyzed: bool) -> None:
         """Where the images are now, and what may follow."""
         count = batch.batch_images.present().count()
-        self.stdout.write(f"Batch {batch.batch_name!r}: {count} images, /batches/{batch.pk}/")
+        images = ngettext("{} image", "{} images", count).format(count)
+        self.stdout.write(f"Batch {batch.batch_name!r}: {images}, /batches/{batch.pk}/")
         if not is_analyzed:
-            self.stdout.write(f"To group them: its page, or POST /api/batches/{batch.pk}/analyze/")
+            self.stdout.write(f"To group them, open its page or call POST /api/batches/{batch.pk}/analyze/")
             return
         try:
             parameters = analysis.parse_parameters({}, fallback=analysis.said_of(batch.parameters))
             run = analysis.submit_analysis(batch, parameters=parameters, actor=user, source="command")
         except ApiError as error:
-            raise CommandError(f"The images are in the batch. {error.detail}") from error
-        self.stdout.write(f"Run {run.number} groups them: job {run.job_id}.")
+            raise CommandError(
+                f"The images are in the batch, but grouping did not start. {error.detail}"
+            ) from error
+        self.stdout.write(f"Run {run.number} is queued to group them (job {run.job_id}).")
 
     def take(self, path: Path, *, user: Any, batch: Batch | None, is_dry_run: bool) -> str:
-        """What became of one file; a refusal is told and the next one follows."""
+        """What became of one file; a refusal is printed, and the next file follows."""
         try:
             if is_dry_run:
                 return self.examined(path)
@@ -106,8 +120,8 @@ class Command(BaseCommand):
 
     @staticmethod
     def summary(counts: Counter[str], is_dry_run: bool) -> str:
-        would = "would be " if is_dry_run else ""
-        return f"{counts['new']} new, {counts['known']} known already, {counts['refused']} {would}refused."
+        refused = "would be refused" if is_dry_run else "refused"
+        return f"{counts['new']} new, {counts['known']} already known, {counts['refused']} {refused}."
 
     @staticmethod
     def user(name: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import F, Sum
+from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from api.errors import ApiError
@@ -19,28 +20,32 @@ POLL_S = 0.5
 
 
 class Command(BaseCommand):
-    help = "Have thumbnails, metadata, quality or embeddings made again by the workers."
+    help = "Regenerate thumbnails, metadata, quality or embeddings. The workers do the work."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--what",
             default="thumbnails",
-            help=f"of {','.join(reprocess.KINDS)}; several parted by commas (default: thumbnails)",
+            help=f"of {', '.join(reprocess.KINDS)}, separated by commas (default: thumbnails)",
         )
         amount = parser.add_mutually_exclusive_group()
-        amount.add_argument("--missing", action="store_true", help="where they are missing (the default)")
+        amount.add_argument("--missing", action="store_true", help="if missing (the default)")
         amount.add_argument(
-            "--stale", action="store_true", help="where they come from another version, weights or settings"
+            "--stale",
+            action="store_true",
+            help="if made by another version, with other weights or other settings",
         )
-        amount.add_argument("--all", action="store_true", help="of every image")
+        amount.add_argument("--all", action="store_true", help="for every image")
         parser.add_argument("--batch", default="", metavar="NAME", help="only images of this batch")
-        parser.add_argument("--model", default="auto", help="whose embeddings (default: DEFAULT_EMBEDDER)")
+        parser.add_argument("--model", default="auto", help="embedding model (default: DEFAULT_EMBEDDER)")
         parser.add_argument("--dry-run", action="store_true", help="only count")
         wait = parser.add_mutually_exclusive_group()
         wait.add_argument(
-            "--wait", action="store_true", help="show progress until all is done (default on a terminal)"
+            "--wait",
+            action="store_true",
+            help="show progress until everything is done (default in a terminal)",
         )
-        wait.add_argument("--no-wait", action="store_true", help="end once all is queued")
+        wait.add_argument("--no-wait", action="store_true", help="exit once everything is queued")
 
     def handle(self, *args: Any, **options: Any) -> None:
         batch = self.batch(options["batch"])
@@ -56,12 +61,14 @@ class Command(BaseCommand):
     def queue(self, what: str, batch: Batch | None, options: dict[str, Any]) -> list[Job]:
         images = reprocess.selected(what, which=self.which(options), batch=batch, model=options["model"])
         count = images.count()
+        images_in_words = ngettext("{} image", "{} images", count).format(count)
         if options["dry_run"]:
-            self.stdout.write(f"{what}: {count} images would be queued.")
+            self.stdout.write(f"{what}: {images_in_words} would be queued.")
             return []
         with tqdm(total=count, desc=what, unit="image", disable=None) as bar:
             jobs = reprocess.submit(what, images, model=options["model"], on_chunk=bar.update)
-        self.stdout.write(f"{what}: {count} images queued in {len(jobs)} jobs.")
+        jobs_in_words = ngettext("{} job", "{} jobs", len(jobs)).format(len(jobs))
+        self.stdout.write(f"{what}: {images_in_words} queued in {jobs_in_words}.")
         return jobs
 
     def follow(self, jobs: Sequence[Job]) -> None:
@@ -75,12 +82,13 @@ class Command(BaseCommand):
                     time.sleep(POLL_S)
                 bar.update(self.done(mine) - bar.n)
         except KeyboardInterrupt:
-            self.stdout.write("The workers go on; see the jobs in the admin.")
+            self.stdout.write("The workers continue. Follow the jobs in the admin.")
             return
         failed = mine.aggregate(failed=Sum("operations_failed"))["failed"]
-        self.stdout.write(f"{total} operations done, {failed} of them failed.")
+        self.stdout.write(f"Operations finished: {total}. Failed: {failed}.")
         if failed:
-            raise CommandError(f"{failed} operations failed; see: manage.py requeue --help")
+            words = ngettext("{} operation failed.", "{} operations failed.", failed).format(failed)
+            raise CommandError(f"{words} To retry: manage.py requeue --failed")
 
     @staticmethod
     def done(jobs: Any) -> int:
@@ -97,9 +105,11 @@ class Command(BaseCommand):
     def kinds(text: str) -> list[str]:
         kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
         if unknown := [kind for kind in kinds if kind not in reprocess.KINDS]:
-            raise CommandError(f"--what: {unknown[0]!r} is none of {', '.join(reprocess.KINDS)}.")
+            raise CommandError(
+                f"--what: {unknown[0]!r} is not a valid choice. Choose from: {', '.join(reprocess.KINDS)}."
+            )
         if not kinds:
-            raise CommandError(f"--what: name at least one of {', '.join(reprocess.KINDS)}.")
+            raise CommandError(f"--what: choose at least one of: {', '.join(reprocess.KINDS)}.")
         return kinds
 
     @staticmethod

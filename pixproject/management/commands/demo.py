@@ -1,4 +1,4 @@
-"""Show what Pix does: real photographs through the public API, and the links to what came out."""
+"""Show what Pix does: real photographs through the public API, and links to the results."""
 
 import importlib.util
 import subprocess
@@ -44,7 +44,7 @@ SHOWS = (
 
 
 class Command(BaseCommand):
-    help = "Send a handful of real photographs through the API and print the links to the results."
+    help = "Process a few real photographs through the API and print links to the results."
 
     def handle(self, *args: Any, **options: Any) -> None:
         url = self.address()
@@ -59,9 +59,9 @@ class Command(BaseCommand):
         """The running instance of this data folder, or one started for this and left running."""
         instance = running(settings.DATA_DIR)
         if instance is None:
-            self.stdout.write("No Pix runs on this data folder: starting one …")
+            self.stdout.write("Pix is not running on this data folder. Starting it …")
             instance = start(settings.DATA_DIR)
-            self.stdout.write(f"Pix runs at {instance.url} and goes on; `make stop` ends it.")
+            self.stdout.write(f"Pix is now running at {instance.url} (stop it with `make stop`).")
         return instance.url
 
     def work(self, client: Client) -> list[tuple[Show, dict[str, Any]]]:
@@ -82,8 +82,10 @@ class Command(BaseCommand):
                 size = f"{artifact['width']} × {artifact['height']}, {artifact['byte_size']} bytes"
                 self.stdout.write(f"  {artifact['operation']:<12} {size:<28} {urljoin(url, artifact['url'])}")
         if any(job["status"] != "completed" for _, job in jobs):
-            raise CommandError("Not every job completed.")
-        self.stdout.write(f"\nThe links work for {settings.PRESIGNED_URL_EXPIRY_SECONDS} s. All jobs: {url}")
+            raise CommandError("Some jobs did not complete.")
+        self.stdout.write(
+            f"\nThe links expire after {settings.PRESIGNED_URL_EXPIRY_SECONDS} s. All jobs: {url}"
+        )
 
 
 def submit(client: Client, show: Show) -> dict[str, Any]:
@@ -93,10 +95,10 @@ def submit(client: Client, show: Show) -> dict[str, Any]:
 
 
 def photographs() -> Path:
-    """The pictures that come with the installed scikit-image; nothing is downloaded."""
+    """The photographs that come with the installed scikit-image; nothing is downloaded."""
     spec = importlib.util.find_spec("skimage")
     if spec is None or spec.origin is None:
-        raise CommandError("The package scikit-image, whose photographs the demo shows, is not installed.")
+        raise CommandError("The demo uses photographs from the package scikit-image, which is not installed.")
     return Path(spec.origin).parent / "data"
 
 
@@ -116,12 +118,12 @@ def start(data_dir: Path) -> Any:
     deadline = time.monotonic() + START_WAIT_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise CommandError(f"Pix does not start:\n{log.read_text(errors='replace')[-2000:]}")
+            raise CommandError(f"Pix failed to start:\n{log.read_text(errors='replace')[-2000:]}")
         instance = running(data_dir)
         if instance is not None and is_up(instance.url):
             return instance
         time.sleep(0.2)
-    raise CommandError(f"Pix does not answer after {START_WAIT_S} s; see {log}.")
+    raise CommandError(f"Pix did not respond within {START_WAIT_S} s. See {log}.")
 
 
 def is_up(url: str) -> bool:

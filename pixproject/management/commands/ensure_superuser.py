@@ -1,4 +1,4 @@
-"""Make the first admin, once."""
+"""Create the first admin account, once."""
 
 import secrets
 from typing import Any
@@ -12,27 +12,32 @@ NAME = "admin"
 
 
 class Command(BaseCommand):
-    help = f"Make the user {NAME} unless an admin exists; its password is PIX_ADMIN_PASSWORD or printed once."
+    help = (
+        f"Create the user {NAME} unless an administrator exists. "
+        "The password is PIX_ADMIN_PASSWORD, or a generated one that is printed once."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         admins = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
         made = None if admins.exists() else _make_admin()
         admin = admins.first()
         if admin is None:
-            self.stdout.write(f"There is no admin, and {NAME} is a plain user: ./manage.py createsuperuser")
+            self.stdout.write(
+                f"No administrator exists, and {NAME} is an ordinary user. Run: ./manage.py createsuperuser"
+            )
             return
         self.stdout.write(f"User: {admin.get_username()}")
         if made:
             self.stdout.write(f"Password: {made}")
-        self.stdout.write(f"Lost password: ./manage.py changepassword {admin.get_username()}")
+        self.stdout.write(f"Forgot the password? ./manage.py changepassword {admin.get_username()}")
 
 
 def _make_admin() -> str | None:
-    """Return what to print of the new admin's password, or nothing where another process made one first."""
+    """Return what to print about the new admin's password, or nothing if another process created one first."""
     password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
     try:
         with transaction.atomic():
             User.objects.create_superuser(NAME, password=password)
     except IntegrityError:
         return None
-    return "the one in PIX_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else f"{password}  (shown this once)"
+    return "as set in PIX_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else f"{password}  (shown only once)"

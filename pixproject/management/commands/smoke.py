@@ -1,4 +1,4 @@
-"""Check a running Pix from end to end, over HTTP, in a few seconds."""
+"""Check a running Pix end to end over HTTP, in a few seconds."""
 
 import contextlib
 import io
@@ -21,12 +21,14 @@ JOB_TIMEOUT_S = 60
 
 
 class Command(BaseCommand):
-    help = "Upload a picture, convert it, download the result; the exit status says whether all of it worked."
+    help = "Upload an image, convert it and download the result. The exit status is 0 if everything works."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--url", default="", help="the instance (default: the one of this data folder)")
         parser.add_argument(
-            "--key", default="", help="an API key of another installation (default: a short-lived one)"
+            "--url", default="", help="address of the instance (default: the one of this data folder)"
+        )
+        parser.add_argument(
+            "--key", default="", help="API key, needed for another installation (default: a temporary one)"
         )
 
     def handle(self, *args: Any, url: str, key: str, **options: Any) -> None:
@@ -55,10 +57,10 @@ class Command(BaseCommand):
             )
             said.append(job["status"])
             if job["status"] != "completed":
-                raise Refused(f"The job ended as {job['status']}: {job['operations']}")
+                raise Refused(f"The job ended with the status {job['status']}: {job['operations']}")
         with self.step("download") as said:
             result = client.download(job["artifacts"][0]["url"])
-            said.append(f"{len(content)} bytes became {len(result)}")
+            said.append(f"{len(content)} bytes in, {len(result)} bytes out")
             check_picture(result)
         if may_purge:
             with self.step("tidy up"):

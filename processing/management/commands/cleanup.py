@@ -1,24 +1,25 @@
-"""Remove old files, by the same service as `POST /api/cleanup/`."""
+"""Delete old files, by the same service as `POST /api/cleanup/`."""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.template.defaultfilters import filesizeformat
 
 from api.errors import ApiError
 from processing import retention
 
 
 class Command(BaseCommand):
-    help = "Remove files that are older than N days; inputs of live jobs, pinned images and batches stay."
+    help = "Delete files older than N days. Inputs of unfinished jobs, pinned images and images in batches are kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--days-old", required=True, metavar="N")
         parser.add_argument(
-            "--class", dest="classes", metavar="raw,processed,thumbnails", help="Which files; all without it."
+            "--class", dest="classes", metavar="raw,processed,thumbnails", help="which files (default: all)"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="Say what would go, and what stays and why."
+            "--dry-run", action="store_true", help="show what would be deleted, and what is kept and why"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,19 +37,21 @@ class Command(BaseCommand):
             return
         removed = retention.clean(moments)
         for name, part in removed.items():
-            self.stdout.write(f"{name}: {part.count} removed, {part.byte_size} bytes")
+            self.stdout.write(f"{name}: {part.count} deleted ({filesizeformat(part.byte_size)})")
         total = sum(part.count for part in removed.values())
-        self.stdout.write(f"{total} removed, {sum(part.byte_size for part in removed.values())} bytes")
+        size = filesizeformat(sum(part.byte_size for part in removed.values()))
+        self.stdout.write(f"{total} deleted in total ({size}).")
 
     def show(self, plans: dict[str, retention.ClassPlan]) -> None:
         for name, part in plans.items():
-            since = f"older than {part.cutoff:%F %T}"
-            self.stdout.write(f"{name}: {part.count} {part.title} would go, {part.byte_size} bytes, {since}")
+            size = filesizeformat(part.byte_size)
+            self.stdout.write(
+                f"{name} ({part.title}) older than {part.cutoff:%F %T}: {part.count} would be deleted ({size})"
+            )
             for example in part.examples:
                 self.stdout.write(f"    {example}")
             for reason, count in part.kept.items():
-                self.stdout.write(f"    stay: {count} ({reason})")
+                self.stdout.write(f"    kept: {count} ({reason})")
         total = sum(part.count for part in plans.values())
-        self.stdout.write(
-            f"{total} would go, {sum(part.byte_size for part in plans.values())} bytes; nothing was removed"
-        )
+        size = filesizeformat(sum(part.byte_size for part in plans.values()))
+        self.stdout.write(f"{total} would be deleted in total ({size}). Nothing was deleted.")

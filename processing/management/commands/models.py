@@ -1,4 +1,4 @@
-"""What models there are and which are installed; install them, check them."""
+"""List, install and verify models."""
 
 import sys
 from argparse import ArgumentParser
@@ -16,26 +16,28 @@ WIDTH = 18
 
 
 class Command(BaseCommand):
-    help = "List the models, install them, check the files of those that are installed."
+    help = "List, install and verify models."
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parts = parser.add_subparsers(dest="part", required=True, metavar="list | fetch | verify")
-        parts.add_parser("list", help="Every model: installed or not, size, licence, hash.")
-        fetch = parts.add_parser("fetch", help="Install models; what is installed already is left alone.")
-        fetch.add_argument("names", nargs="*", metavar="NAME", help="Names of models or families.")
-        fetch.add_argument("--all", action="store_true", help="Everything that is not installed.")
+        parts.add_parser("list", help="show every model: installed or not, size, licence, hash")
+        fetch = parts.add_parser("fetch", help="install models that are not installed yet")
+        fetch.add_argument("names", nargs="*", metavar="NAME", help="names of models or families")
+        fetch.add_argument("--all", action="store_true", help="install everything that is missing")
         fetch.add_argument(
             "--from",
             dest="source",
             metavar="DIR|URL",
-            help="Take the files from this folder, or from under this address. Without names: all that the folder has.",
+            help="take the files from this folder or address; without names: every model file in the folder",
         )
-        fetch.add_argument("--force", action="store_true", help="Fetch them again, replacing what is there.")
+        fetch.add_argument("--force", action="store_true", help="install again, replacing existing files")
         verify = parts.add_parser(
-            "verify", help="Read the installed files again; exit status 1 if one is bad."
+            "verify", help="read all installed files again; the exit status is 1 if one is unusable"
         )
-        verify.add_argument("names", nargs="*", metavar="NAME", help="Names or families; all without any.")
+        verify.add_argument(
+            "names", nargs="*", metavar="NAME", help="names of models or families (default: all)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         part = options["part"]
@@ -49,8 +51,10 @@ class Command(BaseCommand):
     def list_models(self) -> None:
         for entry in weights.entries().values():
             self.describe(entry)
-        self.stdout.write(f"Folder of models: {settings.ML_MODELS_DIR}")
-        self.stdout.write(f"pyiqa, which computes quality metrics, is under {PYIQA_LICENCE}: non-commercial.")
+        self.stdout.write(f"Models are installed in {settings.ML_MODELS_DIR}")
+        self.stdout.write(
+            f"pyiqa, which computes the quality metrics, is licensed under {PYIQA_LICENCE}: non-commercial use only."
+        )
 
     def describe(self, entry: weights.Entry) -> None:
         state = weights.state(entry.name, settings.ML_MODELS_DIR)
@@ -95,12 +99,12 @@ class Command(BaseCommand):
             found = [entry for entry in downloads if (source.folder / entry.file).is_file()]
             if not found:
                 names = ", ".join(entry.file for entry in downloads)
-                raise CommandError(f"In {source.folder} lies none of these files: {names}.")
+                raise CommandError(f"{source.folder} contains none of these files: {names}.")
             return found
         return downloads if options["all"] or source.base_address else []
 
     def offer(self) -> None:
-        """Say what could be fetched: nobody downloads gigabytes, or accepts licences, by a bare command."""
+        """Show what could be installed: nobody downloads gigabytes, or accepts licences, by a bare command."""
         missing = [
             entry
             for entry in weights.entries().values()
@@ -109,8 +113,10 @@ class Command(BaseCommand):
         for entry in missing:
             self.stdout.write(f"{entry.name:<{WIDTH}}{size_of(entry):>12}   {licence_of(entry)}")
         total = sum(entry.byte_size for entry in missing)
-        self.stdout.write(f"{len(missing)} can be fetched, {megabytes(total)} in all. Nothing was fetched.")
-        self.stdout.write("Name those that you want (or denoise, quality, embedding), or say --all.")
+        self.stdout.write(
+            f"{len(missing)} can be installed ({megabytes(total)} in total). Nothing was installed."
+        )
+        self.stdout.write("Choose models or families (denoise, quality, embedding) by name, or use --all.")
 
     def fetched(self, entry: weights.Entry, source: fetching.Source, force: bool) -> bool:
         """One model, with a bar where somebody looks at it."""
@@ -137,11 +143,12 @@ class Command(BaseCommand):
                 return False
             except KeyboardInterrupt:
                 raise CommandError(
-                    "Interrupted. What came is kept: fetch again to go on.", returncode=130
+                    "Interrupted. The downloaded part is kept; run the command again to resume.",
+                    returncode=130,
                 ) from None
         state = weights.state(entry.name, settings.ML_MODELS_DIR)
-        recorded = "" if entry.sha256 or not is_new else ", recorded: no hash is published"
-        word = "installed" if is_new else "is installed already"
+        recorded = "" if entry.sha256 or not is_new else " (recorded, because no hash is published)"
+        word = "installed" if is_new else "already installed"
         self.stdout.write(f"{entry.name}: {word}, SHA-256 {state.sha256}{recorded}; {licence_of(entry)}")
         return True
 
@@ -159,10 +166,10 @@ class Command(BaseCommand):
                 self.stderr.write(f"{entry.name}: {error.detail}")
                 continue
             good += 1
-            self.stdout.write(f"{entry.name}: whole and as expected")
-        self.stdout.write(f"{good} good, {len(bad)} bad, {len(entries) - good - len(bad)} not installed.")
+            self.stdout.write(f"{entry.name}: OK")
+        self.stdout.write(f"{good} OK, {len(bad)} unusable, {len(entries) - good - len(bad)} not installed.")
         if bad:
-            raise CommandError(f"Cannot be used: {', '.join(bad)}.")
+            raise CommandError(f"Unusable: {', '.join(bad)}.")
 
 
 def chosen(names: list[str]) -> list[weights.Entry]:
@@ -191,7 +198,7 @@ def licence_of(entry: weights.Entry) -> str:
 
 def hash_of(entry: weights.Entry, state: weights.State) -> str:
     if state.sha256:
-        return state.sha256 + ("" if entry.sha256 else " (recorded when it was installed: none is published)")
+        return state.sha256 + ("" if entry.sha256 else " (recorded at installation; none is published)")
     if entry.is_bundled and not entry.sha256:
         return "none in weights.toml"
-    return entry.sha256 or "not published: recorded at the first installation"
+    return entry.sha256 or "not published; recorded at the first installation"

@@ -1,6 +1,7 @@
 import uuid
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import ngettext
 
 from api.errors import ErrorCode
 from processing import jobs
@@ -9,13 +10,13 @@ from processing.states import OperationStatus
 
 
 class Command(BaseCommand):
-    help = "Queue failed operations again: all of them, those of one job, or those of one error code."
+    help = "Retry failed operations: all, those of one job, or those with one error code."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--failed", action="store_true", help="All failed operations.")
-        parser.add_argument("--job", help="Failed and cancelled operations of this job.")
-        parser.add_argument("--error-code", help="Only those that failed with this code.")
-        parser.add_argument("--dry-run", action="store_true", help="Say how many, change nothing.")
+        parser.add_argument("--failed", action="store_true", help="all failed operations")
+        parser.add_argument("--job", help="failed and cancelled operations of this job")
+        parser.add_argument("--error-code", help="only operations that failed with this code")
+        parser.add_argument("--dry-run", action="store_true", help="only count")
 
     def handle(
         self,
@@ -27,17 +28,17 @@ class Command(BaseCommand):
         **options: object,
     ) -> None:
         if not (failed or job or error_code):
-            raise CommandError("Say what to queue again: --failed, --job ID or --error-code CODE.")
+            raise CommandError("Choose what to retry: --failed, --job ID or --error-code CODE.")
         if error_code and error_code not in ErrorCode.values:
-            raise CommandError(f"There is no error code {error_code!r}; GET /api/errors/ lists them.")
+            raise CommandError(f"There is no error code {error_code!r}. GET /api/errors/ lists all codes.")
         if dry_run:
-            self.stdout.write(f"{self._count(job, error_code)} operations would be queued again.")
+            count = self._count(job, error_code)
         elif job:
-            self.stdout.write(
-                f"{jobs.retry_job(self._job(job), error_code=error_code)} operations queued again."
-            )
+            count = jobs.retry_job(self._job(job), error_code=error_code)
         else:
-            self.stdout.write(f"{jobs.retry_failed(error_code=error_code)} operations queued again.")
+            count = jobs.retry_failed(error_code=error_code)
+        operations = ngettext("{} operation", "{} operations", count).format(count)
+        self.stdout.write(f"{operations} {'would be queued' if dry_run else 'queued'} again.")
 
     def _count(self, job: str | None, error_code: str | None) -> int:
         statuses = [OperationStatus.FAILED, *([OperationStatus.CANCELLED] if job else [])]

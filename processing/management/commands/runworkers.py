@@ -8,13 +8,13 @@ from processing.worker import Worker
 
 
 class Command(BaseCommand):
-    help = "Run operations until it is stopped (Ctrl-C or SIGTERM)."
+    help = "Run a worker until it is stopped by Ctrl-C or SIGTERM."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--queues",
             default=",".join(wakeups.QUEUES),
-            help=f"Of {', '.join(wakeups.QUEUES)}; default: all.",
+            help=f"of {', '.join(wakeups.QUEUES)}, separated by commas (default: all)",
         )
 
     def handle(self, *args: object, queues: str, **options: object) -> None:
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         unknown = sorted(set(names) - set(wakeups.QUEUES))
         if unknown or not names:
             raise CommandError(
-                f"Unknown queues {', '.join(unknown)!r}; there are {', '.join(wakeups.QUEUES)}."
+                f"--queues {queues!r} is not a valid choice. Choose from: {', '.join(wakeups.QUEUES)}."
             )
         stopped = threading.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         worker.start()
         for consumer in consumers:
             consumer.start()
-        self.stderr.write(f"Worker {worker.id} waits for work on {', '.join(names)}.")
+        self.stderr.write(f"Worker {worker.id} is waiting for work on {', '.join(names)}.")
         stopped.wait()
         worker.stop()
         for consumer in consumers:

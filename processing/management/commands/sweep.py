@@ -7,12 +7,12 @@ from processing import sweeper
 
 
 class Command(BaseCommand):
-    help = "Take back the work of lost workers and wake idle queues."
+    help = "Requeue the work of lost workers and wake idle queues."
 
     def add_arguments(self, parser: CommandParser) -> None:
         mode = parser.add_mutually_exclusive_group(required=True)
-        mode.add_argument("--once", action="store_true", help="One round, then end.")
-        mode.add_argument("--loop", action="store_true", help="A round every second until it is stopped.")
+        mode.add_argument("--once", action="store_true", help="one round, then exit")
+        mode.add_argument("--loop", action="store_true", help="one round every second until stopped")
 
     def handle(self, *args: object, once: bool, **options: object) -> None:
         if once:
@@ -29,5 +29,5 @@ class Command(BaseCommand):
         sweeper.do_chores({})
         sweeper.housekeeping()
         self.stdout.write(
-            f"{counts['returned']} operations queued again, {counts['failed']} failed, {counts['woken']} queues woken."
+            f"Operations requeued: {counts['returned']}. Failed: {counts['failed']}. Queues woken: {counts['woken']}."
         )

@@ -1,4 +1,4 @@
-"""Train DnCNN for the operation `denoise` on a folder of clean pictures."""
+"""Train DnCNN for the operation `denoise` on a folder of clean images."""
 
 from argparse import ArgumentParser
 from dataclasses import replace
@@ -12,24 +12,24 @@ from tqdm import tqdm
 
 class Command(BaseCommand):
     help = (
-        "Train DnCNN on a folder of clean pictures (folders called val in it are left out). Goes on from the "
-        "checkpoint in --out; writes log.csv, curves.png and the weights as safetensors."
+        "Train DnCNN on a folder of clean images. Subfolders named val are ignored. Training resumes from the "
+        "checkpoint in --out and writes log.csv, curves.png and the weights as safetensors."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("dataset", type=Path, help="folder of clean pictures, e.g. BSDS500")
+        parser.add_argument("dataset", type=Path, help="folder of clean images, for example BSDS500")
         parser.add_argument(
             "--out", type=Path, help="folder for the results (default: training/ in the data folder)"
         )
         parser.add_argument(
-            "--grey", action="store_true", help="a network for grey pictures instead of colour"
+            "--grey", action="store_true", help="train a network for grey images instead of colour"
         )
         parser.add_argument(
             "--begin-with", type=Path, help="checkpoint folder of a trained network to start from"
         )
-        parser.add_argument("--steps", type=int, help="updates in all; may be changed when going on")
-        parser.add_argument("--batch", type=int, help="patches of one update")
+        parser.add_argument("--steps", type=int, help="total number of updates; may be changed when resuming")
+        parser.add_argument("--batch", type=int, help="patches per update")
         parser.add_argument("--patch-px", type=int, help="side of a patch")
         parser.add_argument("--learning-rate", type=float)
         parser.add_argument(
@@ -38,9 +38,9 @@ class Command(BaseCommand):
         parser.add_argument("--validate-every", type=int, help="steps between measurements and checkpoints")
         parser.add_argument("--seed", type=int)
         parser.add_argument(
-            "--validate", type=Path, help="folder of pictures to measure the result on, e.g. CBSD68"
+            "--validate", type=Path, help="folder of images to measure the result on, for example CBSD68"
         )
-        parser.add_argument("--threads", type=int, help="threads of PyTorch (default: all cores)")
+        parser.add_argument("--threads", type=int, help="PyTorch threads (default: all cores)")
 
     def handle(self, *, dataset: Path, out: Path | None, **options: Any) -> None:
         import torch  # slow import
@@ -66,7 +66,7 @@ class Command(BaseCommand):
         except (ValueError, OSError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped; the same command goes on from {folder}.") from None
+            raise CommandError(f"Stopped. Run the same command again to resume from {folder}.") from None
         finally:
             bar.close()
         self._finish(network, folder, name, settings, options["validate"])
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         wrong = [f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value < 0]
         if wrong or 0 in [given.get(name, 1) for name in ("steps", "batch", "validate_every")]:
             raise CommandError(
-                f"These must be above 0: {', '.join(wrong) or 'steps, batch, validate-every'}."
+                f"These must be greater than 0: {', '.join(wrong) or 'steps, batch, validate-every'}."
             )
         return replace(Settings(channels=1 if options["grey"] else 3), **given)
 
@@ -102,4 +102,4 @@ class Command(BaseCommand):
             pictures = [read(each, channels=settings.channels) for each in find_pictures(validate)]
             for sigma in dncnn.SIGMAS:
                 psnr = dncnn.mean_psnr(network, pictures, sigma=sigma)
-                self.stdout.write(f"{validate.name}, {len(pictures)} pictures, sigma {sigma}: {psnr:.2f} dB")
+                self.stdout.write(f"{validate.name}, {len(pictures)} images, sigma {sigma}: {psnr:.2f} dB")

@@ -14,27 +14,35 @@ HELD_OUT_EVERY = 20
 
 class Command(BaseCommand):
     help = (
-        "Train PixSmall on unlabelled pictures so that it gives a teacher's embeddings. Goes on from the checkpoint "
-        "in --out; writes log.csv, curves.png and the weights as safetensors."
+        "Train PixSmall on unlabelled images to reproduce a teacher's embeddings. Training resumes from the checkpoint "
+        "in --out and writes log.csv, curves.png and the weights as safetensors."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("photographs", type=Path, nargs="+", help="folders of photographs, e.g. BSDS500")
-        parser.add_argument("--small", type=Path, required=True, help="ZIP of small pictures of one size")
-        parser.add_argument("--teacher", type=Path, required=True, help="file of MobileNetV2's weights")
+        parser.add_argument(
+            "photographs", type=Path, nargs="+", help="folders of photographs, for example BSDS500"
+        )
+        parser.add_argument("--small", type=Path, required=True, help="ZIP of small images of one size")
+        parser.add_argument(
+            "--teacher", type=Path, required=True, help="file with the weights of MobileNetV2"
+        )
         parser.add_argument(
             "--out", type=Path, help="folder for the results (default: training/ in the data folder)"
         )
         parser.add_argument(
-            "--from-random", action="store_true", help="begin with random weights, not with the teacher's"
+            "--from-random", action="store_true", help="start from random weights instead of the teacher's"
         )
-        parser.add_argument("--steps", type=int, help="updates in all")
+        parser.add_argument("--steps", type=int, help="total number of updates")
         parser.add_argument("--seed", type=int)
         parser.add_argument(
-            "--validate", type=Path, action="append", default=[], help="folder of classes to measure on"
+            "--validate",
+            type=Path,
+            action="append",
+            default=[],
+            help="folder with one subfolder per class, to measure the result on",
         )
-        parser.add_argument("--threads", type=int, help="threads of PyTorch (default: all cores)")
+        parser.add_argument("--threads", type=int, help="PyTorch threads (default: all cores)")
 
     def handle(self, *, out: Path | None, **options: Any) -> None:
         import torch  # slow import
@@ -45,7 +53,7 @@ class Command(BaseCommand):
             torch.set_num_threads(options["threads"])
         given = {name: options[name] for name in ("steps", "seed") if options[name] is not None}
         if given.get("steps", 1) < 1:
-            raise CommandError(f"--steps must be above 0, not {given['steps']}.")
+            raise CommandError(f"--steps must be greater than 0, not {given['steps']}.")
         settings = replace(embedder.Settings(), from_random=options["from_random"], **given)
         folder = out or site.DATA_DIR / "training" / "pix_small"
         bar = tqdm(total=settings.steps, unit="step", disable=None)
@@ -54,7 +62,7 @@ class Command(BaseCommand):
         except (ValueError, OSError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError(f"Stopped; the same command goes on from {folder}.") from None
+            raise CommandError(f"Stopped. Run the same command again to resume from {folder}.") from None
         finally:
             bar.close()
         self._finish(network, teacher, folder, options["validate"])
@@ -98,5 +106,5 @@ class Command(BaseCommand):
             for name, measured in embedder.compare(network, teacher, classes).items():
                 self.stdout.write(
                     f"{classes.name}, {name}: 1-nearest-neighbour {measured.nearest:.3f}, "
-                    f"k-means ARI {measured.ari:.3f} ({measured.pictures} pictures, {measured.classes} classes)"
+                    f"k-means ARI {measured.ari:.3f} ({measured.pictures} images, {measured.classes} classes)"
                 )

@@ -1,4 +1,4 @@
-"""Compare rows and stored files."""
+"""Compare the database with the stored files."""
 
 import sys
 from argparse import ArgumentParser
@@ -13,23 +13,25 @@ from processing import integrity
 
 
 class Command(BaseCommand):
-    help = "Find missing, damaged and orphaned files; exit status 1 when any is left unrepaired."
+    help = "Find missing, damaged and orphaned files. The exit status is 1 if any is left unrepaired."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--repair",
             action="store_true",
-            help="Mark images damaged, have results and thumbnails made again, delete orphans.",
+            help="mark images as damaged, regenerate results and thumbnails, delete orphaned files",
         )
-        parser.add_argument("--fast", action="store_true", help="Compare sizes only, read no contents.")
+        parser.add_argument(
+            "--fast", action="store_true", help="compare sizes only, without reading the files"
+        )
 
         parser.add_argument(
             "--grace-minutes",
             type=int,
             default=int(integrity.GRACE.total_seconds() // 60),
             metavar="N",
-            help="Files without a row that are younger may belong to work in progress: that work is waited for, and "
-            "when it takes too long they are counted, and neither a problem nor deleted (default %(default)s).",
+            help="files younger than this that have no record may belong to work in progress: Pix waits for that work, "
+            "and if it takes too long, only counts the files (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -59,5 +61,9 @@ class Command(BaseCommand):
         kinds = (integrity.MISSING, integrity.DAMAGED, integrity.ORPHANED, integrity.RECOVERED)
         found = ", ".join(f"{problems[kind]} {kind}" for kind in kinds)
         repaired = sum(bool(finding.done) for finding in report.findings)
-        young = f" {report.young} without a row may belong to work in progress." if report.young else ""
-        return f"Files checked: {checked}. Found: {found}; {repaired} dealt with.{young}"
+        young = (
+            f" Without a record, but possibly part of work in progress: {report.young}."
+            if report.young
+            else ""
+        )
+        return f"Files checked: {checked}. Found: {found}. Repaired: {repaired}.{young}"
