@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from pixproject import settings
-from processing.subprocesses import warm_up_shared
+from processing.engine.subprocesses import warm_up_shared
 
 wsgi_app = "pixproject.wsgi"
 bind = f"{settings.HOST}:{settings.PORT}"

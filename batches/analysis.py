@@ -27,8 +27,9 @@ from batches.settling import settle
 from images import embeddings
 from images.models import Embedding, Image
 from pixproject import request_id
-from processing import durations, jobs
-from processing.jobs import NewOperation
+from processing import estimates
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.models import Job
 from processing.states import Queue
 
@@ -200,7 +201,7 @@ def estimate_analysis(batch: Batch, *, parameters: Mapping[str, Any], mode: str 
     one_of("mode", mode, MODES)
     spec, sha256 = embeddings.usable(str(parameters["model"]))
     work = _work(batch, spec.name, sha256)
-    vectors = durations.estimate({(embeddings.OPERATION, Queue.ML): len(work.to_embed)})
+    vectors = estimates.estimate({(embeddings.OPERATION, Queue.ML): len(work.to_embed)})
     clustering = analysis_seconds(mode, work.images - work.unusable)
     return {
         "images": work.images,

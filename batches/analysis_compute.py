@@ -10,10 +10,10 @@ import numpy as np
 
 from batches.analysis_incremental import PACKAGES, incremental
 from batches.analysis_task import Context, Outcome, Task, asked_of, facts
-from processing.algorithms.clustering import cluster
-from processing.algorithms.clustering_sweep import Trial, sweep
-from processing.algorithms.clustering_tree import Progress
-from processing.watched import Watched
+from processing.algorithms.clustering.cluster import cluster
+from processing.algorithms.clustering.sweep import Trial, sweep
+from processing.algorithms.clustering.tree import Progress
+from processing.tasks.progress import Watched
 
 __all__ = ["Context", "Outcome", "Task", "analyse"]
 

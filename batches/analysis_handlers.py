@@ -14,11 +14,11 @@ from batches.analysis_vectors import Vectors
 from batches.models import BatchImage, ClusterRun
 from batches.settling import OPEN, OPERATION, settle
 from images import embeddings
-from processing import weights_state
-from processing.algorithms.embedding import EMBEDDERS
+from processing import model_availability
+from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.errors import ProcessingError
+from processing.engine.registry import Claim, Handler, NotYet
 from processing.models import Operation
-from processing.registry import Claim, Handler, NotYet
 from processing.states import OPERATION_OPEN, Queue
 
 NAMED = 5
@@ -66,7 +66,7 @@ def _wait_for_vectors(claim: Claim) -> None:
 
 def _check_weights(run: ClusterRun) -> None:
     """Vectors of weights that were replaced meanwhile are not made any more, so the run would miss images."""
-    installed = weights_state.state(EMBEDDERS[run.model].weights).sha256
+    installed = model_availability.state(EMBEDDERS[run.model].weights).sha256
     if installed and installed != run.weights_sha256:
         detail = f"The weights of {run.model} were replaced since the analysis was asked for; start it again."
         raise ProcessingError(detail, code="model_unavailable")

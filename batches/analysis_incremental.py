@@ -6,12 +6,12 @@ from importlib.metadata import version
 import numpy as np
 
 from batches.analysis_task import Outcome, Task, asked_of, facts
-from processing.algorithms.clustering_groups import Groups, assign, describe_groups
-from processing.algorithms.clustering_joining import group_waiting, join
-from processing.algorithms.clustering_points import ClusterParameters, as_points
-from processing.algorithms.clustering_projection import Projection, project
-from processing.algorithms.clustering_tree import Progress
-from processing.algorithms.clustering_validity import validity
+from processing.algorithms.clustering.groups import Groups, assign, describe_groups
+from processing.algorithms.clustering.joining import group_waiting, join
+from processing.algorithms.clustering.points import ClusterParameters, as_points
+from processing.algorithms.clustering.projection import Projection, project
+from processing.algorithms.clustering.tree import Progress
+from processing.algorithms.clustering.validity import validity
 
 PACKAGES = ("hdbscan", "numpy", "scikit-learn", "scipy")
 ENOUGH = 2  # times min_cluster_size: so many waiting images are clustered among themselves

@@ -6,8 +6,8 @@ from typing import Any
 
 from api.errors import ApiError, ErrorCode, FieldError
 from images import embeddings
-from processing.algorithms.clustering_points import ClusterParameters
-from processing.algorithms.clustering_sweep import MOST_CELLS
+from processing.algorithms.clustering.points import ClusterParameters
+from processing.algorithms.clustering.sweep import MOST_CELLS
 from processing.algorithms.errors import InvalidParameter
 
 # Measured on labelled photographs by the bench row `grouping`: small tight groups, few of them mixed.

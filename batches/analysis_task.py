@@ -7,8 +7,8 @@ from uuid import UUID
 
 import numpy as np
 
-from processing.algorithms.clustering_groups import Groups
-from processing.algorithms.clustering_points import ClusterParameters, as_points
+from processing.algorithms.clustering.groups import Groups
+from processing.algorithms.clustering.points import ClusterParameters, as_points
 
 
 @dataclass(frozen=True)

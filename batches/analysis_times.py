@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from batches.models import ClusterRun
-from processing.durations import percentile
+from processing.estimates import percentile
 
 SAMPLE_SIZE = 50
 # Where none was done yet: what 5,000 vectors took on 2 cores, and a start.

@@ -6,7 +6,7 @@ from uuid import UUID
 import numpy as np
 from django.db import connection
 
-from processing.algorithms.embedding import EMBEDDERS
+from processing.algorithms.embedding.embedders import EMBEDDERS
 
 # In the order of the hashes of the files: the same images give the same array in every batch and installation.
 _COPY = """COPY (

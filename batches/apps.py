@@ -6,7 +6,7 @@ class BatchesConfig(AppConfig):
 
     def ready(self) -> None:
         from batches import analysis_handlers, purging, settling, splitting
-        from processing import registry
+        from processing.engine import registry
 
         registry.register(*analysis_handlers.HANDLERS, *splitting.HANDLERS)
         registry.register_chore("batches.settle", settling.settle, every_s=settling.INTERVAL_S)

@@ -17,9 +17,9 @@ from batches import services
 from batches.changes import Seen
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
-from processing import job_page
 from processing.job_progress import add_running
 from processing.models import Job
+from processing.pages import job_presenter
 from processing.states import JOB_TERMINAL
 
 STRIP = 6
@@ -56,7 +56,7 @@ class Line:
     batch: Any
     image_ids: Sequence[Any]
     job: Job | None
-    poll: job_page.Poll | None
+    poll: job_presenter.Poll | None
 
     @property
     def confirmed_percent(self) -> int:
@@ -109,7 +109,7 @@ def open_jobs(keys: Sequence[Any]) -> dict[Any, Job]:
 
 
 def _line(batch: Any, image_ids: Sequence[Any], job: Job | None, step: int, seen: int) -> Line:
-    poll = job_page.next_poll(job, step=step, seen=seen) if job is not None else None
+    poll = job_presenter.next_poll(job, step=step, seen=seen) if job is not None else None
     return Line(batch, image_ids, job, poll)
 
 

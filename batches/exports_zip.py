@@ -15,7 +15,7 @@ from batches import changes
 from batches.exports_rows import COLUMNS, SOURCES, cells, chunks, rows_of, temporary_file, write_csv
 from batches.models import Batch, BatchImage, Group
 from processing import files
-from processing.archive import chunks_of, free_path
+from processing.storage.archive import chunks_of, free_path
 
 MANIFEST = "manifest.csv"
 UNASSIGNED, REJECTED = "unassigned", "rejected"

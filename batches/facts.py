@@ -17,7 +17,7 @@ from batches import vectors
 from batches.editing import MAX_LABEL
 from batches.models import Batch, BatchImage, Group
 from images.models import Image
-from processing.algorithms.clustering_groups import RADIUS_QUANTILE
+from processing.algorithms.clustering.groups import RADIUS_QUANTILE
 
 CHOICES = 3
 STEPS = 40

@@ -12,7 +12,7 @@ from django.db import connection
 from batches import vectors
 from batches.models import Batch
 from images.models import DuplicatePair
-from processing.algorithms.near_duplicates import Candidates, candidates
+from processing.algorithms.duplicates.pairs import Candidates, candidates
 
 CACHED_S = 24 * 3600
 Verdict = DuplicatePair.Verdict

@@ -13,7 +13,7 @@ from batches.changes import Kind, Seen
 from batches.editing import Edit, images
 from batches.models import Batch, BatchImage, GroupingChange
 from images.models import DuplicatePair, Image
-from processing.algorithms.thumbnails import hamming
+from processing.algorithms.codecs.thumbnails import hamming
 
 Verdict = DuplicatePair.Verdict
 VERDICTS = (Verdict.DUPLICATE, Verdict.NOT_DUPLICATE)

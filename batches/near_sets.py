@@ -16,8 +16,8 @@ from batches.models import Batch, BatchImage
 from batches.near_pairs import CACHED_S, Pairs
 from batches.near_resolving import Preview, preview, resolve
 from images.models import Image
-from processing.algorithms.duplicate_sets import Facts, sets_of, suggest_original
-from processing.algorithms.thumbnails import hamming
+from processing.algorithms.codecs.thumbnails import hamming
+from processing.algorithms.duplicates.sets import Facts, sets_of, suggest_original
 
 __all__ = [
     "NearImage",

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 
 from batches.models import Batch, ClusterRun, Group
-from processing.algorithms.clustering_matching import match_groups
+from processing.algorithms.clustering.matching import match_groups
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from batches import analysis_parameters, changes, membership
 from batches.membership import remove_images
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
-from processing import jobs
+from processing.engine import jobs
 from processing.models import Job
 from processing.states import JOB_TERMINAL, Priority
 

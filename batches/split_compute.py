@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processing.algorithms.clustering_split import split_group
+from processing.algorithms.clustering.split import split_group
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from batches.editing import MAX_LABEL, images
 from batches.models import Batch, BatchImage, Group
 from batches.split_compute import Parts
 from pixproject import request_id
-from processing import jobs
-from processing.algorithms.clustering_split import LARGEST_COUNT
+from processing.algorithms.clustering.split import LARGEST_COUNT
 from processing.algorithms.errors import ProcessingError
-from processing.jobs import NewOperation
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
+from processing.engine.registry import Claim, Handler
 from processing.models import Job
-from processing.registry import Claim, Handler
 from processing.states import JOB_TERMINAL, Priority, Queue
 
 JOB_KIND = "split"

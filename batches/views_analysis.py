@@ -20,10 +20,11 @@ from batches.batch_page import find, number
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from images import embeddings
 from pixproject.page_access import needs, refusal_sentence
-from processing import durations, job_page, weights_state
-from processing.algorithms.embedding import EMBEDDERS
+from processing import estimates, model_availability
+from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.errors import ProcessingError
 from processing.job_progress import add_running
+from processing.pages import job_presenter
 
 RUNS_SHOWN = 12
 CHANGES_SHOWN = 6
@@ -54,7 +55,7 @@ def _models() -> list[Choice]:
     default = embeddings.default_embedder()
     found = [Choice(embeddings.AUTO, f"Automatic ({EMBEDDERS[default].title})")]
     for spec in EMBEDDERS.values():
-        found.append(Choice(spec.name, spec.title, weights_state.state(spec.weights).why_not))
+        found.append(Choice(spec.name, spec.title, model_availability.state(spec.weights).why_not))
     return found
 
 
@@ -83,8 +84,8 @@ def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> d
     }
     if under_way is not None and under_way.job is not None:
         add_running([under_way.job])
-        context["eta"] = durations.job_eta(under_way.job)
-        context["poll"] = job_page.next_poll(under_way.job, step=step, seen=seen)
+        context["eta"] = estimates.job_eta(under_way.job)
+        context["poll"] = job_presenter.next_poll(under_way.job, step=step, seen=seen)
     elif context["may_analyze"]:
         context |= _estimated(batch, parameters, "full")
         if context["waiting"] and batch.active_run is not None:

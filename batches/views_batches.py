@@ -31,7 +31,7 @@ from batches.batch_page import find, number, seen
 from batches.models import Batch, BatchImage
 from images.services import PRESENT
 from pixproject.page_access import needs, next_path, tell
-from processing import job_page
+from processing.pages import job_presenter
 from processing.states import Priority
 
 BATCHES_PER_PAGE = 20
@@ -73,11 +73,11 @@ def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """What a batch is, where it stands and what can be done with it."""
     settling.settle(batch_id)
     batch = find(batch_id)
-    jobs = job_page.visible_jobs().filter(batch=batch)[:JOBS_SHOWN]
+    jobs = job_presenter.visible_jobs().filter(batch=batch)[:JOBS_SHOWN]
     context = {
         "batch": batch,
         "moves": [] if batch.is_archived else stages.moves_open_to(batch, request.user),
-        "cards": job_page.cards(jobs),
+        "cards": job_presenter.cards(jobs),
         "changes": views_history.told(batch)[: views_analysis.CHANGES_SHOWN],
         "stages": Batch.Stage.values,
         "people": batch_page.people(),

@@ -17,8 +17,8 @@ from batches.models import Batch, BatchImage
 from images.gallery import ISSUES
 from pixproject import request_id
 from pixproject.page_access import needs, refusal_sentence
-from processing import composer
 from processing.algorithms.errors import ProcessingError
+from processing.pages import composer
 from processing.services import Delivery, Work, parse_work
 from processing.states import Priority
 

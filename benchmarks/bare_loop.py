@@ -15,8 +15,8 @@ from pathlib import Path
 
 import cv2
 
-from processing import compute
-from processing.algorithms.codecs import Limits
+from processing.algorithms.codecs.probing import Limits
+from processing.tasks import operations as compute
 
 STEPS = [("resize", {"width": 1600}), ("sharpen", {}), ("webp", {})]
 

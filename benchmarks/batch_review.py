@@ -23,7 +23,7 @@ from benchmarks.lists import add_images, get, queries
 from benchmarks.results import Result
 from images import embeddings
 from images.models import Embedding, Image
-from processing.worker import run_until_idle
+from processing.engine.worker import run_until_idle
 
 NAME = "batch_review"
 IMAGES, FEW, BLOBS, DIM = 5_000, 250, 100, 384

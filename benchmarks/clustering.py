@@ -7,8 +7,8 @@ import tracemalloc
 import numpy as np
 
 from benchmarks.results import Result
-from processing.algorithms.clustering import ClusterParameters, Labelling, cluster, label_points
-from processing.algorithms.clustering_points import as_points
+from processing.algorithms.clustering.cluster import ClusterParameters, Labelling, cluster, label_points
+from processing.algorithms.clustering.points import as_points
 
 NAME = "clustering"
 DIMENSIONS = 384

@@ -14,8 +14,8 @@ import numpy as np
 
 from benchmarks.results import Result
 from ml_models import weights
-from processing.algorithms.denoise import COLOUR, denoise_pixels
-from processing.algorithms.denoise_network import best_finder
+from processing.algorithms.denoise.denoise import COLOUR, denoise_pixels
+from processing.algorithms.denoise.network import best_finder
 
 if TYPE_CHECKING:
     from ml_models.dncnn import DnCNN

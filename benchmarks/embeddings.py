@@ -15,10 +15,10 @@ from PIL import Image
 
 from benchmarks.pictures import sources
 from benchmarks.results import Result
-from processing.algorithms.codecs import Limits
-from processing.algorithms.embedding import BATCH, EMBEDDERS, EmbedderSpec, normalised, ready
-from processing.algorithms.embedding_input import prepare, read
-from processing.algorithms.raster import Raster
+from processing.algorithms.codecs.probing import Limits
+from processing.algorithms.codecs.raster import Raster
+from processing.algorithms.embedding.embedders import BATCH, EMBEDDERS, EmbedderSpec, normalised, ready
+from processing.algorithms.embedding.inputs import prepare, read
 
 NAME = "embeddings"
 SIDE_PX = 1024

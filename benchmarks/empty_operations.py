@@ -8,7 +8,7 @@ from celery import group
 
 from benchmarks import celery_app, instance
 from benchmarks.results import Result
-from processing.jobs import NewOperation, submit_job
+from processing.engine.jobs import NewOperation, submit_job
 
 NAME = "empty_operations"
 TIMEOUT_S = 300

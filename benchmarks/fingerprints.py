@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.results import Result
-from processing.algorithms.fingerprint import enhance
-from processing.algorithms.fingerprint_gabor import enhance_gabor
-from processing.algorithms.fingerprint_quality import panel
+from processing.algorithms.fingerprint.enhance import enhance
+from processing.algorithms.fingerprint.gabor import enhance_gabor
+from processing.algorithms.fingerprint.quality import panel
 
 NAME = "fingerprints"
 PRINTS = "fingerprints/FVC2002_DB2_B"

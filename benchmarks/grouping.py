@@ -15,10 +15,16 @@ import numpy as np
 from benchmarks.embeddings import inputs
 from benchmarks.results import Result
 from ml_models import weights
-from processing.algorithms.clustering import Clustering, ClusterParameters, cluster
-from processing.algorithms.clustering_joining import group_waiting, join
-from processing.algorithms.clustering_sweep import sweep
-from processing.algorithms.embedding import BATCH, EMBEDDERS, EmbedderSpec, load_embedder, normalised
+from processing.algorithms.clustering.cluster import Clustering, ClusterParameters, cluster
+from processing.algorithms.clustering.joining import group_waiting, join
+from processing.algorithms.clustering.sweep import sweep
+from processing.algorithms.embedding.embedders import (
+    BATCH,
+    EMBEDDERS,
+    EmbedderSpec,
+    load_embedder,
+    normalised,
+)
 
 NAME = "grouping"
 SETS = ("clothing", "grocery")

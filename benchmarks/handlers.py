@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from processing.registry import Handler
+from processing.engine.registry import Handler
 
 BATCH_SIZE = 32
 

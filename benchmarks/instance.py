@@ -32,7 +32,7 @@ def running_servers() -> Iterator[None]:
 
 def register_handlers() -> None:
     from benchmarks.handlers import HANDLERS
-    from processing import registry
+    from processing.engine import registry
 
     registry.register(*HANDLERS)
 

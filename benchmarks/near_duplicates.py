@@ -15,11 +15,11 @@ from PIL import Image, ImageEnhance
 from benchmarks.pictures import PACKAGED, sources
 from benchmarks.results import Result
 from ml_models import weights
-from processing.algorithms.embedding import EMBEDDERS, load_embedder
-from processing.algorithms.embedding_input import prepare
-from processing.algorithms.near_duplicates import find_pairs
-from processing.algorithms.raster import Raster
-from processing.algorithms.thumbnails import perceptual_hash
+from processing.algorithms.codecs.raster import Raster
+from processing.algorithms.codecs.thumbnails import perceptual_hash
+from processing.algorithms.duplicates.pairs import find_pairs
+from processing.algorithms.embedding.embedders import EMBEDDERS, load_embedder
+from processing.algorithms.embedding.inputs import prepare
 
 NAME = "near_duplicates"
 MODEL = "pix_small"

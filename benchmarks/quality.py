@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.results import Result
 from ml_models.torchvision_import import import_torchvision
-from processing.algorithms.causes import CAUSES, bound, measure_causes
-from processing.algorithms.quality_speed import faster_statistics
+from processing.algorithms.quality.causes import CAUSES, bound, measure_causes
+from processing.algorithms.quality.speed import faster_statistics
 
 NAME = "quality"
 FEATURES, COMPONENTS = 468, 430  # of IL-NIQE's template

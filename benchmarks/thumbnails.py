@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from benchmarks.pictures import enlarged, sources
 from benchmarks.results import Result
-from processing.algorithms.thumbnails import thumbnail
+from processing.algorithms.codecs.thumbnails import thumbnail
 from processing.handlers import input_limits
 
 NAME = "thumbnails"

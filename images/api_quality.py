@@ -17,9 +17,9 @@ from api.permissions import require_scope
 from api.serializers import StrictSerializer
 from images import quality, quality_profiles, quality_report
 from images.serializers import IssueSerializer
-from processing.algorithms.causes import CAUSES
-from processing.algorithms.judging import limits
-from processing.algorithms.quality import METRICS
+from processing.algorithms.quality.causes import CAUSES
+from processing.algorithms.quality.grading import limits
+from processing.algorithms.quality.metrics import METRICS
 from processing.api.waiting import accepted
 from processing.serializers import JobSerializer
 

@@ -25,7 +25,7 @@ from images import embeddings, similarity, text_search
 from images.models import Embedding, Image
 from images.serializers import ImageSerializer
 from images.services import listed, with_scores
-from processing.algorithms.embedding import EMBEDDERS, TEXT_MODEL
+from processing.algorithms.embedding.embedders import EMBEDDERS, TEXT_MODEL
 from processing.api.waiting import accepted, preferred_wait_s
 from processing.models import Job
 from processing.serializers import JobSerializer, job_json

@@ -7,7 +7,8 @@ class ImagesConfig(AppConfig):
     def ready(self) -> None:
         from images import embedding_handlers, handlers, quality_handlers
         from images.stored import CLASSES
-        from processing import registry, stored
+        from processing.engine import registry
+        from processing.storage import file_classes
 
         registry.register(*handlers.HANDLERS, *embedding_handlers.HANDLERS, *quality_handlers.HANDLERS)
-        stored.register(*CLASSES)
+        file_classes.register(*CLASSES)

@@ -8,8 +8,9 @@ from django.conf import settings
 from images import embeddings, quality
 from images.models import Image
 from pixproject import request_id
-from processing import jobs, weights_state
-from processing.jobs import NewOperation
+from processing import model_availability
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.models import Job
 from processing.states import Priority
 
@@ -41,7 +42,7 @@ def _operations(image: Image) -> list[NewOperation]:
         operations += quality.operations([image.pk])
     if EMBEDDING in settings.MEASURE_ON_UPLOAD:
         spec = embeddings.embedder()
-        if weights_state.is_available(spec.weights):
+        if model_availability.is_available(spec.weights):
             operations += embeddings.operations([image.pk], model=spec.name)
         else:  # said in health, in the admin and on the image's page
             logger.info("Image %s is not embedded: %s is not installed", image.pk, spec.weights)

@@ -13,8 +13,8 @@ from api.errors import ApiError, ErrorCode, invalid_field
 from images import embeddings, services, similarity
 from images.models import DuplicatePair, Embedding, Image
 from images.services import PRESENT
-from processing.algorithms.near_duplicates import DEFAULT_RULE
-from processing.algorithms.thumbnails import hamming
+from processing.algorithms.codecs.thumbnails import hamming
+from processing.algorithms.duplicates.pairs import DEFAULT_RULE
 
 MAX_PER_IMAGE = 50  # thousands of blank pages are all alike
 OTHERS = ("trash", "not_duplicate")

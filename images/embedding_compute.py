@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from processing.algorithms.codecs import Limits
-from processing.algorithms.embedding import EMBEDDERS, Embedder, embed_texts, load_embedder
-from processing.algorithms.embedding_input import Recipe, read
+from processing.algorithms.codecs.probing import Limits
+from processing.algorithms.embedding.embedders import EMBEDDERS, Embedder, embed_texts, load_embedder
+from processing.algorithms.embedding.inputs import Recipe, read
 from processing.algorithms.errors import ProcessingError
 
 # Path of the picture, name of the embedder, folder of models, what is accepted.

@@ -11,9 +11,9 @@ from images import duplicates, embedding_compute
 from images.embedding_compute import Embedded
 from images.handlers import image_id_of, source_file
 from images.models import Embedding, Image
-from processing.algorithms.embedding import BATCH
+from processing.algorithms.embedding.embedders import BATCH
+from processing.engine.registry import Claim, Handler
 from processing.handlers import input_limits
-from processing.registry import Claim, Handler
 from processing.states import Queue
 
 

@@ -11,9 +11,10 @@ from api.errors import ApiError, ErrorCode, invalid_field
 from images.models import Embedding, Image
 from images.selection import ready_images
 from pixproject import request_id
-from processing import jobs, weights_state
-from processing.algorithms.embedding import EMBEDDERS, EmbedderSpec
-from processing.jobs import NewOperation
+from processing import model_availability
+from processing.algorithms.embedding.embedders import EMBEDDERS, EmbedderSpec
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.models import Job, Operation
 from processing.states import OPERATION_OPEN, Priority
 
@@ -28,7 +29,7 @@ def default_embedder() -> str:
     """The embedder of DEFAULT_EMBEDDER; for `auto` DINOv2 where it is installed, else the one that comes with Pix."""
     if settings.DEFAULT_EMBEDDER != AUTO:
         return str(settings.DEFAULT_EMBEDDER)
-    usable = (name for name in PREFERRED if weights_state.is_available(EMBEDDERS[name].weights))
+    usable = (name for name in PREFERRED if model_availability.is_available(EMBEDDERS[name].weights))
     return next(usable, PREFERRED[-1])
 
 
@@ -52,7 +53,7 @@ def usable(model: str = AUTO) -> tuple[EmbedderSpec, str]:
         ApiError: 400 for an unknown name, 422 `model_unavailable` with the command that installs it.
     """
     spec = embedder(model)
-    return spec, weights_state.installed_sha256(spec.weights)
+    return spec, model_availability.installed_sha256(spec.weights)
 
 
 def submit_embeddings(
@@ -139,4 +140,4 @@ def numbers_of(embedding: Embedding) -> np.ndarray:
 def is_current(embedding: Embedding) -> bool:
     """Whether it comes from the weights that are installed, and so can be compared."""
     spec = EMBEDDERS.get(embedding.model)
-    return spec is not None and weights_state.state(spec.weights).sha256 == embedding.weights_sha256
+    return spec is not None and model_availability.state(spec.weights).sha256 == embedding.weights_sha256

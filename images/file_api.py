@@ -17,10 +17,10 @@ from images import damage, renditions
 from images.models import Image
 from images.serializers import HistorySerializer, MetadataSerializer
 from processing import files
-from processing.algorithms.formats import FORMATS
+from processing.algorithms.codecs.formats import FORMATS
 from processing.models import Job, OperationArtifact
 from processing.serializers import ArtifactSerializer, JobListSerializer
-from processing.serving import serve_file
+from processing.storage.serving import serve_file
 
 BYTES = {(200, "image/*"): OpenApiTypes.BINARY}
 THUMBNAIL_SECONDS = 86_400

@@ -15,9 +15,9 @@ from images import bulk
 from images.duplicates import has_undecided
 from images.models import Image
 from images.services import PRESENT
-from processing.algorithms.causes import CAUSES
-from processing.algorithms.fingerprint_advice import NO_FINGERPRINT, RULES
-from processing.algorithms.formats import FORMATS
+from processing.algorithms.codecs.formats import FORMATS
+from processing.algorithms.fingerprint.advice import NO_FINGERPRINT, RULES
+from processing.algorithms.quality.causes import CAUSES
 
 MAX_INTEGER = 2**31 - 1
 ISSUE_CODES = (

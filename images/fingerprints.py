@@ -11,7 +11,7 @@ from api.errors import ApiError, ErrorCode
 from images.models import Image
 from images.renditions import NO_ORIGINAL
 from processing import files
-from processing.algorithms.fingerprint_quality import (
+from processing.algorithms.fingerprint.quality import (
     DISCLAIMER,
     USUAL_DPI,
     VERSION,
@@ -19,9 +19,9 @@ from processing.algorithms.fingerprint_quality import (
     advice_on,
     is_plausible_dpi,
 )
-from processing.fingerprint_drawing import draw_ridge_map
+from processing.engine.subprocesses import run_isolated
 from processing.handlers import input_limits
-from processing.subprocesses import run_isolated
+from processing.tasks.fingerprint import draw_ridge_map
 
 MAP_SECONDS = 86_400
 # Measure: what people call it, and how its number is shown.

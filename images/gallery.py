@@ -14,7 +14,7 @@ from api.errors import ApiError
 from images.filters import ImageFilter
 from images.models import Image
 from images.services import library, listed
-from processing.algorithms.causes import CAUSES
+from processing.algorithms.quality.causes import CAUSES
 
 PAGE_SIZE = 48
 FIELDS = ("search", "format", "kind", "status", "tag", "uploaded_by", "issue", "min_quality")

@@ -10,11 +10,12 @@ from django.db import transaction
 from images import duplicates, ingest, renditions
 from images.models import Image
 from images.renditions import Spec
-from processing import compute, files
+from processing import files
 from processing.algorithms.errors import ProcessingError
+from processing.engine.registry import Claim, Handler
 from processing.handlers import input_limits
-from processing.registry import Claim, Handler
 from processing.states import Queue
+from processing.tasks import operations as compute
 
 MEASURED_ELSEWHERE = {"byte_size"}
 

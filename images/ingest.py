@@ -23,11 +23,13 @@ from images.models import Image
 from images.names import safe_filename
 from images.receiving import Facts, Upload, check_facts, check_size, cleaned_tags, receive
 from pixproject import request_id
-from processing import compute, files, jobs
+from processing import files
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
+from processing.engine.subprocesses import run_isolated
 from processing.handlers import input_limits
-from processing.jobs import NewOperation
 from processing.models import Job
-from processing.subprocesses import run_isolated
+from processing.tasks import operations as compute
 
 JOB_KIND = "ingest"
 BYTES_ONCE = "image_bytes_once"

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from processing.algorithms.formats import FORMATS
+from processing.algorithms.codecs.formats import FORMATS
 
 MAX_LENGTH = 255
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,5}")

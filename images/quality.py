@@ -12,12 +12,13 @@ from images import fingerprints, quality_profiles
 from images.models import Image, QualityScore
 from images.selection import ready_images
 from pixproject import request_id
-from processing import jobs
-from processing.algorithms import causes, quality
-from processing.algorithms.causes import CAUSES
-from processing.algorithms.judging import judge
-from processing.algorithms.quality import METRICS, Availability
-from processing.jobs import NewOperation
+from processing.algorithms.quality import causes
+from processing.algorithms.quality import metrics as quality
+from processing.algorithms.quality.causes import CAUSES
+from processing.algorithms.quality.grading import judge
+from processing.algorithms.quality.metrics import METRICS, Availability
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.models import Job
 from processing.states import Priority
 

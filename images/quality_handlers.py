@@ -9,12 +9,12 @@ from django.conf import settings
 from images import fingerprints, quality
 from images.handlers import image_id_of, source_file
 from images.models import Image
-from processing import measuring
-from processing.algorithms.causes import CAUSES, VERSION
-from processing.algorithms.quality import Score
+from processing.algorithms.quality.causes import CAUSES, VERSION
+from processing.algorithms.quality.metrics import Score
+from processing.engine.registry import Claim, Handler
 from processing.handlers import input_limits
-from processing.registry import Claim, Handler
 from processing.states import Queue
+from processing.tasks import quality as measuring
 
 BATCH = 8  # pictures claimed together: one tensor where they have one size
 PURGED = {"notes": ["The image was purged meanwhile."]}

@@ -11,11 +11,11 @@ from api import audit
 from api.errors import ApiError, ErrorCode, FieldError
 from images.models import Image, QualityProfile, QualityScore
 from pixproject import request_id
-from processing import jobs
-from processing.algorithms.causes import CAUSES, VERSION
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.judging import DEFAULT_CUTOFFS, check_cutoffs
-from processing.jobs import NewOperation
+from processing.algorithms.quality.causes import CAUSES, VERSION
+from processing.algorithms.quality.grading import DEFAULT_CUTOFFS, check_cutoffs
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.models import Job
 from processing.states import Priority
 

@@ -7,10 +7,10 @@ from django.conf import settings
 
 from images import fingerprints, quality, quality_profiles
 from images.models import Image, QualityScore
-from processing.algorithms import causes
-from processing.algorithms.causes import CAUSES, Cause
-from processing.algorithms.judging import is_fault, limits
-from processing.algorithms.quality import METRICS, Availability, MetricSpec
+from processing.algorithms.quality import causes
+from processing.algorithms.quality.causes import CAUSES, Cause
+from processing.algorithms.quality.grading import is_fault, limits
+from processing.algorithms.quality.metrics import METRICS, Availability, MetricSpec
 
 EMPTY_ROW = {
     "value": None,

@@ -12,9 +12,10 @@ from api.errors import ApiError, ErrorCode, invalid_field
 from api.written_files import note_written, removed_on_error
 from images import damage
 from images.models import Image, Rendition
-from processing import compute, files
+from processing import files
+from processing.engine.subprocesses import run_isolated
 from processing.handlers import input_limits
-from processing.subprocesses import run_isolated
+from processing.tasks import operations as compute
 
 FORMATS = ("webp", "jpg", "png")
 BACKGROUND_FORMATS = ("webp", "jpg")

@@ -11,8 +11,8 @@ from images import embeddings, quality, renditions
 from images.models import Image
 from images.services import PRESENT
 from pixproject import request_id
-from processing import jobs
-from processing.jobs import NewOperation
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.models import Job
 from processing.states import Priority
 

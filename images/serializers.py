@@ -13,7 +13,7 @@ from api.serializers import ErrorItemSerializer, StrictSerializer
 from images.models import Image
 from images.receiving import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.services import MAX_NOTE
-from processing.algorithms.formats import FORMATS
+from processing.algorithms.codecs.formats import FORMATS
 
 PARTS = (
     "file",

@@ -16,9 +16,10 @@ from images.ingest import Ingested, ingest, submit_thumbnails
 from images.models import DuplicatePair, Image, QualityScore
 from images.receiving import Facts, check_facts, cleaned_tags
 from images.renditions import thumbnail
-from processing import files, results
+from processing import files
 from processing.models import Artifact, Operation
 from processing.states import BACKGROUND_KINDS, OPERATION_OPEN
+from processing.storage import artifacts
 
 __all__ = [
     "Ingested",
@@ -174,7 +175,7 @@ def _remove_files(image: Image, *, why: str) -> None:
     thumbnails = image.renditions.all()
     files.delete_after_commit([image.file, *thumbnails.values_list("file", flat=True)])
     thumbnails.delete()
-    results.remove(list(Artifact.objects.select_for_update().filter(image=image)), why=why)
+    artifacts.remove(list(Artifact.objects.select_for_update().filter(image=image)), why=why)
 
 
 def _make_tombstone(image: Image) -> None:

@@ -11,7 +11,7 @@ from images.models import Image, Rendition
 from processing import files
 from processing.models import Operation
 from processing.states import BACKGROUND_KINDS, OPERATION_OPEN
-from processing.stored import FileClass, Removed, StoredFile
+from processing.storage.file_classes import FileClass, Removed, StoredFile
 
 PRESENT = (Image.Status.READY, Image.Status.DAMAGED)
 WITH_FILE = (*PRESENT, Image.Status.TRASHED)

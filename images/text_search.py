@@ -13,11 +13,12 @@ from api.errors import ApiError, ErrorCode, invalid_field
 from images import embeddings, similarity
 from images.similarity import MAX_LIMIT
 from pixproject import request_id
-from processing import jobs, weights_state
-from processing.algorithms.embedding import TEXT_MODEL, TEXT_VOCABULARY
-from processing.algorithms.ranking import cut_at_gap
+from processing import model_availability
+from processing.algorithms.embedding.embedders import TEXT_MODEL, TEXT_VOCABULARY
+from processing.algorithms.embedding.ranking import cut_at_gap
 from processing.api.waiting import wait_for
-from processing.jobs import NewOperation
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.models import Job, Operation
 from processing.states import OPERATION_OPEN, OperationStatus, Priority
 
@@ -46,13 +47,13 @@ class Answer:
 
 
 def is_available() -> bool:
-    return weights_state.is_available(TEXT_MODEL) and weights_state.is_available(TEXT_VOCABULARY)
+    return model_availability.is_available(TEXT_MODEL) and model_availability.is_available(TEXT_VOCABULARY)
 
 
 def require_models() -> None:
     """Refuse (422) where text search is not installed, with the commands and with what works without."""
     try:
-        weights_state.require_model(TEXT_MODEL, TEXT_VOCABULARY)
+        model_availability.require_model(TEXT_MODEL, TEXT_VOCABULARY)
     except ApiError as error:
         detail = f"Searching by a sentence needs CLIP; {OTHER_SEARCH}. {error.detail}"
         raise ApiError(ErrorCode.MODEL_UNAVAILABLE, detail) from error
@@ -100,7 +101,7 @@ def _checked(text: str) -> str:
 
 
 def _key(text: str) -> str:
-    hashes = [weights_state.installed_sha256(name) for name in (TEXT_MODEL, TEXT_VOCABULARY)]
+    hashes = [model_availability.installed_sha256(name) for name in (TEXT_MODEL, TEXT_VOCABULARY)]
     return hashlib.sha256("\n".join([*hashes, text]).encode()).hexdigest()
 
 

@@ -17,10 +17,10 @@ from images.models import Image
 from images.views_quality import quality_context
 from images.views_similar import similar_context
 from pixproject.page_access import needs, next_path, tell
-from processing import job_page
 from processing.algorithms.errors import ProcessingError
 from processing.models import OperationArtifact
-from processing.result_page import Result
+from processing.pages import job_presenter
+from processing.pages.result_presenter import Result
 
 MAX_TO_PROCESS = 100  # as many ids as fit into an address
 JOBS_SHOWN = 10
@@ -120,14 +120,14 @@ def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> Ht
     links = links.select_related("artifact", "operation", "operation__image").order_by(
         "-operation_id", "role"
     )
-    jobs = job_page.visible_jobs().filter(operations__image=image).distinct()[:JOBS_SHOWN]
+    jobs = job_presenter.visible_jobs().filter(operations__image=image).distinct()[:JOBS_SHOWN]
     panel = fingerprints.panel_json(image)
     context = {
         "image": image,
         "is_missing": problem == damage.MISSING,
         "renditions": image.renditions.order_by("size", "format"),
         "results": [Result(link) for link in links[:RESULTS_SHOWN]],
-        "cards": job_page.cards(jobs),
+        "cards": job_presenter.cards(jobs),
         "kinds": Image.Kind.choices,
         "sees_gps": has_scope(request.user, "write"),
         **quality_context(image),

@@ -15,8 +15,8 @@ from api.errors import ApiError
 from images import fingerprints, quality, quality_profiles, quality_report
 from images.models import Image
 from pixproject.page_access import needs, tell
-from processing.algorithms.causes import CAUSES, Cause
-from processing.algorithms.judging import limits
+from processing.algorithms.quality.causes import CAUSES, Cause
+from processing.algorithms.quality.grading import limits
 from processing.models import Operation
 from processing.states import OPERATION_OPEN
 

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
 from images.automatic import MEASURES
-from processing.algorithms.embedding import EMBEDDERS
-from processing.algorithms.formats import FORMATS
-from processing.algorithms.quality import METRICS
+from processing.algorithms.codecs.formats import FORMATS
+from processing.algorithms.embedding.embedders import EMBEDDERS
+from processing.algorithms.quality.metrics import METRICS
 
 MIN_LEASE_SECONDS = 5
 RATE = re.compile(r"\d+/[smhd][a-z]*")

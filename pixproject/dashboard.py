@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from batches.models import Batch
 from images.models import Image, Rendition
-from processing import numbers
-from processing.job_page import visible_jobs, with_first_image
+from processing import queue_metrics
 from processing.models import Artifact, Job, Operation, WorkerHeartbeat
+from processing.pages.job_presenter import visible_jobs, with_first_image
 from processing.states import OperationStatus
 
 HOURS = 24
@@ -136,9 +136,9 @@ def dashboard() -> Dashboard:
     """Read everything once; a constant number of queries."""
     now = timezone.now()
     hours, today = _finished(now)
-    queues = numbers.queue_numbers()
-    alive = list(numbers.live_workers())
-    errors, stored, durations = numbers.failed_by_error(), _stored(), _durations(now)
+    queues = queue_metrics.queue_numbers()
+    alive = list(queue_metrics.live_workers())
+    errors, stored, durations = queue_metrics.failed_by_error(), _stored(), _durations(now)
     stages = _stages()
     return Dashboard(
         now=now,

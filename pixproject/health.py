@@ -16,7 +16,8 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from processing import numbers, wakeups, weights_state
+from processing import model_availability, queue_metrics
+from processing.engine import wakeups
 
 DEADLINE_S = 2.0
 READY_CACHE_S = 1.0
@@ -85,7 +86,7 @@ def check_storage() -> Finding:
 
 
 def check_queues() -> Finding:
-    queues = numbers.queue_numbers()
+    queues = queue_metrics.queue_numbers()
     data = {
         queue.name: {
             "waiting": queue.waiting,
@@ -102,7 +103,7 @@ def check_queues() -> Finding:
 
 
 def check_workers() -> Finding:
-    workers = list(numbers.live_workers())
+    workers = list(queue_metrics.live_workers())
     unserved = [name for name in wakeups.QUEUES if not any(name in worker.queues for worker in workers)]
     data = {"alive": len(workers), "threads": sum(worker.threads for worker in workers)}
     if unserved:
@@ -125,7 +126,7 @@ def check_disk() -> Finding:
 
 def check_models() -> Finding:
     """That models are missing is no fault: what needs one says so. Files that are refused are named."""
-    known = weights_state.models()
+    known = model_availability.models()
     refused = [model for model in known if model.is_refused]
     present = sum(model.available for model in known)
     data = {

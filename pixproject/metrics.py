@@ -12,8 +12,8 @@ from prometheus_client.registry import Collector
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from processing import durations, numbers
-from processing.algorithms.operations import OPERATIONS
+from processing import estimates, queue_metrics
+from processing.algorithms.operations.table import OPERATIONS
 
 
 class PixCollector(Collector):
@@ -33,7 +33,7 @@ class PixCollector(Collector):
         )
         paused = GaugeMetricFamily("pix_queue_paused", "1 while the queue is paused.", labels=["queue"])
         workers = GaugeMetricFamily("pix_queue_workers", "Live workers that serve it.", labels=["queue"])
-        for queue in numbers.queue_numbers():
+        for queue in queue_metrics.queue_numbers():
             waiting.add_metric([queue.name], queue.waiting)
             running.add_metric([queue.name], queue.running)
             oldest.add_metric([queue.name], queue.oldest_waiting_seconds or 0)
@@ -43,24 +43,24 @@ class PixCollector(Collector):
 
     def _operations(self) -> Iterator[Metric]:
         jobs = GaugeMetricFamily("pix_jobs", "Jobs by status.", labels=["status"])
-        for status, count in numbers.jobs_by_status().items():
+        for status, count in queue_metrics.jobs_by_status().items():
             jobs.add_metric([status], count)
         operations = GaugeMetricFamily("pix_operations", "Operations by status.", labels=["queue", "status"])
-        for (queue, status), count in numbers.operations_by_status().items():
+        for (queue, status), count in queue_metrics.operations_by_status().items():
             operations.add_metric([queue, status], count)
         errors = GaugeMetricFamily("pix_operations_failed", "Failed operations.", labels=["error_code"])
-        for row in numbers.failed_by_error():
+        for row in queue_metrics.failed_by_error():
             errors.add_metric([row["error_code"]], row["count"])
         yield from (jobs, operations, errors)
 
     def _durations(self) -> Iterator[Metric]:
         median = GaugeMetricFamily(
             "pix_operation_duration_seconds",
-            f"Durations of the newest {durations.SAMPLE_SIZE} finished operations.",
+            f"Durations of the newest {estimates.SAMPLE_SIZE} finished operations.",
             labels=["name", "quantile"],
         )
         for name in OPERATIONS:
-            measured = durations.measured(name)
+            measured = estimates.measured(name)
             if measured.samples:
                 median.add_metric([name, "0.5"], measured.p50_ms / 1000)
                 median.add_metric([name, "0.9"], measured.p90_ms / 1000)

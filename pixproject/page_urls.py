@@ -7,7 +7,7 @@ from images import views as images
 from images import views_quality as quality
 from images import views_similar as similar
 from pixproject import views as pages
-from processing import views as jobs
+from processing.pages import jobs
 
 urlpatterns = [
     path("", pages.home, name="home"),

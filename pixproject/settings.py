@@ -8,7 +8,7 @@ from pixproject import embedded, logs
 from pixproject.environment import Environment
 from pixproject.secret import secret_key
 from pixproject.unfold import UNFOLD  # noqa: F401  a setting by its name
-from processing.algorithms.formats import format_names
+from processing.algorithms.codecs.formats import format_names
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 
 from api.handling import answering
 from pixproject import metrics
-from processing.links import linked_file
+from processing.storage.links import linked_file
 
 to_health = login_not_required(RedirectView.as_view(url="/api/health/"))
 to_docs = login_not_required(RedirectView.as_view(url="/api/docs/"))

@@ -17,10 +17,11 @@ from django.views.decorators.vary import vary_on_headers
 from api.errors import ApiError, ErrorCode
 from images.models import Image
 from pixproject import health, page_access, request_id
-from processing import composer, job_page, numbers, services
+from processing import queue_metrics, services
 from processing.algorithms.errors import ProcessingError
 from processing.api.submission import Submission, submit
 from processing.models import Job
+from processing.pages import composer, job_presenter
 from processing.states import Priority
 
 RECENT_JOBS = 8
@@ -47,7 +48,7 @@ def _home_page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
         "recipes": composer.RECIPES,
         "chosen_images": images,
         "priorities": Priority.choices,
-        "cards": job_page.cards(job_page.jobs_of(request.user)[:RECENT_JOBS]),
+        "cards": job_presenter.cards(job_presenter.jobs_of(request.user)[:RECENT_JOBS]),
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
         "max_files": settings.MAX_FILES_PER_REQUEST,
         "formats": settings.ALLOWED_EXTENSIONS,
@@ -118,8 +119,8 @@ def _status_context() -> dict[str, Any]:
     return {
         "health": found,
         "facts": health.as_json(found),
-        "queues": numbers.queue_numbers() if is_database_well else [],
-        "workers": list(numbers.live_workers()) if is_database_well else [],
+        "queues": queue_metrics.queue_numbers() if is_database_well else [],
+        "workers": list(queue_metrics.live_workers()) if is_database_well else [],
     }
 
 

@@ -5,7 +5,9 @@ class ProcessingConfig(AppConfig):
     name = "processing"
 
     def ready(self) -> None:
-        from processing import handlers, registry, results, retention, stored
+        from processing import handlers
+        from processing.engine import registry
+        from processing.storage import artifacts, file_classes, retention
 
         registry.register(*handlers.HANDLERS, *retention.HANDLERS)
-        stored.register(results.PROCESSED)
+        file_classes.register(artifacts.PROCESSED)

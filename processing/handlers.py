@@ -7,13 +7,14 @@ from typing import Any
 
 from django.conf import settings
 
-from processing import compute, files
-from processing.algorithms.codecs import Limits
+from processing import files
+from processing.algorithms.codecs.probing import Limits
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.operations import OPERATIONS
+from processing.algorithms.operations.table import OPERATIONS
+from processing.engine.registry import Claim, Handler
 from processing.models import Artifact, OperationArtifact
-from processing.registry import Claim, Handler
 from processing.states import Queue
+from processing.tasks import operations as compute
 
 PIPELINE = "pipeline"
 

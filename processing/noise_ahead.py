@@ -5,10 +5,11 @@ from typing import Any
 
 from django.conf import settings
 
-from processing import compute, files
+from processing import files
 from processing.algorithms.errors import ProcessingError
+from processing.engine.subprocesses import run_isolated
 from processing.handlers import input_limits
-from processing.subprocesses import run_isolated
+from processing.tasks import operations as compute
 
 DENOISE = "denoise"
 

@@ -6,10 +6,11 @@ from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from processing import durations, links
+from processing import estimates
 from processing.job_progress import add_running
 from processing.models import Job, JobEvent, Operation, OperationArtifact
 from processing.states import JobStatus, Priority
+from processing.storage import links
 
 # A job's own JSON shows this many operations; a larger job has the rest under its paged `operations/`.
 INLINE_OPERATIONS = 1000
@@ -213,7 +214,7 @@ class JobSerializer(JobListSerializer):
 
     @extend_schema_field(EtaSerializer)
     def get_eta(self, job: Job) -> dict[str, float | int]:
-        return durations.job_eta(job).as_dict()
+        return estimates.job_eta(job).as_dict()
 
     def to_representation(self, job: Job) -> dict[str, Any]:
         add_running([job])

@@ -9,12 +9,13 @@ from typing import Any
 
 from api.errors import ApiError, ErrorCode, FieldError
 from ml_models.weights import remedy
-from processing import durations, jobs, names, noise_ahead, weights_state
-from processing.algorithms import operations as algorithms
+from processing import estimates, model_availability, names, noise_ahead
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.spec import OperationSpec
+from processing.algorithms.operations import table as algorithms
+from processing.algorithms.operations.spec import OperationSpec
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
 from processing.handlers import PIPELINE, input_limits, queue_of, steps_of
-from processing.jobs import NewOperation
 from processing.models import Artifact, Job
 from processing.states import Priority
 
@@ -237,7 +238,7 @@ def cache_key(source_sha256: str, name: str, parameters: Mapping[str, Any]) -> s
 
 def _recipe_of(name: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     spec = algorithms.OPERATIONS[name]
-    hashes = [weights_state.installed_sha256(model) for model in spec.needed_models(parameters)]
+    hashes = [model_availability.installed_sha256(model) for model in spec.needed_models(parameters)]
     return (name, parameters, spec.version, *([hashes] if hashes else []))
 
 
@@ -247,12 +248,12 @@ def check_models(work: Work) -> None:
     needed = [
         model for step in steps for model in algorithms.OPERATIONS[step.name].needed_models(step.parameters)
     ]
-    weights_state.require_model(*dict.fromkeys(needed))
+    model_availability.require_model(*dict.fromkeys(needed))
 
 
 def why_unavailable(spec: OperationSpec) -> str:
     """Why an operation cannot run here with any of its models, with the command that helps; "" where it can."""
-    choices = [[weights_state.state(name) for name in names] for names in spec.model_choices()]
+    choices = [[model_availability.state(name) for name in names] for names in spec.model_choices()]
     if any(all(not found.why_not for found in states) for states in choices):
         return ""
     missing = [found for found in choices[0] if found.why_not]
@@ -272,7 +273,7 @@ def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
         Artifact.objects.filter(cache_key__in={n.cache_key for n in new}).values_list("cache_key", flat=True)
     )
     todo = Counter((n.name, n.runs_in) for n in new if n.cache_key not in known)
-    estimate = durations.estimate(todo)
+    estimate = estimates.estimate(todo)
     return {
         "items": len(new),
         "cached": sum(n.cache_key in known for n in new),

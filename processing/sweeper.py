@@ -10,8 +10,9 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from api.models import IdempotencyKey
-from processing import leases, retention, wakeups, worker
-from processing.registry import CHORES
+from processing.engine import leases, wakeups, worker
+from processing.engine.registry import CHORES
+from processing.storage import retention
 
 logger = logging.getLogger("pix.sweeper")
 RETENTION_INTERVAL_S = 3600

@@ -27,8 +27,8 @@ from batches.settling import settle
 from images.models import Image
 from images.services import PRESENT
 from pixproject.admin_site import may
-from processing.job_page import with_first_image
 from processing.models import Operation
+from processing.pages.job_presenter import with_first_image
 from processing.states import BACKGROUND_KINDS, OPERATION_OPEN, OperationStatus
 
 MOST_GROUPS, MOST_PICTURES, MOST_RUNS, MOST_CHANGES, MOST_JOBS = 24, 24, 20, 25, 15

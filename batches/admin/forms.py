@@ -17,7 +17,7 @@ from batches import batch_page, stages
 from batches.analysis_parameters import ACTIVATIONS, DEFAULTS, MODES, said_of
 from batches.models import Batch
 from images.embeddings import AUTO
-from processing.algorithms.embedding import EMBEDDERS
+from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.states import Priority
 
 KEEP = ""  # the choice that changes nothing

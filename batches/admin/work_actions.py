@@ -18,7 +18,8 @@ from batches.models import Batch, ClusterRun
 from batches.settling import settle
 from pixproject.admin_site import PixModelAdmin, add_refusal, plural
 from pixproject.templatetags.pix_admin import duration
-from processing import durations, jobs
+from processing import estimates
+from processing.engine import jobs
 from processing.models import Operation
 from processing.states import OPERATION_OPEN, OperationStatus
 
@@ -90,7 +91,7 @@ class WorkActions(PixModelAdmin):
                 why_not="no operation of it has failed.",
             )
         failed = _operations(batches, [OperationStatus.FAILED])
-        estimate = durations.estimate(_as_work(failed))
+        estimate = estimates.estimate(_as_work(failed))
         question = Question(
             act="retry_failed",
             title=f"Retry what failed in {images_in(batches)}?",

@@ -17,7 +17,7 @@ from images.models import Image
 from pixproject import request_id
 from pixproject.admin_site import plural
 from processing import services
-from processing.algorithms.operations import OPERATIONS
+from processing.algorithms.operations.table import OPERATIONS
 from processing.services import Delivery, Work
 from processing.states import Priority
 

@@ -14,7 +14,7 @@ from api.errors import ApiError
 from images import quality
 from images.models import Image
 from pixproject.admin_site import go_back
-from processing.algorithms.causes import CAUSES
+from processing.algorithms.quality.causes import CAUSES
 
 MOST_CHIPS = 3
 

@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
 from pixproject.templatetags.pix import byte_size
-from processing.job_page import job_title
-from processing.links import signed_url
 from processing.models import OperationArtifact
+from processing.pages.job_presenter import job_title
+from processing.storage.links import signed_url
 
 # Formats that browsers show, and the most bytes that a page fetches for one of its many pictures.
 SHOWN_FORMATS = ("jpg", "png", "webp", "avif", "gif", "bmp")

@@ -13,9 +13,10 @@ from unfold.decorators import action, display
 
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, go_back, may, plural
 from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, duration, unbroken, when
-from processing import durations, jobs
-from processing.job_page import with_first_image
+from processing import estimates
+from processing.engine import jobs
 from processing.models import Job, Operation, OperationArtifact
+from processing.pages.job_presenter import with_first_image
 from processing.states import BACKGROUND_KINDS, JOB_TERMINAL, OperationStatus, Priority
 
 OPERATIONS_PER_PAGE = 25
@@ -194,7 +195,7 @@ def _details(request: HttpRequest, job: Job) -> dict[str, Any]:
     return {
         "operations": page,
         "events": job.events.order_by("-id")[:MOST_EVENTS],
-        "eta": None if job.is_terminal else durations.job_eta(job),
+        "eta": None if job.is_terminal else estimates.job_eta(job),
         "may_process": may(request, "process"),
         "may_cancel": job.status not in JOB_TERMINAL,
         "operations_word": plural(page.paginator.count, "operation"),

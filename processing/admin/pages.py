@@ -17,7 +17,8 @@ from api import audit
 from api.errors import ErrorCode
 from api.models import Scope
 from pixproject.admin_site import may, plural, require
-from processing import jobs, numbers
+from processing import queue_metrics
+from processing.engine import jobs
 from processing.models import Operation, QueueControl
 from processing.states import OperationStatus, Queue
 
@@ -114,7 +115,7 @@ def queues(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": "Queues",
-        "queues": numbers.queue_numbers(),
+        "queues": queue_metrics.queue_numbers(),
         "may_switch": may(request, Scope.ADMIN),
         "reason_length": REASON_LENGTH,
     }

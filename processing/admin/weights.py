@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
-from processing.weights_state import Model, models
+from processing.model_availability import Model, models
 
 TITLES = {
     "denoise": "Denoising",

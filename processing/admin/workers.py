@@ -9,7 +9,7 @@ from unfold.decorators import display
 from pixproject.admin_site import PixModelAdmin
 from pixproject.templatetags.pix_admin import duration
 from processing.models import WorkerHeartbeat
-from processing.numbers import WORKER_ALIVE_SECONDS
+from processing.queue_metrics import WORKER_ALIVE_SECONDS
 
 
 @admin.register(WorkerHeartbeat)

@@ -13,14 +13,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.errors import ApiError, ErrorCode
-from processing import files, serving
-from processing.algorithms.formats import FORMATS
-from processing.algorithms.probing import Limits
-from processing.comparing import compare_files
+from processing import files
+from processing.algorithms.codecs.formats import FORMATS
+from processing.algorithms.codecs.probing import Limits
+from processing.engine.subprocesses import run_isolated
 from processing.filters import ArtifactFilter
 from processing.models import OperationArtifact
 from processing.serializers import ArtifactSerializer
-from processing.subprocesses import run_isolated
+from processing.storage import serving
+from processing.tasks.comparison import compare_files
 
 CACHE_SECONDS = 86_400
 

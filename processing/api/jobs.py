@@ -17,7 +17,7 @@ from api.errors import ApiError, ErrorCode
 from api.filters import check_parameters
 from api.idempotency import idempotent
 from api.models import Scope
-from processing import jobs, numbers
+from processing import queue_metrics
 from processing.api import submission
 from processing.api.artifacts import result_response
 from processing.api.bodies import (
@@ -31,7 +31,7 @@ from processing.api.bodies import (
     read_retry,
 )
 from processing.api.waiting import WaitsForJob, accepted
-from processing.archive import archive
+from processing.engine import jobs
 from processing.filters import JobFilter
 from processing.models import Job, JobEvent, Operation, OperationArtifact
 from processing.serializers import (
@@ -44,6 +44,7 @@ from processing.serializers import (
     with_links,
 )
 from processing.states import JobStatus
+from processing.storage.archive import archive
 
 PREFER = OpenApiParameter(
     "Prefer",
@@ -187,9 +188,13 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         """How many jobs and operations there are, by status, queue and error code."""
         check_parameters(request, set())
         queues: dict[str, dict[str, int]] = {}
-        for (queue, status), count in numbers.operations_by_status().items():
+        for (queue, status), count in queue_metrics.operations_by_status().items():
             queues.setdefault(queue, {})[status] = count
-        body = {"jobs": numbers.jobs_by_status(), "queues": queues, "error_codes": numbers.failed_by_error()}
+        body = {
+            "jobs": queue_metrics.jobs_by_status(),
+            "queues": queues,
+            "error_codes": queue_metrics.failed_by_error(),
+        }
         return Response(body)
 
     def _job_rows(self, manager: Any) -> QuerySet[Any]:

@@ -14,12 +14,14 @@ from api.errors import ApiError, ErrorCode, invalid_field
 from api.idempotency import idempotent
 from api.models import Scope
 from pixproject import request_id
-from processing import jobs, numbers, retention, services
-from processing.algorithms.operations import OPERATIONS, OperationSpec
+from processing import queue_metrics, services
+from processing.algorithms.operations.table import OPERATIONS, OperationSpec
 from processing.api.bodies import fields_of
 from processing.api.waiting import WaitsForJob, accepted
+from processing.engine import jobs
 from processing.models import QueueControl, WorkerHeartbeat
 from processing.serializers import JobSerializer
+from processing.storage import retention
 
 MAX_REASON = 200
 
@@ -91,7 +93,7 @@ class QueuesView(APIView):
     @extend_schema(responses=QueueSerializer(many=True), operation_id="queues_list")
     def get(self, request: Request) -> Response:
         """How much waits and runs in each queue, and who serves it."""
-        return Response(QueueSerializer(numbers.queue_numbers(), many=True).data)
+        return Response(QueueSerializer(queue_metrics.queue_numbers(), many=True).data)
 
 
 class QueueView(APIView):
@@ -121,8 +123,8 @@ class QueueView(APIView):
         return Response(QueueSerializer(_queue(name)).data)
 
 
-def _queue(name: str) -> numbers.QueueNumbers:
-    queues = {queue.name: queue for queue in numbers.queue_numbers()}
+def _queue(name: str) -> queue_metrics.QueueNumbers:
+    queues = {queue.name: queue for queue in queue_metrics.queue_numbers()}
     if name not in queues:
         raise ApiError(ErrorCode.NOT_FOUND, f"There is no queue {name!r}; there are {', '.join(queues)}.")
     return queues[name]
@@ -141,7 +143,7 @@ class WorkersView(APIView):
     @extend_schema(responses=WorkerSerializer(many=True), operation_id="workers_list")
     def get(self, request: Request) -> Response:
         """The worker processes that reported within the last half minute."""
-        return Response(WorkerSerializer(numbers.live_workers(), many=True).data)
+        return Response(WorkerSerializer(queue_metrics.live_workers(), many=True).data)
 
 
 class CleanupRequestSerializer(serializers.Serializer):

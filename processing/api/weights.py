@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from api.errors import ApiError, ErrorCode
 from ml_models.weights import FAMILIES
-from processing.weights_state import LIBRARY, Model, models
+from processing.model_availability import LIBRARY, Model, models
 
 
 class ModelSerializer(serializers.Serializer):

@@ -7,10 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from api.models import AuditEvent
-from processing import jobs
-from processing.jobs import NewOperation
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.worker import run_until_idle
 from tests.factories import make_user
 
 JOBS = "admin:processing_job_changelist"

@@ -8,8 +8,8 @@ from django.urls import reverse
 from batches import grouping, services
 from batches.admin.details import throughput
 from batches.models import Batch
+from processing.engine.worker import run_until_idle
 from processing.models import Operation
-from processing.worker import run_until_idle
 from tests.admin.support import act, audited, said, waiting_job
 from tests.factories import make_rows, make_user
 

@@ -10,8 +10,8 @@ from api.models import AuditEvent
 from batches import grouping, services, stages
 from batches.models import Batch
 from images.models import Image
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.worker import run_until_idle
 from tests.admin.support import act, audited, failed_job, said, waiting_job
 from tests.admin.test_batches import BATCHES, keys, make_batch, page_url
 from tests.admin.test_process import inputs

@@ -6,7 +6,7 @@ from django.urls import reverse
 from api.models import AuditEvent
 from batches import services
 from batches.models import ClusterRun
-from processing.worker import run_until_idle
+from processing.engine.worker import run_until_idle
 from tests.admin.support import act, said
 from tests.admin.test_batches import BATCHES, page_url
 from tests.admin.test_batches_actions import text_of

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from batches.models import Batch
 from pixproject.dashboard import dashboard, failed_badge
-from processing import jobs
+from processing.engine import jobs
+from processing.engine.worker import run_until_idle
 from processing.models import Operation, WorkerHeartbeat
 from processing.states import OperationStatus
-from processing.worker import run_until_idle
 from tests.admin.support import failed_job, waiting_job
 from tests.factories import make_rows
 

@@ -9,8 +9,8 @@ from api.models import AuditEvent
 from batches.models import Batch, BatchImage
 from images import services
 from images.models import Image
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.admin.support import IMAGES, act, audited, client_of, said
 from tests.factories import make_image, make_rows

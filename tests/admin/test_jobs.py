@@ -3,10 +3,10 @@
 import pytest
 from django.urls import reverse
 
+from processing.engine.worker import run_until_idle
 from processing.models import Job, Operation
 from processing.services import parse_work, submit_work
 from processing.states import OperationStatus, Priority
-from processing.worker import run_until_idle
 from tests.admin.support import JOBS, act, audited, failed_job, said, waiting_job
 from tests.factories import make_image
 

@@ -8,10 +8,10 @@ from django.urls import reverse
 
 from api.models import AuditEvent
 from images.models import Image
-from processing.algorithms.operations import OPERATIONS
+from processing.algorithms.operations.table import OPERATIONS
+from processing.engine.worker import run_until_idle
 from processing.models import Job
 from processing.states import Priority
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.admin.support import IMAGES, act, audited, said
 from tests.factories import make_image, make_rows

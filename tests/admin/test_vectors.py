@@ -4,8 +4,8 @@ import pytest
 
 from images.models import Embedding
 from ml_models import weights
-from processing import weights_state
-from processing.worker import run_until_idle
+from processing import model_availability
+from processing.engine.worker import run_until_idle
 from tests.factories import make_image, make_rows, make_user
 from tests.images.vectors import give, install, random_file, unit
 
@@ -44,7 +44,7 @@ def test_the_page_of_an_image_shows_its_vectors_and_what_is_near(client, monkeyp
     install(monkeypatch, settings, tmp_path, random_file("pix_small", tmp_path))
     image, near = make_rows(2)
     for row in (image, near):
-        give(row, unit(1), sha256=weights_state.installed_sha256("pix_small"))
+        give(row, unit(1), sha256=model_availability.installed_sha256("pix_small"))
     give(image, unit(1), sha256="0" * 64, model="dinov2")
     client.force_login(make_user("process", is_staff=True))
     page = client.get(f"{LIST}{image.pk}/change/").content.decode()

@@ -9,8 +9,8 @@ from batches import analysis
 from batches.models import Batch, ClusterRun
 from batches.services import create_batch
 from images.models import Embedding, Image
-from processing import weights_state
-from processing.worker import run_until_idle
+from processing import model_availability
+from processing.engine.worker import run_until_idle
 from tests.factories import make_rows
 
 MODEL = "pix_small"
@@ -19,7 +19,7 @@ DIM = 384
 
 def installed() -> str:
     """The hash of the weights that come with Pix."""
-    return weights_state.installed_sha256(MODEL)
+    return model_availability.installed_sha256(MODEL)
 
 
 def heaps(*sizes: int, noise: int = 0, seed: int = 0, spread: float = 0.02) -> np.ndarray:

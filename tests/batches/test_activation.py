@@ -7,7 +7,7 @@ from batches import activation, analysis, changes, grouping
 from batches.changes import Seen
 from batches.models import BatchImage, ClusterRun
 from batches.services import add_images
-from processing.worker import run_until_idle
+from processing.engine.worker import run_until_idle
 from tests.batches.analysed import analysed, batch_of, groups_of, heaps, with_vectors
 from tests.batches.random_changes import state
 from tests.factories import make_rows

@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from batches import analysis, analysis_compute
 from batches.analysis_compute import Task
 from batches.models import ClusterRun
-from processing.watched import STOP, Stopped, share_of
-from processing.worker import run_until_idle
+from processing.engine.worker import run_until_idle
+from processing.tasks.progress import STOP, Stopped, share_of
 from tests.batches.analysed import MODEL, batch_of, groups_of, heaps, with_vectors
 from tests.engine.processes import ROOT, wait_until, workers
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from batches import grouping
 from batches.models import Batch
-from processing.worker import run_until_idle
+from processing.engine.worker import run_until_idle
 from tests import pictures
 from tests.batches.analysed import MODEL, analysed, batch_of, heaps, with_vectors
 from tests.factories import make_client, make_image, make_rows, upload

@@ -8,8 +8,8 @@ import pytest
 from batches import facts, grouping, vectors
 from batches.models import BatchImage, ClusterRun, Group
 from images.models import Embedding
-from processing.algorithms.clustering_groups import describe_groups
-from processing.algorithms.clustering_points import as_points
+from processing.algorithms.clustering.groups import describe_groups
+from processing.algorithms.clustering.points import as_points
 from tests.batches.with_vectors import blobs, give_vectors, group_rows, keys_of, make_batch
 from tests.factories import make_rows
 

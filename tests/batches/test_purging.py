@@ -9,10 +9,10 @@ from batches import grouping, purging, services, work
 from batches.membership import add_images
 from batches.models import Batch, BatchImage, ClusterRun, GroupingChange
 from images.models import Image
+from processing.engine.registry import CHORES
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.registry import CHORES
 from processing.services import parse_work
-from processing.worker import run_until_idle
 from tests.factories import make_image
 
 pytestmark = pytest.mark.django_db

@@ -5,9 +5,9 @@ import pytest
 from batches import analysis
 from batches.models import ClusterRun
 from batches.settling import settle
-from processing import jobs, leases
+from processing.engine import jobs, leases
+from processing.engine.worker import run_until_idle
 from processing.models import Operation
-from processing.worker import run_until_idle
 from tests.batches.analysed import MODEL, analysed, batch_of, groups_of, heaps, with_vectors
 
 pytestmark = pytest.mark.django_db

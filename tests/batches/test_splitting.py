@@ -7,8 +7,8 @@ from api.errors import ApiError
 from batches import changes, grouping, splitting
 from batches.changes import Seen
 from images.models import Embedding
-from processing.registry import Claim
-from processing.worker import run_until_idle
+from processing.engine.registry import Claim
+from processing.engine.worker import run_until_idle
 from tests.batches.random_changes import state
 from tests.batches.with_vectors import blobs, group_rows, keys_of, make_batch, unit_rows
 from tests.factories import make_user

@@ -12,11 +12,11 @@ from batches.membership import add_images
 from batches.models import Batch
 from images.models import Image
 from images.services import trash_many
-from processing.archive import archive
+from processing.engine.worker import run_until_idle
 from processing.models import OperationArtifact
 from processing.services import Delivery, parse_work
 from processing.states import Priority
-from processing.worker import run_until_idle
+from processing.storage.archive import archive
 from tests import pictures
 from tests.factories import make_image, make_rows, make_user
 

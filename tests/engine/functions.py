@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from processing.watched import Stopped, Watched
+from processing.tasks.progress import Stopped, Watched
 
 
 def double(value: int) -> int:

@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from processing.algorithms.errors import ProcessingError
-from processing.registry import Claim, Handler, register
+from processing.engine.registry import Claim, Handler, register
 from tests.engine import functions
 
 SAVED: list[tuple[int, Any]] = []

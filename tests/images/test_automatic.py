@@ -4,9 +4,9 @@ import pytest
 from django.core.checks import run_checks
 
 from images.models import Image
+from processing.engine.worker import run_until_idle
 from processing.models import Job, Operation
 from processing.states import Priority
-from processing.worker import run_until_idle
 from tests.factories import make_image
 from tests.images.vectors import install, random_file
 

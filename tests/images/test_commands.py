@@ -11,9 +11,9 @@ from django.utils import timezone
 from batches.models import Batch, ClusterRun
 from images.models import Embedding, Image, QualityScore, Rendition
 from images.quality import submit_quality
+from processing.engine.worker import run_until_idle
 from processing.models import Job, Operation
 from processing.states import OPERATION_OPEN
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_image, make_user
 from tests.images.vectors import install, random_file

@@ -10,8 +10,8 @@ from api.models import AuditEvent
 from images import duplicates, embeddings
 from images.models import DuplicatePair, Image
 from ml_models import weights
-from processing import weights_state
-from processing.worker import run_until_idle
+from processing import model_availability
+from processing.engine.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_client, make_image, make_rows
 from tests.images.vectors import give, install, random_file, unit
@@ -95,7 +95,7 @@ def test_equal_pixels_in_another_file_are_told_as_such(work):
 
 def test_a_crop_is_found_once_its_vector_is_there(monkeypatch, settings, tmp_path):
     install(monkeypatch, settings, tmp_path, random_file("pix_small", tmp_path))
-    sha256 = weights_state.installed_sha256("pix_small")
+    sha256 = model_availability.installed_sha256("pix_small")
     first, crop, stranger = make_rows(3)
     for image, phash in ((first, 0), (crop, 0xFFFF), (stranger, 0xFFFF_FFFF)):
         Image.objects.filter(pk=image.pk).update(phash=phash)

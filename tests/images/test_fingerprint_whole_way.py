@@ -7,8 +7,8 @@ from PIL import Image as Pillow
 
 from images import fingerprints, quality
 from images.models import Image, QualityScore
-from processing.algorithms.fingerprint_quality import VERSION, panel
-from processing.worker import run_until_idle
+from processing.algorithms.fingerprint.quality import VERSION, panel
+from processing.engine.worker import run_until_idle
 from tests.factories import make_client, make_image, upload
 from tests.images.test_fingerprints import print_file
 from tests.processing.algorithms.pictures import real_folder

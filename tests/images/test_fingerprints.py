@@ -9,8 +9,8 @@ from PIL import Image as Pillow
 
 from images.fingerprints import issues_of, panel_json, score_rows
 from images.models import QualityScore
-from processing.algorithms.fingerprint_quality import DISCLAIMER, VERSION, panel
-from processing.worker import run_until_idle
+from processing.algorithms.fingerprint.quality import DISCLAIMER, VERSION, panel
+from processing.engine.worker import run_until_idle
 from tests.factories import make_client, make_image
 from tests.processing.algorithms.prints import clean_print, noisy
 

@@ -11,9 +11,9 @@ from rest_framework.test import APIClient
 from api.models import AuditEvent
 from batches.services import create_batch
 from images.models import Image, Rendition
+from processing.engine.worker import run_until_idle
 from processing.models import Artifact, OperationArtifact
 from processing.services import parse_work, submit_work
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_client, make_image
 

@@ -14,9 +14,9 @@ from pytest_django import DjangoAssertNumQueries
 from images import quality, quality_profiles
 from images.models import Image, QualityProfile, QualityScore
 from images.services import update
-from processing.algorithms.causes import CAUSES, VERSION
-from processing.algorithms.judging import DEFAULT_CUTOFFS
-from processing.worker import run_until_idle
+from processing.algorithms.quality.causes import CAUSES, VERSION
+from processing.algorithms.quality.grading import DEFAULT_CUTOFFS
+from processing.engine.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_client, make_image, make_rows, make_user
 

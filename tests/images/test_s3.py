@@ -5,7 +5,7 @@ import urllib.request
 import pytest
 
 from images.models import Image
-from processing.worker import run_until_idle
+from processing.engine.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_client, upload
 from tests.processing.test_s3 import bucket, commits, endpoint, keys  # noqa: F401  fixtures

@@ -12,9 +12,9 @@ from batches.services import create_batch
 from images import embeddings, similarity
 from images.models import Embedding, Image
 from ml_models import weights
-from processing import weights_state
+from processing import model_availability
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_client, make_image, make_rows
 from tests.images.vectors import clip_files, give, install, random_file, unit
@@ -32,7 +32,7 @@ def _own_manifest():
 def installed(monkeypatch, settings, tmp_path):
     """pix_small with random weights; answers its hash."""
     install(monkeypatch, settings, tmp_path, random_file("pix_small", tmp_path))
-    return weights_state.installed_sha256("pix_small")
+    return model_availability.installed_sha256("pix_small")
 
 
 @pytest.fixture
@@ -257,7 +257,7 @@ def test_features_are_given_on_request(client, installed):
 @pytest.fixture
 def clip(monkeypatch, settings, tmp_path):
     install(monkeypatch, settings, tmp_path, *clip_files(tmp_path))
-    return weights_state.installed_sha256("clip")
+    return model_availability.installed_sha256("clip")
 
 
 def test_text_search_without_clip_names_what_is_missing_and_what_works(client, installed):

@@ -10,8 +10,8 @@ from PIL import Image as Pillow
 
 from api.models import AuditEvent
 from images.models import Rendition
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_client, make_image
 

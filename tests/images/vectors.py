@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from images.models import Embedding
 from ml_models import weights
-from processing.algorithms import embedding
-from processing.algorithms.embedding import EMBEDDERS
+from processing.algorithms.embedding import embedders as embedding
+from processing.algorithms.embedding.embedders import EMBEDDERS
 
 ENTRY = """[{name}]
 family = "embedding"

@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 
 from batches import analysis, grouping, services
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.batches.analysed import analysed, batch_of, heaps, with_vectors
 from tests.factories import make_image, make_rows

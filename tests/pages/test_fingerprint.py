@@ -3,8 +3,8 @@
 import pytest
 
 from images import quality
-from processing.algorithms import causes
-from processing.algorithms.fingerprint_quality import panel
+from processing.algorithms.fingerprint.quality import panel
+from processing.algorithms.quality import causes
 from tests.factories import make_user
 from tests.images.test_fingerprints import make_print, store
 from tests.processing.algorithms.prints import clean_print, noisy

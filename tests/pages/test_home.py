@@ -3,9 +3,9 @@
 import pytest
 
 from images.models import Image
-from processing.algorithms.operations import OPERATIONS
+from processing.algorithms.operations.table import OPERATIONS
+from processing.engine.worker import run_until_idle
 from processing.models import Job, Operation
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_image, upload
 from tests.processing.algorithms.networks import install_random

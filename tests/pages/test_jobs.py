@@ -2,10 +2,12 @@ import uuid
 
 import pytest
 
-from processing import job_page, jobs, services
+from processing import services
+from processing.engine import jobs
+from processing.engine.worker import run_until_idle
 from processing.models import Job, Operation
+from processing.pages import job_presenter
 from processing.states import OperationStatus
-from processing.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_image, make_user
 
@@ -63,7 +65,7 @@ def test_finished_job_polls_no_more_and_shows_its_results(viewer):
 def test_result_pictures_and_downloads_exist(viewer):
     job = make_job("webp")
     run_until_idle()
-    (result,) = job_page.results(job)
+    (result,) = job_presenter.results(job)
 
     shown, saved = viewer.get(result.url), viewer.get(result.download_url)
 
@@ -73,12 +75,14 @@ def test_result_pictures_and_downloads_exist(viewer):
 
 def test_poll_slows_down_while_nothing_moves():
     job = Job(operations_total=9, operations_completed=2)
-    seen = job_page.next_poll(job, step=0, seen=-1).seen
-    delays = [job_page.next_poll(job, step=step, seen=seen).delay_ms for step in range(20)]
+    seen = job_presenter.next_poll(job, step=0, seen=-1).seen
+    delays = [job_presenter.next_poll(job, step=step, seen=seen).delay_ms for step in range(20)]
 
     assert delays == sorted(delays)
-    assert delays[-1] == job_page.SLOWEST_POLL_MS
-    assert job_page.next_poll(job, step=15, seen=1) == job_page.Poll(job_page.FIRST_POLL_MS, 0, seen)
+    assert delays[-1] == job_presenter.SLOWEST_POLL_MS
+    assert job_presenter.next_poll(job, step=15, seen=1) == job_presenter.Poll(
+        job_presenter.FIRST_POLL_MS, 0, seen
+    )
 
 
 def test_paused_queue_is_said_with_its_reason(viewer):
@@ -184,7 +188,7 @@ def test_remembered_jobs_answer_those_that_exist(viewer):
 
 
 def test_many_results_come_in_pages(viewer):
-    images = [make_image(name=f"{index}.jpg") for index in range(job_page.RESULTS_PER_PAGE + 2)]
+    images = [make_image(name=f"{index}.jpg") for index in range(job_presenter.RESULTS_PER_PAGE + 2)]
     job = services.submit_work(services.parse_work(operations=["webp"]), images)
     run_until_idle()
 
@@ -219,7 +223,7 @@ def test_many_operations_are_folded_but_for_those_that_failed_or_run(viewer):
     assert "Too dark." in unfolded
     assert folded.count('<li class="operation ') == 13
     assert "Show the other 13 of 14" in folded
-    assert job_page.job_title(job) == "Rotate (14×)"
+    assert job_presenter.job_title(job) == "Rotate (14×)"
 
 
 def test_few_operations_are_not_folded(viewer):

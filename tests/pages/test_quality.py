@@ -7,8 +7,8 @@ from django.test import Client
 
 from images import quality
 from images.models import Image, QualityProfile
-from processing.algorithms.causes import VERSION
-from processing.worker import run_until_idle
+from processing.algorithms.quality.causes import VERSION
+from processing.engine.worker import run_until_idle
 from tests import pictures
 from tests.factories import make_image, make_rows, make_user
 

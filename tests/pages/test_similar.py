@@ -4,8 +4,8 @@ import pytest
 
 from images.models import DuplicatePair, Embedding, Image
 from ml_models import weights
-from processing import weights_state
-from processing.worker import run_until_idle
+from processing import model_availability
+from processing.engine.worker import run_until_idle
 from tests.factories import make_image, make_rows
 from tests.images.vectors import clip_files, give, install, random_file, unit
 
@@ -21,7 +21,7 @@ def _own_manifest():
 @pytest.fixture
 def installed(monkeypatch, settings, tmp_path):
     install(monkeypatch, settings, tmp_path, random_file("pix_small", tmp_path))
-    return weights_state.installed_sha256("pix_small")
+    return model_availability.installed_sha256("pix_small")
 
 
 def text_of(response, status=200):
@@ -97,7 +97,7 @@ def test_a_text_finds_pictures_once_a_worker_has_read_it(viewer, monkeypatch, se
     install(monkeypatch, settings, tmp_path, *clip_files(tmp_path))
     monkeypatch.setattr("images.text_search.WAIT_S", 0)
     (image,) = make_rows(1)
-    give(image, unit(1, dim=512), sha256=weights_state.installed_sha256("clip"), model="clip")
+    give(image, unit(1, dim=512), sha256=model_availability.installed_sha256("clip"), model="clip")
     assert "is reading the text" in text_of(viewer.get("/images/search/?q=cat"))
     run_until_idle()
     assert f"/images/{image.pk}/" in text_of(viewer.get("/images/search/?q=cat"))

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from images import services as image_services
 from images.models import Image
-from processing.worker import run_until_idle
+from processing.engine.worker import run_until_idle
 
 
 def picture(seed: int = 0, *, size: tuple[int, int] = (64, 48), format: str = "PNG") -> bytes:

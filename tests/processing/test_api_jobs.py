@@ -9,8 +9,8 @@ from django.conf import settings
 from rest_framework.test import APIClient
 
 from images.models import Image
+from processing.engine.worker import run_until_idle
 from processing.models import Operation
-from processing.worker import run_until_idle
 from tests.processing.support import client_of, finished, make_image, submit
 
 pytestmark = pytest.mark.django_db

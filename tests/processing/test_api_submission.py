@@ -11,8 +11,8 @@ from rest_framework.test import APIClient
 
 from images import services as image_services
 from images.models import Image
+from processing.engine.worker import run_until_idle
 from processing.models import Job
-from processing.worker import run_until_idle
 from tests.processing.support import client_of, finished, make_image, picture, submit, upload
 
 pytestmark = pytest.mark.django_db

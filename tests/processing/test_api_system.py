@@ -8,9 +8,9 @@ from rest_framework.test import APIClient
 
 from api.models import AuditEvent
 from images.models import Image
-from processing.algorithms.operations import OPERATIONS
+from processing.algorithms.operations.table import OPERATIONS
+from processing.engine.worker import run_until_idle
 from processing.models import Job, WorkerHeartbeat
-from processing.worker import run_until_idle
 from tests.processing.support import client_of, finished, make_image, submit
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from processing.algorithms.codecs.probing import Limits
 from processing.algorithms.errors import InvalidParameter, ProcessingError
-from processing.algorithms.probing import Limits
-from processing.compute import Inspection, Output, inspect, make_thumbnails, run_steps
+from processing.tasks.operations import Inspection, Output, inspect, make_thumbnails, run_steps
 from tests.processing.algorithms.pictures import LIMITS, file_of, noise, scene
 
 FLATTENED = ("jpg has no transparency: transparent parts were laid on white.",)

@@ -6,8 +6,8 @@ import pytest
 
 from ml_models import weights
 from processing import services
+from processing.engine.worker import run_until_idle
 from processing.models import Artifact, Operation
-from processing.worker import run_until_idle
 from tests.processing.algorithms.networks import PUBLISHED, install_random
 from tests.processing.support import client_of, finished, make_image
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from processing import durations
-from processing.durations import Duration, Estimate
+from processing import estimates
+from processing.estimates import Duration, Estimate
 from processing.models import Job, Operation, WorkerHeartbeat
 from processing.states import JobStatus, OperationStatus, Priority
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _two_threads_and_no_memory(settings, monkeypatch):
     settings.QUEUE_CONCURRENCY_DEFAULT = 2
-    monkeypatch.setattr(durations, "_remembered", {})
+    monkeypatch.setattr(estimates, "_remembered", {})
 
 
 def job(**fields) -> Job:
@@ -41,13 +41,13 @@ def test_measured_is_median_and_90th_percentile_of_what_was_computed():
     took("webp", *range(100, 1100, 100))
     took("webp", 0, 0, 0, cached=True)
 
-    assert durations.measured("webp") == Duration(500, 900, 10)
+    assert estimates.measured("webp") == Duration(500, 900, 10)
 
 
 def test_never_measured_is_a_guess_that_the_first_measurement_replaces():
-    assert durations.measured("webp") == durations.UNKNOWN
+    assert estimates.measured("webp") == estimates.UNKNOWN
     took("webp", 70)
-    assert durations.measured("webp") == Duration(70, 70, 1)
+    assert estimates.measured("webp") == Duration(70, 70, 1)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_estimate_shares_work_over_threads(settings, work, expected):
     took("slow", 4000)
     took("quick", 500)
 
-    assert durations.estimate(work) == expected
+    assert estimates.estimate(work) == expected
 
 
 def test_more_workers_finish_sooner():
@@ -82,7 +82,7 @@ def test_more_workers_finish_sooner():
     for name in ("a", "b"):
         WorkerHeartbeat.objects.create(id=name, **facts)
 
-    assert durations.estimate({("slow", "default"): 10}) == Estimate(10, 10, 1)
+    assert estimates.estimate({("slow", "default"): 10}) == Estimate(10, 10, 1)
 
 
 def test_eta_counts_what_is_served_before():
@@ -91,10 +91,10 @@ def test_eta_counts_what_is_served_before():
     for owner in (first, mine, later):
         add(owner, "slow", count=2)
 
-    assert durations.job_eta(first).seconds_p50 == 4
-    assert durations.job_eta(mine).seconds_p50 == 8
+    assert estimates.job_eta(first).seconds_p50 == 4
+    assert estimates.job_eta(mine).seconds_p50 == 8
     mine.priority = Priority.URGENT
-    assert durations.job_eta(mine).seconds_p50 == 4
+    assert estimates.job_eta(mine).seconds_p50 == 4
 
 
 def test_eta_of_what_tells_its_progress_follows_its_pace():
@@ -103,12 +103,12 @@ def test_eta_of_what_tells_its_progress_follows_its_pace():
     began_at = timezone.now() - timedelta(seconds=30)
     lease = {"token": uuid.uuid4(), "lease_until": timezone.now()}
     add(mine, "slow", status=OperationStatus.RUNNING, started_at=began_at, progress=0.25, **lease)
-    assert durations.job_eta(mine).seconds_p50 == pytest.approx(90, abs=3)
+    assert estimates.job_eta(mine).seconds_p50 == pytest.approx(90, abs=3)
 
     add(mine, "slow")
-    assert durations.job_eta(mine).seconds_p50 == pytest.approx(94, abs=3)
-    assert durations.job_eta(job()).seconds_p50 == 0
+    assert estimates.job_eta(mine).seconds_p50 == pytest.approx(94, abs=3)
+    assert estimates.job_eta(job()).seconds_p50 == 0
 
 
 def test_finished_job_takes_no_more_time():
-    assert durations.job_eta(job(status=JobStatus.FAILED, finished_at=timezone.now())) == Estimate()
+    assert estimates.job_eta(job(status=JobStatus.FAILED, finished_at=timezone.now())) == Estimate()

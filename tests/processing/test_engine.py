@@ -8,13 +8,14 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from processing import jobs, leases, sweeper, wakeups
-from processing.jobs import NewOperation
-from processing.leases import Completion
+from processing import sweeper
+from processing.engine import jobs, leases, wakeups
+from processing.engine.jobs import NewOperation
+from processing.engine.leases import Completion
+from processing.engine.registry import HANDLERS, Handler, NotYet
+from processing.engine.worker import claim_batch, run_until_idle
 from processing.models import Job, Operation, QueueControl
-from processing.registry import HANDLERS, Handler, NotYet
 from processing.states import JobStatus, OperationStatus, Priority
-from processing.worker import claim_batch, run_until_idle
 from tests.engine import functions, handlers
 
 pytestmark = pytest.mark.django_db

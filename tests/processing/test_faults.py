@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from processing import jobs, sweeper, wakeups
-from processing.jobs import NewOperation
+from processing import sweeper
+from processing.engine import jobs, wakeups
+from processing.engine.jobs import NewOperation
 from processing.models import Job, Operation
 from processing.states import JobStatus
 from tests.engine import handlers

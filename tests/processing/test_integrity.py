@@ -10,10 +10,11 @@ from django.conf import settings
 from django.core.management import call_command
 
 from images.models import Image, Rendition
-from processing import integrity, jobs, leases
-from processing.jobs import NewOperation
+from processing.engine import jobs, leases
+from processing.engine.jobs import NewOperation
+from processing.engine.worker import run_until_idle
 from processing.models import Artifact, Job
-from processing.worker import run_until_idle
+from processing.storage import integrity
 from tests.processing.support import client_of, finished, make_image
 
 pytestmark = pytest.mark.django_db

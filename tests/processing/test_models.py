@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from api.errors import ApiError
 from ml_models import weights
-from processing import weights_state
+from processing import model_availability
 from tests.ml_models.conftest import GOOD, OTHER, folder, manifest, sha256  # noqa: F401  fixtures
 from tests.processing.support import client_of
 
@@ -84,23 +84,23 @@ def test_models_need_a_sign_in():
 
 
 def test_missing_model_is_422_with_its_command(installed):
-    weights_state.require_model("known")
-    assert weights_state.installed_sha256("known") == sha256(GOOD)
+    model_availability.require_model("known")
+    assert model_availability.installed_sha256("known") == sha256(GOOD)
 
     with pytest.raises(ApiError) as caught:
-        weights_state.require_model("known", "unknown")
+        model_availability.require_model("known", "unknown")
 
     assert (caught.value.status, caught.value.code) == (422, "model_unavailable")
     assert caught.value.detail.endswith("Run: manage.py models fetch unknown")
     assert caught.value.detail.count("Run:") == 1
     with pytest.raises(ApiError):
-        weights_state.installed_sha256("network")
+        model_availability.installed_sha256("network")
 
 
 def test_health_counts_models_names_the_refused_and_stays_well(installed):
     check = client_of("viewer").get("/api/health/").json()["checks"]["models"]
 
     assert check["status"] == "ok"
-    pyiqa = int(weights_state.pyiqa().available)
+    pyiqa = int(model_availability.pyiqa().available)
     assert check["data"] == {"present": 1 + pyiqa, "missing": 2 + 1 - pyiqa, "refused": ["network"]}
     assert check["detail"] == "The file network.pth was never checked, and no hash of it is published."

@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection
 
-from processing import leases
+from processing.engine import leases
 
 
 @pytest.mark.django_db

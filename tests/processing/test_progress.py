@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from processing import jobs, leases, watched
+from processing.engine import jobs, leases
+from processing.engine.jobs import NewOperation
 from processing.job_progress import add_running
-from processing.jobs import NewOperation
 from processing.models import Job
 from processing.serializers import job_json
 from processing.states import JobStatus
+from processing.tasks import progress as watched
 from tests.engine import handlers
 from tests.engine.processes import wait_until, workers
 

@@ -12,10 +12,11 @@ from django.utils import timezone
 from batches.models import Batch
 from images import services as image_services
 from images.models import Image, Rendition
-from processing import jobs, retention, stored
-from processing.jobs import NewOperation
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
+from processing.engine.worker import run_until_idle
 from processing.models import Artifact, Job, Operation
-from processing.worker import run_until_idle
+from processing.storage import file_classes, retention
 from tests.processing.support import client_of, finished, make_image, submit
 
 pytestmark = pytest.mark.django_db
@@ -173,7 +174,7 @@ def test_old_trash_goes_with_the_originals(clean, settings):
 
 def test_image_that_gets_work_after_it_was_chosen_stays():
     image = aged(make_image(1))
-    raw = stored.CLASSES["raw"]
+    raw = file_classes.CLASSES["raw"]
     chosen = list(retention._removable(raw, timezone.now()).values_list("pk", flat=True))
     jobs.submit_job(kind="process", operations=[NewOperation("webp", {}, image_id=image.pk)])
 

@@ -12,8 +12,8 @@ from moto.server import ThreadedMotoServer
 
 from images.models import Image
 from pixproject import health
-from processing import integrity, retention
 from processing.models import Artifact
+from processing.storage import integrity, retention
 from tests.processing.support import client_of, finished, make_image
 
 pytestmark = pytest.mark.django_db

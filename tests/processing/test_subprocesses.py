@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from processing import subprocesses
-from processing.subprocesses import SubprocessPool
+from processing.engine import subprocesses
+from processing.engine.subprocesses import SubprocessPool
 
 LIMIT_BYTES = 2 * 2**30
 

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
 from api.errors import ApiError
-from processing import retention
+from processing.storage import retention
 
 
 class Command(BaseCommand):

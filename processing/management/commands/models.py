@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ml_models import fetching, weights
 from ml_models.download import FetchFailed
-from processing.weights_state import PYIQA_LICENCE
+from processing.model_availability import PYIQA_LICENCE
 
 WIDTH = 18
 

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import ngettext
 
 from api.errors import ErrorCode
-from processing import jobs
+from processing.engine import jobs
 from processing.models import Job, Operation
 from processing.states import OperationStatus
 

@@ -3,8 +3,8 @@ import threading
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from processing import wakeups
-from processing.worker import Worker
+from processing.engine import wakeups
+from processing.engine.worker import Worker
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from tqdm import tqdm
 
-from processing import integrity
+from processing.storage import integrity
 
 
 class Command(BaseCommand):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.codecs import Limits
+from processing.algorithms.codecs.probing import Limits
 
 LIMITS = Limits()
 SRGB_WHITE = 255

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.causes import CAUSES, bound, measure_causes
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.judging import DEFAULT_CUTOFFS, check_cutoffs, is_fault, judge, score
+from processing.algorithms.quality.causes import CAUSES, bound, measure_causes
+from processing.algorithms.quality.grading import DEFAULT_CUTOFFS, check_cutoffs, is_fault, judge, score
 
 DATA = Path(os.environ.get("PIX_TEST_DATA", ""))
 needs_data = pytest.mark.skipif(not os.environ.get("PIX_TEST_DATA"), reason="PIX_TEST_DATA is not set")

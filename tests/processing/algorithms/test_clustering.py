@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.clustering import ClusterParameters, assign, cluster, label_points
-from processing.algorithms.clustering_points import as_points
-from processing.algorithms.clustering_projection import project
-from processing.algorithms.clustering_tree import core_distances, measure, spanning_tree
-from processing.algorithms.clustering_validity import validity
+from processing.algorithms.clustering.cluster import ClusterParameters, assign, cluster, label_points
+from processing.algorithms.clustering.points import as_points
+from processing.algorithms.clustering.projection import project
+from processing.algorithms.clustering.tree import core_distances, measure, spanning_tree
+from processing.algorithms.clustering.validity import validity
 from processing.algorithms.errors import InvalidParameter, ProcessingError
 
 DATA = os.environ.get("PIX_TEST_DATA")

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from processing.algorithms.clustering import ClusterParameters, assign, cluster
-from processing.algorithms.clustering_groups import describe_groups
-from processing.algorithms.clustering_joining import group_waiting, join
+from processing.algorithms.clustering.cluster import ClusterParameters, assign, cluster
+from processing.algorithms.clustering.groups import describe_groups
+from processing.algorithms.clustering.joining import group_waiting, join
 from processing.algorithms.errors import InvalidParameter
 
 

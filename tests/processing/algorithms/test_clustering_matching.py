@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from processing.algorithms.clustering_matching import GroupChange, Matching, match_groups
+from processing.algorithms.clustering.matching import GroupChange, Matching, match_groups
 from processing.algorithms.errors import InvalidParameter
 
 

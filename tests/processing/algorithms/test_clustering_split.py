@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from processing.algorithms.clustering_split import split_group
+from processing.algorithms.clustering.split import split_group
 from processing.algorithms.errors import InvalidParameter
 
 

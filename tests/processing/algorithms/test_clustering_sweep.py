@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from processing.algorithms.clustering import ClusterParameters, cluster
-from processing.algorithms.clustering_sweep import MOST_CELLS, sweep
+from processing.algorithms.clustering.cluster import ClusterParameters, cluster
+from processing.algorithms.clustering.sweep import MOST_CELLS, sweep
 from processing.algorithms.errors import InvalidParameter
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from processing.algorithms import comparison
+from processing.algorithms.pixels import comparison
 
 
 def noisy_pair(height: int, width: int, channels: int | None) -> tuple[np.ndarray, np.ndarray]:

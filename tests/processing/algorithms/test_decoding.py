@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from processing.algorithms.codecs import FORMATS, Limits, decode, probe
-from processing.algorithms.colour_profile import UNREADABLE_PROFILE
+from processing.algorithms.codecs.colour_profile import UNREADABLE_PROFILE
+from processing.algorithms.codecs.decoding import decode
+from processing.algorithms.codecs.formats import FORMATS
+from processing.algorithms.codecs.probing import Limits, probe
 from processing.algorithms.errors import ImageTooLarge, UnsupportedFormat
 from tests.processing.algorithms.pictures import LIMITS, file_of, noise, scene
 

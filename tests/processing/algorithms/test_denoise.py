@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.denoise import (
+from processing.algorithms.codecs.raster import Raster
+from processing.algorithms.context import Surroundings
+from processing.algorithms.denoise.denoise import (
     AUTO,
     MIN_SIGMA,
     OVERLAP_PX,
@@ -16,11 +18,9 @@ from processing.algorithms.denoise import (
     needed_models,
     spans,
 )
-from processing.algorithms.denoise_network import MAX_ROUNDING, NoiseFinder, rounding
+from processing.algorithms.denoise.network import MAX_ROUNDING, NoiseFinder, rounding
 from processing.algorithms.errors import InvalidParameter, ProcessingError
-from processing.algorithms.operations import OPERATIONS, storage_for, validate_parameters
-from processing.algorithms.raster import Raster
-from processing.algorithms.surroundings import Surroundings
+from processing.algorithms.operations.table import OPERATIONS, storage_for, validate_parameters
 from processing.algorithms.torch_engine import Engine, engines, memory_errors, ready
 from tests.processing.algorithms.networks import DATA, install_published, install_random, random_dncnn
 from tests.processing.algorithms.pictures import noise, scene
@@ -208,7 +208,7 @@ def test_little_noise_is_said_instead_of_denoised(random_models: Path) -> None:
 
 @needs_data
 def test_default_threshold_parts_clean_from_noisy_photographs(random_models: Path) -> None:
-    from processing.algorithms.noise import estimate_sigma
+    from processing.algorithms.denoise.noise import estimate_sigma
 
     pictures = [photograph(number) for number in range(0, 68, 4)]
 

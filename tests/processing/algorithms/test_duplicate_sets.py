@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from processing.algorithms.duplicate_sets import Facts, sets_of, suggest_original
+from processing.algorithms.duplicates.pairs import candidates
+from processing.algorithms.duplicates.sets import Facts, sets_of, suggest_original
 from processing.algorithms.errors import InvalidParameter
-from processing.algorithms.near_duplicates import candidates
 
 
 def pairs(*found):

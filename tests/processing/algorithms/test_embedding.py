@@ -21,12 +21,18 @@ from ml_models.clip_tokenizer import CONTEXT_LENGTH, Tokenizer
 from ml_models.layout import channels_last
 from ml_models.torchvision_import import import_torchvision
 from ml_models.vision_transformer import DinoVisionTransformer
-from processing.algorithms import embedding_input
-from processing.algorithms.embedding import EMBEDDERS, find_embedder, load_embedder, normalised, ready
-from processing.algorithms.embedding_input import prepare
-from processing.algorithms.embedding_network import plain
+from processing.algorithms.codecs.raster import Raster
+from processing.algorithms.embedding import inputs as embedding_input
+from processing.algorithms.embedding.embedders import (
+    EMBEDDERS,
+    find_embedder,
+    load_embedder,
+    normalised,
+    ready,
+)
+from processing.algorithms.embedding.inputs import prepare
+from processing.algorithms.embedding.network import plain
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.raster import Raster
 from tests.processing.algorithms.pictures import noise
 
 MODELS = os.environ.get("PIX_TEST_MODELS", "")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.codecs import Limits, decode
-from processing.algorithms.embedding import EMBEDDERS, load_embedder
-from processing.algorithms.embedding_input import prepare, read
+from processing.algorithms.codecs.decoding import decode
+from processing.algorithms.codecs.probing import Limits
+from processing.algorithms.codecs.raster import Raster
+from processing.algorithms.embedding.embedders import EMBEDDERS, load_embedder
+from processing.algorithms.embedding.inputs import prepare, read
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.raster import Raster
 from tests.processing.algorithms.pictures import noise
 
 RECIPE = EMBEDDERS["pix_small"].recipe

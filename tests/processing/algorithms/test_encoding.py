@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.codecs import FORMATS, WRITABLE_FORMATS, encode, flattening_note
+from processing.algorithms.codecs.encoding import encode, flattening_note
+from processing.algorithms.codecs.formats import FORMATS, WRITABLE_FORMATS
 from processing.algorithms.errors import ImageTooLarge, InvalidParameter, UnsupportedFormat
 from tests.processing.algorithms.pictures import noise, pixels_of, scene
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from processing.algorithms.codecs import decode
-from processing.algorithms.fingerprint import enhance
-from processing.algorithms.operations import validate_parameters
-from processing.algorithms.sharpness import blur, sharpen
-from processing.algorithms.tone import brightness, clahe, contrast, grayscale
+from processing.algorithms.codecs.decoding import decode
+from processing.algorithms.fingerprint.enhance import enhance
+from processing.algorithms.operations.table import validate_parameters
+from processing.algorithms.pixels.sharpness import blur, sharpen
+from processing.algorithms.pixels.tone import brightness, clahe, contrast, grayscale
 from tests.processing.algorithms.pictures import LIMITS, noise, real_folder, scene
 
 NEUTRAL: dict[str, Any] = {

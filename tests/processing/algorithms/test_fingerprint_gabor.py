@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from processing.algorithms.codecs.raster import Raster
 from processing.algorithms.errors import InvalidParameter, ProcessingError
-from processing.algorithms.fingerprint import enhance
-from processing.algorithms.fingerprint_gabor import enhance_gabor
-from processing.algorithms.fingerprint_quality import panel
-from processing.algorithms.fingerprint_ridges import on_pixels, ridges_of
-from processing.algorithms.operations import OPERATIONS, validate_parameters
-from processing.algorithms.raster import Raster
+from processing.algorithms.fingerprint.enhance import enhance
+from processing.algorithms.fingerprint.gabor import enhance_gabor
+from processing.algorithms.fingerprint.quality import panel
+from processing.algorithms.fingerprint.ridges import on_pixels, ridges_of
+from processing.algorithms.operations.table import OPERATIONS, validate_parameters
 from tests.processing.algorithms.pictures import noise, real_folder, scene
 from tests.processing.algorithms.prints import clean_print, finger, noisy, phase, ridge_agreement
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from processing.algorithms.fingerprint_map import ridge_map
+from processing.algorithms.fingerprint.map import ridge_map
 from tests.processing.algorithms.pictures import noise
 from tests.processing.algorithms.prints import clean_print, finger, noisy
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.fingerprint_quality import DISCLAIMER, WEIGHTS, FingerprintPanel, advice_on, panel
+from processing.algorithms.fingerprint.quality import DISCLAIMER, WEIGHTS, FingerprintPanel, advice_on, panel
 from tests.processing.algorithms.pictures import noise, real_folder, scene
 from tests.processing.algorithms.prints import clean_print, noisy
 

@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from processing.algorithms import errors
-from processing.algorithms.codecs import Limits, decode, encode, probe
-from processing.algorithms.thumbnails import thumbnail
+from processing.algorithms.codecs.decoding import decode
+from processing.algorithms.codecs.encoding import encode
+from processing.algorithms.codecs.probing import Limits, probe
+from processing.algorithms.codecs.thumbnails import thumbnail
 from tests.processing.algorithms.pictures import LIMITS, file_of, noise
 
 pytestmark = pytest.mark.filterwarnings(

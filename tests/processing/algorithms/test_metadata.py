@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
-from processing.algorithms.codecs import Metadata, read_metadata
-from processing.algorithms.json_safe import json_safe
+from processing.algorithms.codecs.json_safe import json_safe
+from processing.algorithms.codecs.metadata import Metadata, read_metadata
 from tests.processing.algorithms.pictures import file_of, scene
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from processing.algorithms.codecs.thumbnails import perceptual_hash
+from processing.algorithms.duplicates.pairs import DEFAULT_RULE, Rule, candidates, find_pairs, rule_at
+from processing.algorithms.embedding.ranking import cut_at_gap
 from processing.algorithms.errors import InvalidParameter
-from processing.algorithms.near_duplicates import DEFAULT_RULE, Rule, candidates, find_pairs, rule_at
-from processing.algorithms.ranking import cut_at_gap
-from processing.algorithms.thumbnails import perceptual_hash
 from tests.processing.algorithms.pictures import real_folder
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.noise import estimate_sigma
+from processing.algorithms.denoise.noise import estimate_sigma
 
 DATA = Path(os.environ.get("PIX_TEST_DATA", "/nonexistent"))
 

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image, ImageFilter
 
 from ml_models import weights
-from processing.algorithms import geometry, sharpness, tone
+from processing.algorithms.codecs.raster import Raster, flatten
 from processing.algorithms.errors import InvalidParameter
-from processing.algorithms.operations import OPERATIONS, validate_parameters
-from processing.algorithms.raster import Raster, flatten
-from processing.algorithms.watermark import POSITIONS, watermark
+from processing.algorithms.operations.table import OPERATIONS, validate_parameters
+from processing.algorithms.pixels import geometry, sharpness, tone
+from processing.algorithms.pixels.watermark import POSITIONS, watermark
 from tests.processing.algorithms.pictures import noise, scene
 
 NEEDED: dict[str, dict[str, Any]] = {

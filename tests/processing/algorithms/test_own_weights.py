@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from skimage import data
 
-from processing.algorithms.comparison import psnr
-from processing.algorithms.denoise import denoise
-from processing.algorithms.embedding import EMBEDDERS, load_embedder
-from processing.algorithms.embedding_input import prepare
-from processing.algorithms.raster import Raster
-from processing.algorithms.surroundings import Surroundings
+from processing.algorithms.codecs.raster import Raster
+from processing.algorithms.context import Surroundings
+from processing.algorithms.denoise.denoise import denoise
+from processing.algorithms.embedding.embedders import EMBEDDERS, load_embedder
+from processing.algorithms.embedding.inputs import prepare
+from processing.algorithms.pixels.comparison import psnr
 
 
 def picture(*, is_grey: bool) -> np.ndarray:

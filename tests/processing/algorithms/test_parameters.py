@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from processing.algorithms.codecs.probing import Limits
 from processing.algorithms.errors import ImageTooLarge, InvalidParameter, ProcessingError, SameFormat
-from processing.algorithms.operations import (
+from processing.algorithms.operations.planning import Storage
+from processing.algorithms.operations.table import (
     OPERATIONS,
     find_operation,
     storage_for,
@@ -18,8 +20,6 @@ from processing.algorithms.operations import (
     validate_parameters,
     validate_steps,
 )
-from processing.algorithms.planning import Storage
-from processing.algorithms.probing import Limits
 
 NEEDED: dict[str, dict[str, Any]] = {
     "convert": {"format": "webp"},

@@ -15,10 +15,11 @@ from PIL import Image
 from scipy.io import savemat
 
 from ml_models import hashing, weights
-from processing.algorithms import quality, quality_networks
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.offline import NetworkUsed, offline
-from processing.algorithms.quality import DEFAULT_METRICS, METRICS, availability, score
+from processing.algorithms.quality import metrics as quality
+from processing.algorithms.quality import networks
+from processing.algorithms.quality.metrics import DEFAULT_METRICS, METRICS, availability, score
 
 DATA = Path(os.environ.get("PIX_TEST_DATA", "/nonexistent"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="PIX_TEST_DATA names no folder")
@@ -98,7 +99,7 @@ def test_six_metrics_are_the_default_and_every_file_is_in_the_manifest() -> None
     assert DEFAULT_METRICS == ("brisque", "niqe", "ilniqe", "piqe", "musiq", "paq2piq")
     for spec in METRICS.values():
         assert set(spec.weights) <= set(weights.entries())
-        assert set(METRICS) == set(quality_networks._BUILDERS)
+        assert set(METRICS) == set(networks._BUILDERS)
 
 
 @pytest.mark.parametrize("name", ["musiq", "brisque"])
@@ -152,10 +153,10 @@ def test_learned_metrics_build_from_their_file_alone(name: str, monkeypatch: pyt
 
     torch.manual_seed(0)
     kept: dict[str, Any] = {}
-    build = quality_networks._BUILDERS[name]
-    monkeypatch.setattr(quality_networks, "_loaded", lambda metric, *_: kept.setdefault("metric", metric))
+    build = networks._BUILDERS[name]
+    monkeypatch.setattr(networks, "_loaded", lambda metric, *_: kept.setdefault("metric", metric))
     with offline():
-        quality_networks.import_torchvision()
+        networks.import_torchvision()
         build(name, NOTHING)
     saved = _saved(kept["metric"], prefix="params." if name in ("cnniqa", "hyperiqa") else "")
     monkeypatch.undo()
@@ -173,9 +174,7 @@ def test_whole_picture_pool_is_the_region_pooling_of_torchvision() -> None:
     for height, width in ((224, 224), (250, 333), (33, 640), (480, 500), (64, 65)):
         features = torch.rand(2, 3, -(-height // 32), -(-width // 32))
         regions = [torch.tensor([[0.0, 0, width, height]])] * 2
-        assert torch.equal(
-            quality_networks.whole_picture_pool(features, regions), _roi_pool(features, width, height)
-        )
+        assert torch.equal(networks.whole_picture_pool(features, regions), _roi_pool(features, width, height))
 
 
 def _roi_pool(features: Any, width: int, height: int) -> Any:
@@ -198,22 +197,22 @@ def _roi_pool(features: Any, width: int, height: int) -> Any:
 def test_the_faster_statistics_are_those_of_pyiqa() -> None:
     import torch
 
-    quality_networks.import_torchvision()
+    networks.import_torchvision()
     from pyiqa.archs import func_util, niqe_arch
 
-    from processing.algorithms import quality_speed
+    from processing.algorithms.quality import speed
 
     generator = torch.Generator().manual_seed(0)
     blocks = torch.randn(6, 1, 40, 30, dtype=torch.float64, generator=generator)
     blocks *= torch.tensor([1, 2, 0.1, 5, 0.01, 30.0]).reshape(6, 1, 1, 1)
     for return_sigma in (False, True):
         theirs = func_util.estimate_aggd_param(blocks, return_sigma)
-        ours = quality_speed.asymmetric_gaussian(blocks, return_sigma)
+        ours = speed.asymmetric_gaussian(blocks, return_sigma)
         assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
     planes = torch.rand(2, 3, 60, 70, dtype=torch.float64, generator=generator)
     for kernel in niqe_arch.gauDerivative(1.66):
         theirs = niqe_arch.conv2d(planes, kernel.repeat(3, 1, 1, 1), groups=3)
-        ours = quality_speed.convolve(planes, kernel.repeat(3, 1, 1, 1), groups=3)
+        ours = speed.convolve(planes, kernel.repeat(3, 1, 1, 1), groups=3)
         assert torch.allclose(ours, theirs, atol=1e-12)
 
 

@@ -5,9 +5,11 @@ import io
 import numpy as np
 import pytest
 
-from processing.algorithms.codecs import decode, probe, read_metadata
+from processing.algorithms.codecs.decoding import decode
+from processing.algorithms.codecs.metadata import read_metadata
+from processing.algorithms.codecs.probing import probe
+from processing.algorithms.codecs.thumbnails import hamming, perceptual_hash, thumbnail
 from processing.algorithms.errors import ProcessingError
-from processing.algorithms.thumbnails import hamming, perceptual_hash, thumbnail
 from tests.processing.algorithms.pictures import LIMITS, real_folder
 from tests.processing.algorithms.png_reference import decode_png
 

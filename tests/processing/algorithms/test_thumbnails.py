@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from processing.algorithms.codecs import decode
-from processing.algorithms.raster import Raster
-from processing.algorithms.thumbnails import decode_scaled, hamming, perceptual_hash, shrink, thumbnail
+from processing.algorithms.codecs.decoding import decode
+from processing.algorithms.codecs.raster import Raster
+from processing.algorithms.codecs.thumbnails import decode_scaled, hamming, perceptual_hash, shrink, thumbnail
 from tests.processing.algorithms.pictures import LIMITS, file_of, noise, scene
 
 

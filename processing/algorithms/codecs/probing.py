@@ -1,0 +1,207 @@
+"""Open an uploaded picture safely and read its header: format, size, frames, orientation."""
+
+import io
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from PIL import ExifTags, Image
+
+from processing.algorithms.codecs.formats import FORMATS, HEADER_BYTES, detect_format
+from processing.algorithms.codecs.frames import count_frames
+from processing.algorithms.errors import DamagedImage, ImageTooLarge, ProcessingError, UnsupportedFormat
+
+# Pillow only warns between one and two times its own limit; here a bomb is always an error.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+# Its remarks on broken EXIF help nobody: what can be read is read, the rest is left out.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is accepted: bytes of the file, pixels and longest side of the picture, frames, format names."""
+
+    max_bytes: int = 10 * 1024 * 1024
+    max_pixels: int = 50_000_000
+    max_side_px: int = 16_384
+    max_frames: int = 1_000
+    formats: frozenset[str] = frozenset(FORMATS)
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What the header says.
+
+    Attributes:
+        format: a key of `FORMATS`, recognised from the content.
+        mime_type: media type of that format.
+        width, height: size as stored, in px, before the orientation is applied.
+        mode: Pillow's name of the pixel layout (RGB, L, P, CMYK, I;16, ...).
+        frame_count: frames of an animation or pages of a TIFF; 1 for a still picture.
+        orientation: EXIF orientation, 1 to 8.
+        dpi: resolution (x, y) in dots per inch, or None where the file states none.
+        byte_size: size of the file in bytes.
+    """
+
+    format: str
+    mime_type: str
+    width: int
+    height: int
+    mode: str
+    frame_count: int
+    orientation: int
+    dpi: tuple[float, float] | None
+    byte_size: int
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) in px as a viewer shows the picture."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+
+def probe(stream: BinaryIO, *, limits: Limits) -> ImageInfo:
+    """Read the header of a picture and check it against the limits; no pixel is decoded.
+
+    Args:
+        stream: a seekable binary file; it stays open.
+        limits: what is accepted.
+
+    Raises:
+        ProcessingError: empty, unknown, refused, damaged or too large; the sentence names limit and value.
+    """
+    return open_image(stream, limits=limits)[1]
+
+
+def open_image(stream: BinaryIO, *, limits: Limits) -> tuple[Image.Image, ImageInfo]:
+    """Open a picture with the one reader that its content asks for; see `probe` for the checks.
+
+    Pillow's own limit follows `limits.max_pixels`, so that its readers refuse as early as they can.
+    """
+    byte_size = check_byte_size(stream, max_bytes=limits.max_bytes)
+    name = detect_format(_read_at(stream, 0, HEADER_BYTES))
+    if name not in limits.formats:
+        allowed = ", ".join(row for row in FORMATS if row in limits.formats)
+        raise UnsupportedFormat(f"The file is {name}; accepted here are: {allowed}.")
+    if name == "heic":
+        _register_heic()
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    with refusing_damage(limits):
+        stream.seek(0)
+        image = Image.open(stream, formats=[FORMATS[name].pillow])
+        width, height = _stored_size(image, name)
+        check_size(width, height, limits=limits)
+        frame_count = count_frames(image, stream, name=name, stop_after=limits.max_frames)
+    if frame_count > limits.max_frames:
+        raise ImageTooLarge(f"The file has more than {limits.max_frames} frames; that is the limit.")
+    info = ImageInfo(
+        format=name,
+        mime_type=FORMATS[name].mime_type,
+        width=width,
+        height=height,
+        mode=image.mode,
+        frame_count=frame_count,
+        orientation=read_orientation(image),
+        dpi=_read_dpi(image),
+        byte_size=byte_size,
+    )
+    return image, info
+
+
+@contextmanager
+def refusing_damage(limits: Limits) -> Iterator[None]:
+    """Turn whatever a reader raises on hostile bytes into a `ProcessingError`.
+
+    Readers raise almost anything on broken input (OSError, SyntaxError, struct.error, IndexError, ...), so
+    every `Exception` counts as the input's fault. Memory exhaustion does not: the engine handles that.
+    """
+    try:
+        yield
+    except (ProcessingError, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        found = re.search(r"\((\d+) pixels\)", str(error))  # "Image size (179 pixels) exceeds limit of ..."
+        pixels = found[1] if found else "too many"
+        raise ImageTooLarge(f"The picture has {pixels} pixels; the limit is {limits.max_pixels}.") from error
+    except Exception as error:
+        if "out of memory" in str(error):  # Pillow's words where a decoder could not allocate
+            raise MemoryError(str(error)) from error
+        raise DamagedImage(f"The picture is damaged or incomplete: {_reason(error)}.") from error
+
+
+def check_byte_size(stream: BinaryIO, *, max_bytes: int) -> int:
+    """Size of the file in bytes; refuses one above the limit."""
+    byte_size = stream.seek(0, io.SEEK_END)
+    if byte_size > max_bytes:
+        raise ImageTooLarge(f"The file has {byte_size} bytes; the limit is {max_bytes}.")
+    return byte_size
+
+
+def check_size(width: int, height: int, *, limits: Limits) -> None:
+    """Refuse a picture with a side or an area above the limits."""
+    if width < 1 or height < 1:
+        raise DamagedImage(f"The picture states a size of {width} × {height} px.")
+    if max(width, height) > limits.max_side_px:
+        raise ImageTooLarge(
+            f"The picture has {width} × {height} px; the limit for a side is {limits.max_side_px} px."
+        )
+    if width * height > limits.max_pixels:
+        raise ImageTooLarge(
+            f"The picture has {width} × {height} = {width * height} pixels; the limit is {limits.max_pixels}."
+        )
+
+
+def read_orientation(image: Image.Image) -> int:
+    """EXIF orientation 1 to 8; 1 where it is missing or unreadable. Decodes nothing."""
+    try:
+        # PngImageFile.getexif would decode the whole picture in search of a chunk behind the pixels.
+        exif = Image.Image.getexif(image)
+        value = exif.get(ExifTags.Base.Orientation, 1)
+    except MemoryError:
+        raise
+    except Exception:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _stored_size(image: Image.Image, name: str) -> tuple[int, int]:
+    """Pillow swaps the sides of a rotated TIFF on opening; undo that, so that all formats agree."""
+    if name == "tiff" and read_orientation(image) >= 5:
+        return image.height, image.width
+    return image.size
+
+
+def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    try:
+        x, y = (round(float(value), 2) for value in image.info["dpi"])
+    except MemoryError:
+        raise
+    except Exception:
+        return None
+    is_sane = all(math.isfinite(value) and 0 < value <= 1_000_000 for value in (x, y))
+    return (x, y) if is_sane else None
+
+
+def _register_heic() -> None:
+    from pillow_heif import register_heif_opener  # slow import
+
+    register_heif_opener(thumbnails=False)
+
+
+def _read_at(stream: BinaryIO, position: int, size: int) -> bytes:
+    stream.seek(position)
+    return stream.read(size)
+
+
+def _reason(error: Exception) -> str:
+    """The reader's own words, short and without object addresses."""
+    text = str(error)
+    if not text or "cannot identify image file" in text:
+        return "its structure cannot be read"
+    return text.splitlines()[0].rstrip(".")[:160]

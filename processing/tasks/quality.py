@@ -1,0 +1,93 @@
+"""What worker subprocesses run to measure pictures. No Django here: a subprocess must start fast."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from processing.algorithms.codecs.decoding import decode
+from processing.algorithms.codecs.probing import Limits
+from processing.algorithms.codecs.raster import flatten
+from processing.algorithms.errors import ProcessingError
+from processing.algorithms.fingerprint.quality import FingerprintPanel, panel
+from processing.algorithms.quality.causes import measure_causes
+from processing.algorithms.quality.metrics import Score, score
+
+# Path of the picture, names of metrics, folder of models, what is accepted.
+Member = tuple[str, Sequence[str], str, Limits]
+
+
+@dataclass(frozen=True)
+class Causes:
+    """The causes of a picture, and the panel of a fingerprint."""
+
+    values: Mapping[str, float | None]
+    input_size: int
+    duration_ms: int
+    panel: FingerprintPanel | None
+
+
+def measure_file(path: str, is_fingerprint: bool, dpi: float | None, limits: Limits) -> Causes:
+    """Measure the causes of a picture file, and the ridges of a fingerprint.
+
+    Raises:
+        ProcessingError: the picture cannot be read any more.
+    """
+    started = time.monotonic()
+    pixels = read_picture(path, limits)
+    measured = measure_causes(pixels)
+    ridges = panel(pixels, dpi) if is_fingerprint else None
+    duration_ms = round(1000 * (time.monotonic() - started))
+    return Causes(measured.values, measured.input_size, duration_ms, ridges)
+
+
+def score_files(members: Sequence[Member]) -> list[list[Score] | ProcessingError]:
+    """Score pictures by metrics, those of one metric together; a picture that is at fault fails alone.
+
+    Returns:
+        For each member its scores in the order of its metrics, or what is wrong with it.
+    """
+    pictures = [_read_or_error(path, limits) for path, _, _, limits in members]
+    wanted: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for place, (_, metrics, folder, _) in enumerate(members):
+        for name in metrics:
+            wanted[name, folder].append(place)
+    found: dict[tuple[int, str], Score | ProcessingError] = {}
+    for (name, folder), places in wanted.items():
+        usable = [place for place in places if isinstance(pictures[place], np.ndarray)]
+        scores = _scores(name, folder, [pictures[place] for place in usable])
+        found.update({(place, name): score for place, score in zip(usable, scores, strict=True)})
+    return [_answer(place, member, pictures[place], found) for place, member in enumerate(members)]
+
+
+def _scores(name: str, folder: str, pictures: list) -> Sequence[Score | ProcessingError]:
+    try:
+        return score(name, pictures, folder=folder)
+    except ProcessingError as error:  # its file went away since the submission
+        return [error] * len(pictures)
+
+
+def _answer(
+    place: int, member: Member, picture: np.ndarray | ProcessingError, found: Mapping[tuple[int, str], object]
+) -> list[Score] | ProcessingError:
+    if isinstance(picture, ProcessingError):
+        return picture
+    scores = [found[place, name] for name in member[1]]
+    errors = [score for score in scores if isinstance(score, ProcessingError)]
+    return errors[0] if errors else scores  # type: ignore[return-value]
+
+
+def _read_or_error(path: str, limits: Limits) -> np.ndarray | ProcessingError:
+    try:
+        return read_picture(path, limits)
+    except ProcessingError as error:
+        return error
+
+
+def read_picture(path: str, limits: Limits) -> np.ndarray:
+    """A whole picture upright in sRGB, what is transparent on white: uint8 RGB or grey."""
+    with open(path, "rb") as stream:
+        decoded = decode(stream, limits=limits)
+    return flatten(decoded.pixels, decoded.alpha)
