@@ -7,9 +7,9 @@ from rest_framework.routers import DefaultRouter
 from api.api import ApiKeyViewSet, AuditViewSet, ErrorCodesView, MeView
 from api.handling import UnknownAddress
 from batches.api import BatchViewSet
-from images.api import ImageViewSet
-from images.api_duplicates import DuplicateViewSet
-from images.api_quality import MetricsView, ProfilePreviewView, ProfilesView, ProfileView
+from images.api.duplicates import DuplicateViewSet
+from images.api.quality import MetricsView, ProfilePreviewView, ProfilesView, ProfileView
+from images.api.viewset import ImageViewSet
 from processing import api as processing_api
 
 router = DefaultRouter()

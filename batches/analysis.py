@@ -24,8 +24,8 @@ from batches.analysis_parameters import (
 from batches.analysis_times import analysis_seconds
 from batches.models import Batch, BatchImage, ClusterRun
 from batches.settling import settle
-from images import embeddings
 from images.models import Embedding, Image
+from images.vectors import embeddings
 from pixproject import request_id
 from processing import estimates
 from processing.engine import jobs

@@ -13,7 +13,7 @@ from batches.analysis_compute import Context, Outcome, Task
 from batches.analysis_vectors import Vectors
 from batches.models import BatchImage, ClusterRun
 from batches.settling import OPEN, OPERATION, settle
-from images import embeddings
+from images.vectors import embeddings
 from processing import model_availability
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.errors import ProcessingError

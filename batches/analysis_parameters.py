@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from api.errors import ApiError, ErrorCode, FieldError
-from images import embeddings
+from images.vectors import embeddings
 from processing.algorithms.clustering.points import ClusterParameters
 from processing.algorithms.clustering.sweep import MOST_CELLS
 from processing.algorithms.errors import InvalidParameter

@@ -11,8 +11,8 @@ import numpy as np
 
 from api.errors import ApiError, ErrorCode
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
-from images.embeddings import numbers_of
 from images.models import Embedding
+from images.vectors.embeddings import numbers_of
 
 PLACING_MODES = (ClusterRun.Mode.FULL, ClusterRun.Mode.INCREMENTAL)
 GOLDEN_ANGLE = 137.508 / 360

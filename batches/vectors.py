@@ -8,7 +8,7 @@ from django.db import connection
 
 from api.errors import ApiError
 from batches.models import Batch
-from images import embeddings
+from images.vectors import embeddings
 
 # Looked up by their unique indexes, one row for each member, whatever the planner believes: after thousands of new rows
 # its statistics are old, and it read all vectors of the model once for every image (13 s for 5 000).

@@ -18,7 +18,7 @@ from batches import analysis, batch_page, settling, views_history
 from batches.analysis_parameters import DEFAULT_SAMPLES, DEFAULT_SIZES
 from batches.batch_page import find, number
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
-from images import embeddings
+from images.vectors import embeddings
 from pixproject.page_access import needs, refusal_sentence
 from processing import estimates, model_availability
 from processing.algorithms.embedding.embedders import EMBEDDERS

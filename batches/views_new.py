@@ -15,8 +15,8 @@ from api.errors import ApiError
 from batches import batch_page, services
 from batches.batch_page import find, seen
 from batches.models import Batch
-from images import gallery
 from images.models import Image
+from images.pages import library_presenter
 from images.services import ingest
 from pixproject.page_access import needs, next_path, tell
 from processing.algorithms.errors import ProcessingError
@@ -51,7 +51,7 @@ def _of_filter(request: HttpRequest, query: str) -> list[uuid.UUID]:
     Raises:
         ApiError: 400 for a wrong filter or too many images.
     """
-    found, errors = gallery.matching(request, is_trash=False, data=QueryDict(query))
+    found, errors = library_presenter.matching(request, is_trash=False, data=QueryDict(query))
     if errors:
         raise ApiError("invalid", errors[0])
     keys = list(found.order_by("created_at", "id").values_list("pk", flat=True)[: MAX_CHOSEN + 1])

@@ -14,7 +14,7 @@ from batches import near_sets, review, views_review
 from batches.batch_page import find
 from batches.models import Batch, BatchImage
 from batches.near_sets import NearImage
-from images import quality_report
+from images.quality import report as quality_report
 
 
 @dataclass(frozen=True)

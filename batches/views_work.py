@@ -14,7 +14,7 @@ from api.errors import ApiError
 from batches import services, work
 from batches.batch_page import find
 from batches.models import Batch, BatchImage
-from images.gallery import ISSUES
+from images.pages.library_presenter import ISSUES
 from pixproject import request_id
 from pixproject.page_access import needs, refusal_sentence
 from processing.algorithms.errors import ProcessingError

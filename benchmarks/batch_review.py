@@ -21,8 +21,8 @@ from batches.models import Batch, ClusterRun
 from benchmarks.http import admin, api_client, page_client
 from benchmarks.lists import add_images, get, queries
 from benchmarks.results import Result
-from images import embeddings
 from images.models import Embedding, Image
+from images.vectors import embeddings
 from processing.engine.worker import run_until_idle
 
 NAME = "batch_review"

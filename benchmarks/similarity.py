@@ -14,8 +14,8 @@ from django.test import Client
 from benchmarks.http import api_client
 from benchmarks.lists import add_images, get
 from benchmarks.results import Result
-from images import embeddings, similarity
 from images.models import Embedding, Image
+from images.vectors import embeddings, similarity
 from ml_models import weights
 
 NAME = "similarity"

@@ -5,8 +5,10 @@ class ImagesConfig(AppConfig):
     name = "images"
 
     def ready(self) -> None:
-        from images import embedding_handlers, handlers, quality_handlers
-        from images.stored import CLASSES
+        from images import handlers
+        from images.file_classes import CLASSES
+        from images.quality import handlers as quality_handlers
+        from images.vectors import handlers as embedding_handlers
         from processing.engine import registry
         from processing.storage import file_classes
 

@@ -9,8 +9,8 @@ from django.db import transaction
 
 from api import audit
 from api.errors import ApiError, ErrorCode
+from images.ingest.receive import MAX_TAGS, cleaned_tags
 from images.models import Image
-from images.receiving import MAX_TAGS, cleaned_tags
 from images.services import PRESENT, restore_many, trash_many
 
 MAX_IMAGES = 10_000

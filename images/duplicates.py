@@ -10,9 +10,10 @@ from django.utils import timezone
 
 from api import audit
 from api.errors import ApiError, ErrorCode, invalid_field
-from images import embeddings, services, similarity
+from images import services
 from images.models import DuplicatePair, Embedding, Image
 from images.services import PRESENT
+from images.vectors import embeddings, similarity
 from processing.algorithms.codecs.thumbnails import hamming
 from processing.algorithms.duplicates.pairs import DEFAULT_RULE
 

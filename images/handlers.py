@@ -7,7 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from images import duplicates, ingest, renditions
+from images import duplicates, renditions
+from images.ingest import service as ingest
 from images.models import Image
 from images.renditions import Spec
 from processing import files

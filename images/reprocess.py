@@ -7,9 +7,11 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
-from images import embeddings, quality, renditions
+from images import renditions
 from images.models import Image
+from images.quality import service as quality
 from images.services import PRESENT
+from images.vectors import embeddings
 from pixproject import request_id
 from processing.engine import jobs
 from processing.engine.jobs import NewOperation

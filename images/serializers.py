@@ -10,8 +10,8 @@ from api.models import AuditEvent, Scope
 from api.permissions import has_scope
 from api.reading import QuickReading
 from api.serializers import ErrorItemSerializer, StrictSerializer
+from images.ingest.receive import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.models import Image
-from images.receiving import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.services import MAX_NOTE
 from processing.algorithms.codecs.formats import FORMATS
 

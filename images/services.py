@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from api import audit
 from api.errors import ApiError, ErrorCode
-from images import quality
-from images.ingest import Ingested, ingest, submit_thumbnails
+from images.ingest.receive import Facts, check_facts, cleaned_tags
+from images.ingest.service import Ingested, ingest, submit_thumbnails
 from images.models import DuplicatePair, Image, QualityScore
-from images.receiving import Facts, check_facts, cleaned_tags
+from images.quality import service as quality
 from images.renditions import thumbnail
 from processing import files
 from processing.models import Artifact, Operation

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from images.automatic import MEASURES
+from images.ingest.measure_on_upload import MEASURES
 from processing.algorithms.codecs.formats import FORMATS
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.quality.metrics import METRICS

@@ -3,9 +3,8 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from images import views as images
-from images import views_quality as quality
-from images import views_similar as similar
+from images.pages import library as images
+from images.pages import quality, similar
 from pixproject import views as pages
 from processing.pages import jobs
 

@@ -16,7 +16,7 @@ from unfold.widgets import (
 from batches import batch_page, stages
 from batches.analysis_parameters import ACTIVATIONS, DEFAULTS, MODES, said_of
 from batches.models import Batch
-from images.embeddings import AUTO
+from images.vectors.embeddings import AUTO
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.states import Priority
 

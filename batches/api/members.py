@@ -27,10 +27,10 @@ from batches.api.asking import (
 )
 from batches.models import Batch, BatchImage
 from batches.serializers import MemberSerializer, members_json
-from images.api import UUID_PATTERN
+from images.api.uploads import upload
+from images.api.viewset import UUID_PATTERN
 from images.serializers import UploadResultsSerializer, UploadSerializer
 from images.services import scores
-from images.upload_api import upload
 
 
 class AddedSerializer(ChangedSerializer):

@@ -34,10 +34,10 @@ from batches.api.work import WorkPart
 from batches.models import Batch
 from batches.serializers import BatchSerializer, batches_json
 from batches.settling import settle
-from images.api import UUID_PATTERN
+from images.api.uploads import upload
+from images.api.viewset import UUID_PATTERN
 from images.models import Image
 from images.serializers import UploadResultsSerializer
-from images.upload_api import upload
 from processing.api.waiting import WaitsForJob
 from processing.states import Priority
 

@@ -17,13 +17,14 @@ from unfold.decorators import action, display
 from api.errors import ApiError
 from api.models import Scope
 from api.permissions import missing
-from images import fingerprints, services
+from images import services
 from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
 from images.admin.quality import IssueFilter, QualityColumns
 from images.admin.vectors import VectorActions, vectors_context
 from images.models import Image, Rendition
-from images.views_quality import quality_context
+from images.pages.quality import quality_context
+from images.quality import fingerprints
 from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
 from pixproject.templatetags.pix import byte_size
 from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when

@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
 from api.errors import ApiError
-from images import quality
 from images.models import Image
+from images.quality import service as quality
 from pixproject.admin_site import go_back
 from processing.algorithms.quality.causes import CAUSES
 

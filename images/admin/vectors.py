@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
 from api.errors import ApiError
-from images import embeddings
 from images.models import Image
-from images.views_similar import similar_context
+from images.pages.similar import similar_context
+from images.vectors import embeddings
 from pixproject.admin_site import go_back
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from images import quality
 from images.models import Image, QualityScore
+from images.quality import service as quality
 from processing.algorithms.quality.causes import VERSION
 from processing.engine.worker import run_until_idle
 from tests import pictures

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from api.errors import STATUS, ApiError, ErrorCode, FieldError, error_body
 from api.handling import as_api_error, json_error
-from images.api import ImageViewSet
+from images.api.viewset import ImageViewSet
 from processing.algorithms import errors as processing_errors
 from tests.factories import make_client, make_user
 

@@ -6,8 +6,8 @@ from batches import grouping
 from batches.membership import add_images
 from batches.models import Batch
 from batches.services import create_batch
-from images import embeddings
 from images.models import Embedding
+from images.vectors import embeddings
 from tests.factories import make_rows
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from batches.models import Batch, ClusterRun
 from images.models import Embedding, Image, QualityScore, Rendition
-from images.quality import submit_quality
+from images.quality.service import submit_quality
 from processing.engine.worker import run_until_idle
 from processing.models import Job, Operation
 from processing.states import OPERATION_OPEN

@@ -7,8 +7,9 @@ from PIL import Image as Pillow
 from rest_framework.test import APIClient
 
 from api.models import AuditEvent
-from images import duplicates, embeddings
+from images import duplicates
 from images.models import DuplicatePair, Image
+from images.vectors import embeddings
 from ml_models import weights
 from processing import model_availability
 from processing.engine.worker import run_until_idle

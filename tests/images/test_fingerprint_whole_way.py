@@ -5,8 +5,9 @@ import io
 import pytest
 from PIL import Image as Pillow
 
-from images import fingerprints, quality
 from images.models import Image, QualityScore
+from images.quality import fingerprints
+from images.quality import service as quality
 from processing.algorithms.fingerprint.quality import VERSION, panel
 from processing.engine.worker import run_until_idle
 from tests.factories import make_client, make_image, upload

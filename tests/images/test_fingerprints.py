@@ -7,8 +7,8 @@ import pytest
 from django.core.cache import cache
 from PIL import Image as Pillow
 
-from images.fingerprints import issues_of, panel_json, score_rows
 from images.models import QualityScore
+from images.quality.fingerprints import issues_of, panel_json, score_rows
 from processing.algorithms.fingerprint.quality import DISCLAIMER, VERSION, panel
 from processing.engine.worker import run_until_idle
 from tests.factories import make_client, make_image

@@ -11,8 +11,9 @@ from django.conf import settings
 from PIL import Image as Pillow
 from pytest_django import DjangoAssertNumQueries
 
-from images import quality, quality_profiles
 from images.models import Image, QualityProfile, QualityScore
+from images.quality import profiles
+from images.quality import service as quality
 from images.services import update
 from processing.algorithms.quality.causes import CAUSES, VERSION
 from processing.algorithms.quality.grading import DEFAULT_CUTOFFS
@@ -269,7 +270,7 @@ def test_counts_are_one_query(django_assert_num_queries: DjangoAssertNumQueries)
     measured_rows(sharpness=0.9, noise=20.0)
     measured_rows(sharpness=0.9, noise=1.0)
     with django_assert_num_queries(1):
-        found = quality_profiles.counts("photo", DEFAULT_CUTOFFS["photo"])
+        found = profiles.counts("photo", DEFAULT_CUTOFFS["photo"])
     assert (found.measured, found.flagged) == (3, 2)
     assert (found.by_measure["sharpness"], found.by_measure["noise"]) == (1, 2)
 

@@ -53,7 +53,7 @@ def test_a_failure_leaves_nothing(bucket, monkeypatch):  # noqa: F811
     def fail(*args, **kwargs):
         raise RuntimeError("the engine is broken")
 
-    monkeypatch.setattr("images.ingest.jobs.submit_job", fail)
+    monkeypatch.setattr("images.ingest.service.jobs.submit_job", fail)
     client = make_client("write")
     client.raise_request_exception = False
 

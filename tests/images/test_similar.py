@@ -9,8 +9,8 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from batches.services import create_batch
-from images import embeddings, similarity
 from images.models import Embedding, Image
+from images.vectors import embeddings, similarity
 from ml_models import weights
 from processing import model_availability
 from processing.engine.worker import run_until_idle

@@ -333,7 +333,7 @@ def test_a_failure_after_the_file_was_stored_leaves_nothing(client, monkeypatch)
     def fail(*args, **kwargs):
         raise RuntimeError("the engine is broken")
 
-    monkeypatch.setattr("images.ingest.jobs.submit_job", fail)
+    monkeypatch.setattr("images.ingest.service.jobs.submit_job", fail)
     client.raise_request_exception = False
 
     response = send(client, (pictures.png(seed=16), "a.png"))
@@ -358,7 +358,7 @@ def test_a_failure_after_the_file_was_stored_leaves_nothing(client, monkeypatch)
     ],
 )
 def test_names_are_made_safe(sent, kept):
-    from images.names import safe_filename
+    from images.ingest.filenames import safe_filename
 
     assert safe_filename(sent, format="png") == kept
 

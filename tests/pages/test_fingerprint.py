@@ -2,7 +2,7 @@
 
 import pytest
 
-from images import quality
+from images.quality import service as quality
 from processing.algorithms.fingerprint.quality import panel
 from processing.algorithms.quality import causes
 from tests.factories import make_user

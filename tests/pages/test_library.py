@@ -4,8 +4,8 @@ import pytest
 from django.core.files.storage import default_storage
 
 from images import services
-from images.gallery import PAGE_SIZE
 from images.models import Image
+from images.pages.library_presenter import PAGE_SIZE
 from tests import pictures
 from tests.factories import make_image, make_rows, upload
 

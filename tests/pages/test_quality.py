@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from images import quality
 from images.models import Image, QualityProfile
+from images.quality import service as quality
 from processing.algorithms.quality.causes import VERSION
 from processing.engine.worker import run_until_idle
 from tests import pictures

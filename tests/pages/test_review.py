@@ -9,8 +9,8 @@ from batches import changes, grouping
 from batches.models import Batch, BatchImage, Group
 from batches.review import GROUPS_PER_PAGE, STRIP
 from batches.services import add_images, archive, create_batch
-from images import embeddings
 from images.models import Embedding
+from images.vectors import embeddings
 from tests.factories import make_rows
 
 pytestmark = pytest.mark.django_db

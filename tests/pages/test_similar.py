@@ -95,7 +95,7 @@ def test_the_search_box_is_there_only_with_clip(viewer, installed, monkeypatch, 
 
 def test_a_text_finds_pictures_once_a_worker_has_read_it(viewer, monkeypatch, settings, tmp_path):
     install(monkeypatch, settings, tmp_path, *clip_files(tmp_path))
-    monkeypatch.setattr("images.text_search.WAIT_S", 0)
+    monkeypatch.setattr("images.vectors.text_search.WAIT_S", 0)
     (image,) = make_rows(1)
     give(image, unit(1, dim=512), sha256=model_availability.installed_sha256("clip"), model="clip")
     assert "is reading the text" in text_of(viewer.get("/images/search/?q=cat"))

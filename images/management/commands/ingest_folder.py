@@ -14,9 +14,9 @@ from api.errors import ApiError
 from batches import analysis
 from batches.models import Batch
 from batches.services import create_batch, priority_of, update_batch
-from images import embeddings
-from images.ingest import examine, ingest
+from images.ingest.service import examine, ingest
 from images.models import Image
+from images.vectors import embeddings
 from processing.algorithms.errors import ProcessingError
 
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from api.idempotency import idempotent
 from api.serializers import StrictSerializer
 from images import duplicates
-from images.api import UUID_PATTERN
+from images.api.viewset import UUID_PATTERN
 from images.models import DuplicatePair
 from images.serializers import ImageSerializer
 from images.services import scores

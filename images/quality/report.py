@@ -5,8 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from images import fingerprints, quality, quality_profiles
 from images.models import Image, QualityScore
+from images.quality import fingerprints, profiles
+from images.quality import service as quality
 from processing.algorithms.quality import causes
 from processing.algorithms.quality.causes import CAUSES, Cause
 from processing.algorithms.quality.grading import is_fault, limits
@@ -27,7 +28,7 @@ EMPTY_ROW = {
 def as_json(image: Image) -> dict[str, Any]:
     """Everything that was measured of an image; default metrics that were not are told with the reason."""
     rows = {row.metric: row for row in image.quality_scores.all()}
-    cutoffs = quality_profiles.profile_of(image.kind).cutoffs
+    cutoffs = profiles.profile_of(image.kind).cutoffs
     named = [name for name in METRICS if name in rows or name in settings.QUALITY_METRICS]
     return {
         "image": image.pk,

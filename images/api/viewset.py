@@ -16,11 +16,12 @@ from api.models import Scope
 from api.permissions import require_scope
 from batches.services import add_images, open_batch
 from images import bulk, services
-from images.api_quality import QualityParts
-from images.api_similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
-from images.file_api import ImageParts, flag, original, wants_bytes
+from images.api.files import ImageParts, flag, original, wants_bytes
+from images.api.fingerprints import FingerprintParts
+from images.api.quality import QualityParts
+from images.api.similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
+from images.api.uploads import upload
 from images.filters import ImageFilter, chosen
-from images.fingerprint_api import FingerprintParts
 from images.models import Image
 from images.serializers import (
     BulkResultSerializer,
@@ -31,7 +32,6 @@ from images.serializers import (
     UploadResultsSerializer,
     UploadSerializer,
 )
-from images.upload_api import upload
 from pixproject import request_id
 from processing.filters import priority_of
 from processing.serializers import JobSerializer, job_json

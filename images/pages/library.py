@@ -11,11 +11,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError
 from api.permissions import has_scope
-from images import bulk, damage, duplicates, fingerprints, services, text_search
-from images import gallery as galleries
+from images import bulk, damage, duplicates, services
 from images.models import Image
-from images.views_quality import quality_context
-from images.views_similar import similar_context
+from images.pages import library_presenter as galleries
+from images.pages.quality import quality_context
+from images.pages.similar import similar_context
+from images.quality import fingerprints
+from images.vectors import text_search
 from pixproject.page_access import needs, next_path, tell
 from processing.algorithms.errors import ProcessingError
 from processing.models import OperationArtifact

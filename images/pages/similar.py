@@ -11,9 +11,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError, ErrorCode
-from images import duplicates, embeddings, similarity, text_search
+from images import duplicates
 from images.models import Embedding, Image
 from images.services import listed
+from images.vectors import embeddings, similarity, text_search
 from pixproject.page_access import needs, next_path, tell
 from processing.models import Job
 

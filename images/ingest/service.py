@@ -18,10 +18,11 @@ from django.utils.dateparse import parse_datetime
 from api import audit
 from api.errors import ApiError, ErrorCode
 from api.written_files import note_written, removed_on_error
-from images import automatic, renditions
+from images import renditions
+from images.ingest import measure_on_upload
+from images.ingest.filenames import safe_filename
+from images.ingest.receive import Facts, Upload, check_facts, check_size, cleaned_tags, receive
 from images.models import Image
-from images.names import safe_filename
-from images.receiving import Facts, Upload, check_facts, check_size, cleaned_tags, receive
 from pixproject import request_id
 from processing import files
 from processing.engine import jobs
@@ -133,7 +134,7 @@ def _create(upload: Upload, inspection: compute.Inspection, facts: Facts) -> Ima
     missing = [spec for spec in renditions.background_specs() if spec not in made]
     if missing:
         submit_thumbnails([image], specs=missing, requested_by=facts.uploaded_by, source=facts.source)
-    automatic.measure(image, requested_by=facts.uploaded_by, source=facts.source)
+    measure_on_upload.measure(image, requested_by=facts.uploaded_by, source=facts.source)
     return image
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from django.core.cache import cache
 
 from api.errors import ApiError, ErrorCode, invalid_field
-from images import embeddings, similarity
-from images.similarity import MAX_LIMIT
+from images.vectors import embeddings, similarity
+from images.vectors.similarity import MAX_LIMIT
 from pixproject import request_id
 from processing import model_availability
 from processing.algorithms.embedding.embedders import TEXT_MODEL, TEXT_VOCABULARY

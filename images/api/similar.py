@@ -21,10 +21,10 @@ from api.models import Scope
 from api.permissions import require_scope
 from api.serializers import StrictSerializer
 from batches.models import Batch
-from images import embeddings, similarity, text_search
 from images.models import Embedding, Image
 from images.serializers import ImageSerializer
 from images.services import listed, with_scores
+from images.vectors import embeddings, similarity, text_search
 from processing.algorithms.embedding.embedders import EMBEDDERS, TEXT_MODEL
 from processing.api.waiting import accepted, preferred_wait_s
 from processing.models import Job

@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiTypes, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 
-from images.fingerprints import MAP_SECONDS, VERSION, ridge_map_png
+from images.quality.fingerprints import MAP_SECONDS, VERSION, ridge_map_png
 
 
 class FingerprintParts:

@@ -14,8 +14,8 @@ from api.handling import as_api_error
 from api.text import has_unstorable_characters
 from batches.models import Batch
 from batches.services import open_batch
+from images.ingest.receive import parsed_metadata
 from images.models import Image
-from images.receiving import parsed_metadata
 from images.serializers import UploadedImageSerializer
 from images.services import Ingested, ingest
 from processing.algorithms.errors import ProcessingError

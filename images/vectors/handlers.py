@@ -7,10 +7,11 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 
-from images import duplicates, embedding_compute
-from images.embedding_compute import Embedded
+from images import duplicates
 from images.handlers import image_id_of, source_file
 from images.models import Embedding, Image
+from images.vectors import compute as embedding_compute
+from images.vectors.compute import Embedded
 from processing.algorithms.embedding.embedders import BATCH
 from processing.engine.registry import Claim, Handler
 from processing.handlers import input_limits

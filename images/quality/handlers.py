@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 
-from images import fingerprints, quality
 from images.handlers import image_id_of, source_file
 from images.models import Image
+from images.quality import fingerprints
+from images.quality import service as quality
 from processing.algorithms.quality.causes import CAUSES, VERSION
 from processing.algorithms.quality.metrics import Score
 from processing.engine.registry import Claim, Handler

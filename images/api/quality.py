@@ -15,7 +15,8 @@ from api.idempotency import idempotent
 from api.models import Scope
 from api.permissions import require_scope
 from api.serializers import StrictSerializer
-from images import quality, quality_profiles, quality_report
+from images.quality import profiles, report
+from images.quality import service as quality
 from images.serializers import IssueSerializer
 from processing.algorithms.quality.causes import CAUSES
 from processing.algorithms.quality.grading import limits
@@ -23,7 +24,7 @@ from processing.algorithms.quality.metrics import METRICS
 from processing.api.waiting import accepted
 from processing.serializers import JobSerializer
 
-KIND = OpenApiParameter("kind", str, location=OpenApiParameter.PATH, enum=list(quality_profiles.KINDS))
+KIND = OpenApiParameter("kind", str, location=OpenApiParameter.PATH, enum=list(profiles.KINDS))
 
 
 class MeasureSerializer(serializers.Serializer):
@@ -83,7 +84,7 @@ class QualityParts:
     @action(detail=True, url_path="quality")
     def quality_of(self, request: Request, pk: str | None = None) -> Response:
         """What was measured of the image, and what could not be and why."""
-        return Response(quality_report.as_json(self.get_object()))  # type: ignore[attr-defined]
+        return Response(report.as_json(self.get_object()))  # type: ignore[attr-defined]
 
     @extend_schema(
         request=MeasureRequestSerializer,
@@ -134,7 +135,7 @@ class MetricsView(APIView):
     @extend_schema(responses=MetricSerializer(many=True), operation_id="metrics_list", tags=["quality"])
     def get(self, request: Request) -> Response:
         """Every metric and cause: direction, range, size rule, version, whether it can be computed here."""
-        return Response(quality_report.table())
+        return Response(report.table())
 
 
 class ThresholdSerializer(serializers.Serializer):
@@ -168,8 +169,8 @@ class ProfileChangeSerializer(StrictSerializer):
     )
 
 
-def profile_json(profile: quality_profiles.Profile) -> dict[str, Any]:
-    found = quality_profiles.counts(profile.kind, profile.cutoffs)
+def profile_json(profile: profiles.Profile) -> dict[str, Any]:
+    found = profiles.counts(profile.kind, profile.cutoffs)
     return {
         "kind": profile.kind,
         "name": profile.name,
@@ -197,7 +198,7 @@ class ProfilesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """The cut-offs of every kind of image, with the number of images that each flags."""
-        return Response([profile_json(quality_profiles.profile_of(kind)) for kind in quality_profiles.KINDS])
+        return Response([profile_json(profiles.profile_of(kind)) for kind in profiles.KINDS])
 
 
 class ProfileView(APIView):
@@ -211,7 +212,7 @@ class ProfileView(APIView):
     )
     def get(self, request: Request, kind: str) -> Response:
         """The cut-offs of one kind of image."""
-        return Response(profile_json(quality_profiles.profile_of(_known(kind))))
+        return Response(profile_json(profiles.profile_of(_known(kind))))
 
     @extend_schema(
         parameters=[KIND],
@@ -223,7 +224,7 @@ class ProfileView(APIView):
     def put(self, request: Request, kind: str) -> Response:
         """Change cut-offs: a new version; images of this kind are judged again without being measured."""
         kind, changes = _known(kind), _changes(request)
-        profile, job = quality_profiles.change(kind, changes, actor=request.user, source=door(request))
+        profile, job = profiles.change(kind, changes, actor=request.user, source=door(request))
         body = profile_json(profile)
         return Response(body if job is None else {**body, "job": job.pk})
 
@@ -240,15 +241,15 @@ class ProfilePreviewView(APIView):
     )
     def post(self, request: Request, kind: str) -> Response:
         """What changed cut-offs would flag; nothing is changed."""
-        profile = quality_profiles.profile_of(_known(kind))
-        cutoffs = {**profile.cutoffs, **quality_profiles.checked(_changes(request))}
-        would_be = quality_profiles.Profile(profile.kind, profile.name, profile.version, cutoffs)
+        profile = profiles.profile_of(_known(kind))
+        cutoffs = {**profile.cutoffs, **profiles.checked(_changes(request))}
+        would_be = profiles.Profile(profile.kind, profile.name, profile.version, cutoffs)
         return Response(profile_json(would_be))
 
 
 def _known(kind: str) -> str:
-    if kind not in quality_profiles.KINDS:
-        detail = f"There is no kind {kind[:50]!r}; there are {', '.join(quality_profiles.KINDS)}."
+    if kind not in profiles.KINDS:
+        detail = f"There is no kind {kind[:50]!r}; there are {', '.join(profiles.KINDS)}."
         raise ApiError(ErrorCode.NOT_FOUND, detail)
     return kind
 

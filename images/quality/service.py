@@ -8,8 +8,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from api.errors import ApiError, ErrorCode, FieldError
-from images import fingerprints, quality_profiles
 from images.models import Image, QualityScore
+from images.quality import fingerprints
+from images.quality import profiles as quality_profiles
 from images.selection import ready_images
 from pixproject import request_id
 from processing.algorithms.quality import causes

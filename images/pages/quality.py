@@ -12,8 +12,11 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from api.errors import ApiError
-from images import fingerprints, quality, quality_profiles, quality_report
 from images.models import Image
+from images.quality import fingerprints
+from images.quality import profiles as quality_profiles
+from images.quality import report as quality_report
+from images.quality import service as quality
 from pixproject.page_access import needs, tell
 from processing.algorithms.quality.causes import CAUSES, Cause
 from processing.algorithms.quality.grading import limits

@@ -5,8 +5,9 @@ from typing import Any
 
 from django.conf import settings
 
-from images import embeddings, quality
 from images.models import Image
+from images.quality import service as quality
+from images.vectors import embeddings
 from pixproject import request_id
 from processing import model_availability
 from processing.engine import jobs
