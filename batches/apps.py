@@ -5,9 +5,12 @@ class BatchesConfig(AppConfig):
     name = "batches"
 
     def ready(self) -> None:
-        from batches import analysis_handlers, purging, settling, splitting
+        from batches import purging
+        from batches.clustering import handler as analysis_handlers
+        from batches.clustering import run_status
+        from batches.groups import splitting
         from processing.engine import registry
 
         registry.register(*analysis_handlers.HANDLERS, *splitting.HANDLERS)
-        registry.register_chore("batches.settle", settling.settle, every_s=settling.INTERVAL_S)
+        registry.register_chore("batches.settle", run_status.settle, every_s=run_status.INTERVAL_S)
         registry.register_chore("batches.purge", purging.purge_old, every_s=purging.INTERVAL_S)

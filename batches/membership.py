@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from api import audit
 from api.errors import ApiError, ErrorCode, FieldError
-from batches import cells, changes
-from batches.changes import Kind, Seen
-from batches.editing import images as counted
+from batches.history import changes, snapshots
+from batches.history.changes import Kind, Seen
+from batches.history.edit import images as counted
 from batches.models import Batch, BatchImage, GroupingChange
 from images.models import Image
 from images.services import PRESENT
@@ -96,7 +96,7 @@ def take_in(batch: Batch, image: Image, *, by: Any) -> None:
 
 
 def _tell_upload(batch: Batch, row: BatchImage, by: Any) -> None:
-    key, values = str(row.image_id), cells.values_of("images", row)
+    key, values = str(row.image_id), snapshots.values_of("images", row)
     last = batch.changes.order_by("-sequence").first()
     if last is None or not _is_same_upload(last, by):
         batch.version -= 1  # which `record` raises

@@ -14,7 +14,9 @@ from api import audit
 from api.errors import ApiError, ErrorCode, invalid_field
 from api.permissions import has_scope
 from api.text import has_unstorable_characters
-from batches import analysis_parameters, changes, membership
+from batches import membership
+from batches.clustering import parameters as analysis_parameters
+from batches.history import changes
 from batches.membership import remove_images
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT

@@ -8,8 +8,8 @@ from api import audit
 from api.errors import ApiError, ErrorCode, invalid_field
 from api.permissions import has_scope, require_scope
 from api.text import has_unstorable_characters
-from batches import changes
-from batches.changes import Kind, Seen
+from batches.history import changes
+from batches.history.changes import Kind, Seen
 from batches.models import Batch
 
 Stage = Batch.Stage

@@ -15,8 +15,10 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from batches import exports, grouping, services
-from batches.analysis import parse_parameters, submit_analysis
+from batches import services
+from batches.clustering.service import parse_parameters, submit_analysis
+from batches.exports import files as exports
+from batches.groups import operations as grouping
 from batches.models import Batch, ClusterRun
 from benchmarks.http import admin, api_client, page_client
 from benchmarks.lists import add_images, get, queries

@@ -34,7 +34,7 @@ urlpatterns = [
     path("quality/<str:kind>/", quality.profile_change, name="quality-profile-change"),
     path("images/<uuid:image_id>/similar/", similar.strip_part, name="image-similar"),
     path("images/<uuid:image_id>/embed/", similar.embed, name="image-embed"),
-    path("batches/", include("batches.page_urls")),
+    path("batches/", include("batches.pages.urls")),
     path("duplicates/", similar.duplicate_list, name="duplicates"),
     path("duplicates/<uuid:pair_id>/", similar.duplicate_resolve, name="duplicate-resolve"),
     path("images/<uuid:image_id>/", images.detail, name="image"),

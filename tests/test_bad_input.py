@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from batches import analysis
-from batches.grouping import create_group
+from batches.clustering import service as analysis
+from batches.groups.operations import create_group
 from batches.membership import add_images
 from batches.models import Batch
 from tests import pictures

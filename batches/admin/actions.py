@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
 from batches import services
-from batches.admin.asking import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
+from batches.admin.confirmation import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
 from batches.admin.forms import AssignForm, PriorityForm
 from batches.models import Batch
 from pixproject.admin_site import PixModelAdmin

@@ -17,13 +17,14 @@ from unfold.decorators import display
 from api.errors import ApiError
 from api.models import Scope
 from api.permissions import missing
-from batches import changes, services
+from batches import services
 from batches.admin.actions import WholeActions
 from batches.admin.details import details
 from batches.admin.filters import AssigneeFilter, ShelfFilter
 from batches.admin.forms import BatchForm
 from batches.admin.stage_actions import StageActions
 from batches.admin.work_actions import WorkActions
+from batches.history import changes
 from batches.models import Batch
 from batches.progress import live_jobs
 from pixproject.admin_site import add_refusal, may

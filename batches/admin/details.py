@@ -21,9 +21,11 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from api.models import Scope
-from batches import batch_page, changes, stages
+from batches import stages
+from batches.clustering.run_status import settle
+from batches.history import changes
 from batches.models import Batch, BatchImage, ClusterRun, Group
-from batches.settling import settle
+from batches.pages import presenters
 from images.models import Image
 from images.services import PRESENT
 from pixproject.admin_site import may
@@ -64,8 +66,8 @@ def details(request: HttpRequest, batch: Any) -> dict[str, Any]:
     """A constant number of queries, however large the batch is."""
     if settle(batch.pk):
         batch.refresh_from_db(fields=["status"])
-    group_bars, more_bars = batch_page.group_bars(batch)
-    quality_bars, unmeasured = batch_page.quality_bars(batch)
+    group_bars, more_bars = presenters.group_bars(batch)
+    quality_bars, unmeasured = presenters.quality_bars(batch)
     members = batch.batch_images.present().select_related("image")
     counts = _operation_counts(batch)
     is_open = not batch.is_archived and batch.deleted_at is None

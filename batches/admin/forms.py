@@ -13,9 +13,10 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
-from batches import batch_page, stages
-from batches.analysis_parameters import ACTIVATIONS, DEFAULTS, MODES, said_of
+from batches import stages
+from batches.clustering.parameters import ACTIVATIONS, DEFAULTS, MODES, said_of
 from batches.models import Batch
+from batches.pages import presenters
 from images.vectors.embeddings import AUTO
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.states import Priority
@@ -37,7 +38,7 @@ ACTIVATION_TITLES = {
 def people(*also: Any) -> QuerySet:
     """Who may be given work, and those who have it already."""
     known = [user.pk for user in also if user is not None]
-    may_write = batch_page.people().order_by().values("pk")
+    may_write = presenters.people().order_by().values("pk")
     users: QuerySet = get_user_model().objects.filter(Q(pk__in=may_write) | Q(pk__in=known))
     return users.order_by("username")
 

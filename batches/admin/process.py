@@ -8,9 +8,9 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from api.errors import ApiError
+from batches import processing as batch_work
 from batches import services
-from batches import work as batch_work
-from batches.admin.asking import Line, back_url, images_in, rows, tell
+from batches.admin.confirmation import Line, back_url, images_in, rows, tell
 from batches.models import BatchImage
 from images.admin.process import TEXTS, asked_work, operation_choices, work_as_json
 from images.filters import ISSUE_CODES

@@ -9,10 +9,11 @@ from django.utils.http import content_disposition_header
 from unfold.decorators import action
 
 from api.errors import ApiError
-from batches import exports, stages
+from batches import stages
 from batches.admin.actions import AT_ONCE
-from batches.admin.asking import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
+from batches.admin.confirmation import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
 from batches.admin.forms import ExportForm, ReasonForm
+from batches.exports import files as exports
 from batches.models import Batch
 from images.services import PRESENT
 from pixproject.admin_site import PixModelAdmin

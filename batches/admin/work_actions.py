@@ -10,12 +10,13 @@ from django.template.response import TemplateResponse
 from unfold.decorators import action
 
 from api.errors import ApiError
-from batches import analysis, changes
-from batches.admin.asking import Line, Question, ask, back_url, each, images_in, is_confirmed
+from batches.admin.confirmation import Line, Question, ask, back_url, each, images_in, is_confirmed
 from batches.admin.forms import AnalyzeForm, analysis_initial
 from batches.admin.process import process_page
+from batches.clustering import service as analysis
+from batches.clustering.run_status import settle
+from batches.history import changes
 from batches.models import Batch, ClusterRun
-from batches.settling import settle
 from pixproject.admin_site import PixModelAdmin, add_refusal, plural
 from pixproject.templatetags.pix_admin import duration
 from processing import estimates

@@ -12,8 +12,15 @@ from rest_framework.response import Response
 from api.errors import ApiError, ErrorCode
 from api.filters import check_parameters
 from api.idempotency import idempotent
-from batches import group_values, grouping
-from batches.api.answering import (
+from batches.api.requests import (
+    IF_MATCH,
+    ImageIdsSerializer,
+    VersionedSerializer,
+    checked,
+    ids_field,
+    seen_of,
+)
+from batches.api.responses import (
     ChangedGroupSerializer,
     ChangedSerializer,
     changed,
@@ -22,8 +29,9 @@ from batches.api.answering import (
     groups_json,
     in_one_step,
 )
-from batches.api.asking import IF_MATCH, ImageIdsSerializer, VersionedSerializer, checked, ids_field, seen_of
-from batches.group_lists import ORDERINGS, listed_groups, unassigned_count
+from batches.groups import operations as grouping
+from batches.groups import validation as group_values
+from batches.groups.queries import ORDERINGS, listed_groups, unassigned_count
 from batches.models import Batch, BatchImage, Group
 from batches.serializers import GroupSerializer
 

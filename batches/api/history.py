@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from api.errors import invalid_field
 from api.filters import check_parameters
 from api.idempotency import idempotent
-from batches import changes
-from batches.api.answering import ChangedSerializer, changed, etag
-from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.responses import ChangedSerializer, changed, etag
+from batches.history import changes
 from batches.models import Batch, GroupingChange
 from batches.serializers import ChangeSerializer
 

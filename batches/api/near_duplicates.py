@@ -10,11 +10,11 @@ from rest_framework.response import Response
 
 from api.filters import check_parameters
 from api.idempotency import idempotent
-from batches import near_sets
-from batches.api.answering import ChangedSerializer, changed, etag
-from batches.api.asking import IF_MATCH, MAX_IDS, VersionedSerializer, checked, ids_field, seen_of
 from batches.api.neighbours import MAX_LIMIT, decimal_in, number_in
-from batches.near_resolving import VERDICTS
+from batches.api.requests import IF_MATCH, MAX_IDS, VersionedSerializer, checked, ids_field, seen_of
+from batches.api.responses import ChangedSerializer, changed, etag
+from batches.duplicates import sets as near_sets
+from batches.duplicates.resolve import VERDICTS
 
 MAX_SETS = 10_000
 

@@ -11,8 +11,9 @@ from rest_framework.response import Response
 
 from api.errors import ErrorCode, invalid_field
 from api.filters import check_parameters
-from batches import facts, map_points, vectors
-from batches.api.answering import etag
+from batches.api.responses import etag
+from batches.clustering import projection, vectors
+from batches.groups import statistics
 
 FORMATS = ("json", "f32")
 MAX_LIMIT = 200
@@ -101,11 +102,11 @@ class NeighboursPart:
         batch = self.get_object()
         if shape == "f32":
             return HttpResponse(
-                map_points.packed(batch, run),
+                projection.packed(batch, run),
                 content_type="application/octet-stream",
                 headers=etag(batch.version),
             )
-        return Response(map_points.points(batch, run).as_json(), headers=etag(batch.version))
+        return Response(projection.points(batch, run).as_json(), headers=etag(batch.version))
 
     @extend_schema(
         operation_id="batches_suggestions",
@@ -125,7 +126,7 @@ class NeighboursPart:
         batch, label = self.get_object(), request.query_params.get("group")
         limit = number_in(request, "limit", low=1, high=MAX_LIMIT)
         vectors.hold(batch)
-        page = facts.suggestions(
+        page = statistics.suggestions(
             batch,
             max_distance=decimal_in(request, "max_distance"),
             group_label=label,
@@ -135,14 +136,14 @@ class NeighboursPart:
         body = {
             "count": page.count,
             "unassigned": page.total_unassigned,
-            "steps": facts.counts_by_distance(batch, group_label=label),
+            "steps": statistics.counts_by_distance(batch, group_label=label),
             "results": [_suggestion(row) for row in page.results],
             "version": batch.version,
         }
         return Response(body, headers=etag(batch.version))
 
 
-def _suggestion(row: facts.Suggestion) -> dict[str, Any]:
+def _suggestion(row: statistics.Suggestion) -> dict[str, Any]:
     choices = [
         {
             "group_label": choice.group.label,

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 
 from api.filters import check_parameters
 from api.idempotency import idempotent
-from batches import activation
-from batches.analysis_parameters import one_of
-from batches.api.analysis import run_of, settled
-from batches.api.answering import ChangedSerializer, changed, etag
-from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.responses import ChangedSerializer, changed, etag
+from batches.api.runs import run_of, settled
+from batches.clustering import activation
+from batches.clustering.parameters import one_of
 from batches.serializers import RunSerializer
 
 NUMBER = "runs/(?P<number>[0-9]{1,9})"

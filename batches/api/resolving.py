@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.idempotency import idempotent
-from batches import suggesting
-from batches.api.answering import ChangedSerializer, changed
-from batches.api.asking import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
+from batches.api.responses import ChangedSerializer, changed
+from batches.groups import suggestions
 
 
 class AcceptSerializer(VersionedSerializer):
@@ -51,10 +51,10 @@ class ResolvingPart:
         """Put images into the groups nearest to them."""
         batch, asked = self.get_object(), checked(AcceptSerializer, request)
         if asked.pop("dry_run"):
-            rows = suggesting.preview(batch, **asked)
+            rows = suggestions.preview(batch, **asked)
             groups = [
                 {"group_label": group.label, "title": group.title, "count": count} for group, count in rows
             ]
             return changed(batch, None, dry_run=True, count=sum(count for _, count in rows), groups=groups)
-        change, count = suggesting.accept(batch, actor=request.user, seen=seen_of(request), **asked)
+        change, count = suggestions.accept(batch, actor=request.user, seen=seen_of(request), **asked)
         return changed(batch, change, dry_run=False, count=count)

@@ -11,10 +11,12 @@ from rest_framework.response import Response
 from api.authentication import door
 from api.errors import ApiError
 from api.idempotency import idempotent
-from batches import group_values, grouping, splitting
-from batches.api.answering import ChangedSerializer, changed, etag, groups_json, in_one_step
-from batches.api.asking import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
-from batches.changes import Kind
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
+from batches.api.responses import ChangedSerializer, changed, etag, groups_json, in_one_step
+from batches.groups import operations as grouping
+from batches.groups import splitting
+from batches.groups import validation as group_values
+from batches.history.changes import Kind
 from batches.models import Batch
 from batches.serializers import GroupSerializer
 from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s, wait_for

@@ -12,8 +12,8 @@ from rest_framework.response import Response
 
 from api.idempotency import idempotent
 from batches import services, stages
-from batches.api.answering import batch_answer, check_unchanged
-from batches.api.asking import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.responses import batch_answer, check_unchanged
 from batches.models import Batch
 from batches.serializers import BatchSerializer
 

@@ -18,22 +18,22 @@ from api.idempotency import idempotent
 from api.models import Scope
 from api.written_files import removed_on_error
 from batches import services
-from batches.api.analysis import AnalysisPart
-from batches.api.answering import batch_answer, check_unchanged, etag
-from batches.api.asking import IF_MATCH, ChosenImagesSerializer, checked, chosen_ids, seen_of
 from batches.api.groups import GroupsPart
 from batches.api.history import HistoryPart
-from batches.api.members import MembersPart
+from batches.api.images import MembersPart
+from batches.api.jobs import WorkPart
 from batches.api.near_duplicates import NearDuplicatesPart
 from batches.api.neighbours import NeighboursPart
 from batches.api.proposals import ProposalsPart
+from batches.api.requests import IF_MATCH, ChosenImagesSerializer, checked, chosen_ids, seen_of
 from batches.api.resolving import ResolvingPart
+from batches.api.responses import batch_answer, check_unchanged, etag
+from batches.api.runs import AnalysisPart
 from batches.api.splitting import SplittingPart
 from batches.api.stages import StagesPart
-from batches.api.work import WorkPart
+from batches.clustering.run_status import settle
 from batches.models import Batch
 from batches.serializers import BatchSerializer, batches_json
-from batches.settling import settle
 from images.api.uploads import upload
 from images.api.viewset import UUID_PATTERN
 from images.models import Image

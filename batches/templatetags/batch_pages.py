@@ -6,7 +6,8 @@ from typing import Any
 from django import template
 
 from api.permissions import has_scope
-from batches import changes, services
+from batches import services
+from batches.history import changes
 from batches.models import Batch, GroupingChange
 
 register = template.Library()

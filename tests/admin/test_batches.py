@@ -5,8 +5,9 @@ import re
 import pytest
 from django.urls import reverse
 
-from batches import grouping, services
+from batches import services
 from batches.admin.details import throughput
+from batches.groups import operations as grouping
 from batches.models import Batch
 from processing.engine.worker import run_until_idle
 from processing.models import Operation

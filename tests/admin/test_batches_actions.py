@@ -7,7 +7,8 @@ import pytest
 from django.urls import reverse
 
 from api.models import AuditEvent
-from batches import grouping, services, stages
+from batches import services, stages
+from batches.groups import operations as grouping
 from batches.models import Batch
 from images.models import Image
 from processing.engine.worker import run_until_idle

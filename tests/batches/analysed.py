@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from batches import analysis
+from batches.clustering import service as analysis
 from batches.models import Batch, ClusterRun
 from batches.services import create_batch
 from images.models import Embedding, Image

@@ -4,7 +4,8 @@ import random
 from typing import Any
 
 from api.errors import ApiError
-from batches import changes, grouping
+from batches.groups import operations as grouping
+from batches.history import changes
 from batches.membership import add_images, remove_images
 from batches.models import Batch, BatchImage, Group
 from images.models import Image

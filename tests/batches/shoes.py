@@ -1,6 +1,6 @@
 """The batch that the tests of its API work on."""
 
-from batches import grouping
+from batches.groups import operations as grouping
 from batches.models import Batch
 from batches.services import create_batch
 

@@ -3,8 +3,11 @@
 import pytest
 
 from api.errors import ApiError
-from batches import activation, analysis, changes, grouping
-from batches.changes import Seen
+from batches.clustering import activation
+from batches.clustering import service as analysis
+from batches.groups import operations as grouping
+from batches.history import changes
+from batches.history.changes import Seen
 from batches.models import BatchImage, ClusterRun
 from batches.services import add_images
 from processing.engine.worker import run_until_idle

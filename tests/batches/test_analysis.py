@@ -5,8 +5,10 @@ import pytest
 from django.utils import timezone
 
 from api.errors import ApiError
-from batches import analysis, changes, grouping
-from batches.analysis_times import analysis_seconds
+from batches.clustering import service as analysis
+from batches.clustering.times import analysis_seconds
+from batches.groups import operations as grouping
+from batches.history import changes
 from batches.models import BatchImage
 from batches.services import add_images
 from processing.models import Operation
@@ -204,7 +206,7 @@ def test_an_image_that_left_meanwhile_does_no_harm():
     run = analysed(batch, activate="never")
     remove_images(batch, [images[0].pk], actor=None)
 
-    from batches import activation
+    from batches.clustering import activation
 
     activation.activate(batch, run, actor=None)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
 
-from batches import analysis, analysis_compute
-from batches.analysis_compute import Task
+from batches.clustering import compute as analysis_compute
+from batches.clustering import service as analysis
+from batches.clustering.compute import Task
 from batches.models import ClusterRun
 from processing.engine.worker import run_until_idle
 from processing.tasks.progress import STOP, Stopped, share_of

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from batches import grouping
+from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch
 from tests.batches.shoes import at, ids, keys, placed, shoes

@@ -7,7 +7,7 @@ import threading
 import pytest
 from django.db import connection
 
-from batches import grouping
+from batches.groups import operations as grouping
 from batches.models import Batch
 from processing.engine.worker import run_until_idle
 from tests import pictures

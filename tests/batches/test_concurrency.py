@@ -8,8 +8,10 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from api.errors import ApiError
-from batches import activation, grouping, services, work
-from batches.changes import Seen
+from batches import processing, services
+from batches.clustering import activation
+from batches.groups import operations as grouping
+from batches.history.changes import Seen
 from batches.membership import add_images, remove_images
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun, Group, GroupingChange
 from images.services import restore_many, trash_many
@@ -131,7 +133,7 @@ def test_trashing_does_not_wait_for_what_refers_to_its_images():
         return trash_many([row.pk for row in rows], actor=None)
 
     with transaction.atomic():
-        work.process_batch(batch, parse_work(operations=["webp"]))
+        processing.process_batch(batch, parse_work(operations=["webp"]))
         with connection.cursor() as cursor:
             cursor.execute(
                 "SET CONSTRAINTS ALL IMMEDIATE"
@@ -182,7 +184,7 @@ def test_a_batch_is_either_worked_on_or_deleted():
     for _ in range(5):
         batch = make_batch(rows)
         pair = [
-            lambda own: work.process_batch(own, to_webp),
+            lambda own: processing.process_batch(own, to_webp),
             lambda own: services.delete_batch(own, actor=None),
         ]
 

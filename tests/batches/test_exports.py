@@ -12,8 +12,10 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
 from api.errors import ApiError
-from batches import exports, grouping, services
-from batches.exports_zip import safe_name
+from batches import services
+from batches.exports import files as exports
+from batches.exports.archive import safe_name
+from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch, BatchImage, ClusterRun
 from images.models import Image

@@ -5,7 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from batches import facts, grouping, vectors
+from batches.clustering import vectors
+from batches.groups import operations as grouping
+from batches.groups import statistics
 from batches.models import BatchImage, ClusterRun, Group
 from images.models import Embedding
 from processing.algorithms.clustering.groups import describe_groups
@@ -23,7 +25,7 @@ def test_facts_are_those_of_describe_groups():
     labels = np.repeat([0, 1, 2, 3], [12, 7, 2, 1])
     expected = describe_groups(as_points(rows, "euclidean"), labels, "euclidean")
 
-    found = [facts.group_facts(batch)[groups[name].pk] for name in "abcd"]
+    found = [statistics.group_facts(batch)[groups[name].pk] for name in "abcd"]
 
     assert [fact.count for fact in found] == expected.sizes.tolist()
     np.testing.assert_allclose([fact.radius for fact in found], expected.radii, rtol=1e-5, atol=1e-7)
@@ -38,23 +40,23 @@ def test_facts_are_those_of_describe_groups():
 def test_facts_follow_the_groups_and_the_trash():
     batch = make_batch(blobs(6, 4))
     groups = group_rows(batch, a=range(6), b=range(6, 10))
-    assert facts.group_facts(batch)[groups["a"].pk].count == 6
+    assert statistics.group_facts(batch)[groups["a"].pk].count == 6
 
     grouping.move(batch, keys_of(batch)[:2], to=groups["b"].label, actor=None)
-    found = facts.group_facts(batch)
+    found = statistics.group_facts(batch)
     assert (found[groups["a"].pk].count, found[groups["b"].pk].count) == (4, 6)
 
     batch.images.filter(pk=keys_of(batch)[0]).update(status="trashed")
-    assert facts.group_facts(batch)[groups["b"].pk].count == 5
+    assert statistics.group_facts(batch)[groups["b"].pk].count == 5
 
 
 def test_facts_are_kept_until_something_differs(django_assert_num_queries):
     batch = make_batch(blobs(6))
     group_rows(batch, a=range(6))
-    first = facts.group_facts(batch)
+    first = statistics.group_facts(batch)
 
     with django_assert_num_queries(2):  # whose vectors, and whether all is as it was
-        assert facts.group_facts(batch) == first
+        assert statistics.group_facts(batch) == first
 
 
 def test_facts_without_vectors_are_none():
@@ -62,8 +64,8 @@ def test_facts_without_vectors_are_none():
     group_rows(batch, a=range(3))
     Embedding.objects.all().delete()
 
-    assert facts.group_facts(batch) == {}
-    assert facts.group_facts(make_batch(np.zeros((0, 384)), name="Empty")) == {}
+    assert statistics.group_facts(batch) == {}
+    assert statistics.group_facts(make_batch(np.zeros((0, 384)), name="Empty")) == {}
 
 
 def test_vectors_are_those_of_the_run_that_grouped():
@@ -107,11 +109,11 @@ def test_facts_of_many_images():
     _fill(batch, keys)
 
     started = time.monotonic()
-    assert len(facts.group_facts(batch)) == 100
+    assert len(statistics.group_facts(batch)) == 100
     measured = time.monotonic() - started
-    facts.group_facts(batch)
+    statistics.group_facts(batch)
     again = time.monotonic() - started - measured
-    page = facts.suggestions(batch, limit=50)
+    page = statistics.suggestions(batch, limit=50)
     suggested = time.monotonic() - started - measured - again
 
     assert (page.count, page.total_unassigned) == (500, 500)

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from api.errors import ApiError
-from batches import changes, membership, services
+from batches import membership, services
+from batches.history import changes
 from batches.membership import add_images, remove_images
 from batches.models import Batch
 from tests.factories import make_image, make_rows, make_user

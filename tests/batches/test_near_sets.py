@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 
 from api.errors import ApiError
-from batches import changes, grouping, near_pairs, near_resolving, near_sets
-from batches.changes import Seen
+from batches.duplicates import pairs as near_pairs
+from batches.duplicates import resolve as near_resolving
+from batches.duplicates import sets as near_sets
+from batches.groups import operations as grouping
+from batches.history import changes
+from batches.history.changes import Seen
 from batches.membership import add_images
 from batches.models import Batch
 from batches.services import create_batch

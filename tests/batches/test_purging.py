@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from batches import grouping, purging, services, work
+from batches import processing, purging, services
+from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch, BatchImage, ClusterRun, GroupingChange
 from images.models import Image
@@ -36,7 +37,7 @@ def deleted(batch, days):
 
 def test_an_old_deleted_batch_goes_with_all_but_its_images_and_jobs(batch, settings):
     settings.TRASH_DAYS = 30
-    job = work.process_batch(batch, parse_work(operations=["webp"]))
+    job = processing.process_batch(batch, parse_work(operations=["webp"]))
     run_until_idle()
     deleted(batch, 31)
 

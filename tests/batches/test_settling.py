@@ -2,9 +2,9 @@
 
 import pytest
 
-from batches import analysis
+from batches.clustering import service as analysis
+from batches.clustering.run_status import settle
 from batches.models import ClusterRun
-from batches.settling import settle
 from processing.engine import jobs, leases
 from processing.engine.worker import run_until_idle
 from processing.models import Operation

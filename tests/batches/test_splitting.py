@@ -4,8 +4,10 @@ import pytest
 from django.db import transaction
 
 from api.errors import ApiError
-from batches import changes, grouping, splitting
-from batches.changes import Seen
+from batches.groups import operations as grouping
+from batches.groups import splitting
+from batches.history import changes
+from batches.history.changes import Seen
 from images.models import Embedding
 from processing.engine.registry import Claim
 from processing.engine.worker import run_until_idle

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from api.errors import ApiError
-from batches import changes, facts, grouping, suggesting
-from batches.changes import Seen
+from batches.groups import operations as grouping
+from batches.groups import statistics, suggestions
+from batches.history import changes
+from batches.history.changes import Seen
 from batches.membership import add_images
 from batches.models import Batch
 from tests.batches.random_changes import state
@@ -40,12 +42,12 @@ def test_each_image_has_its_nearest_groups_with_true_distances(batch):
     rows = np.concatenate([blobs(7, 5), LONELY])
     centroids = {"boots": rows[:7].mean(axis=0), "shoes": rows[7:12].mean(axis=0)}
 
-    page = facts.suggestions(batch)
+    page = statistics.suggestions(batch)
 
     assert (page.count, page.total_unassigned) == (4, 4)
     distances = [hit.choices[0].distance for hit in page.results]
     assert distances == sorted(distances)
-    known = facts.group_facts(batch)
+    known = statistics.group_facts(batch)
     for hit in page.results:
         assert hit.name.startswith("picture-")
         assert len(hit.choices) == 2
@@ -61,12 +63,12 @@ def test_three_groups_at_most_and_pages(batch):
     for name, place in (("a", 12), ("b", 13)):
         grouping.create_group(batch, name=name, image_ids=[keys[place]], actor=None)
 
-    page = facts.suggestions(batch, limit=1, offset=1)
+    page = statistics.suggestions(batch, limit=1, offset=1)
 
     assert page.count == 2
     assert len(page.results) == 1
     assert len(page.results[0].choices) == 3
-    alone = [c for hit in facts.suggestions(batch).results for c in hit.choices if c.group.name in "ab"]
+    alone = [c for hit in statistics.suggestions(batch).results for c in hit.choices if c.group.name in "ab"]
     assert {choice.closeness for choice in alone} == {None}  # one image has no radius
 
 
@@ -76,7 +78,7 @@ def test_only_what_the_machine_may_move_is_suggested(batch):
     grouping.decide(batch, keys[13:14], decision="rejected", actor=None)
     batch.images.filter(pk=keys[14]).update(status="trashed")
 
-    page = facts.suggestions(batch)
+    page = statistics.suggestions(batch)
 
     assert [hit.image_id for hit in page.results] == keys[15:]
     assert page.total_unassigned == 3
@@ -86,28 +88,28 @@ def test_what_a_person_took_out_is_not_suggested_again(batch):
     keys = keys_of(batch)
     grouping.move(batch, keys[:1], to=None, actor=None)
 
-    assert keys[0] not in [hit.image_id for hit in facts.suggestions(batch).results]
+    assert keys[0] not in [hit.image_id for hit in statistics.suggestions(batch).results]
     with pytest.raises(ApiError, match="taken out of its group by a person"):
-        suggesting.accept(batch, image_ids=keys[:1], actor=None)
+        suggestions.accept(batch, image_ids=keys[:1], actor=None)
 
 
 def test_the_steps_of_the_slider_count_what_accepting_takes(batch):
-    steps = facts.counts_by_distance(batch)
+    steps = statistics.counts_by_distance(batch)
 
     assert steps[0][1] == 1
     assert steps[-1][1] == 4
     assert [count for _, count in steps] == sorted(count for _, count in steps)
     for distance, count in steps:
-        assert facts.suggestions(batch, max_distance=distance).count == count
-        assert sum(n for _, n in suggesting.preview(batch, max_distance=distance)) == count
+        assert statistics.suggestions(batch, max_distance=distance).count == count
+        assert sum(n for _, n in suggestions.preview(batch, max_distance=distance)) == count
 
 
 def test_accept_all_up_to_a_distance_and_take_it_back(batch):
     anna = make_user("write", username="anna")
     before = state(batch)
-    distance = facts.suggestions(batch).results[2].choices[0].distance
+    distance = statistics.suggestions(batch).results[2].choices[0].distance
 
-    change, count = suggesting.accept(batch, max_distance=distance + 1e-4, actor=anna)
+    change, count = suggestions.accept(batch, max_distance=distance + 1e-4, actor=anna)
 
     assert count == 3
     assert change.kind == "accept_suggestions"
@@ -124,19 +126,19 @@ def test_accept_all_up_to_a_distance_and_take_it_back(batch):
 def test_accept_all_of_a_group(batch):
     label = batch.groups.get(name="boots").label
 
-    change, count = suggesting.accept(batch, group_label=label, actor=None)
+    change, count = suggestions.accept(batch, group_label=label, actor=None)
 
     assert (count, change.summary) == (2, "accepted 2 suggestions into boots")
-    assert facts.suggestions(batch).count == 2
-    assert suggesting.accept(batch, group_label=label, actor=None) == (None, 0)
+    assert statistics.suggestions(batch).count == 2
+    assert suggestions.accept(batch, group_label=label, actor=None) == (None, 0)
 
 
 def test_accept_named_images_into_their_nearest_or_a_named_group(batch):
     keys = keys_of(batch)
     label = batch.groups.get(name="shoes").label
 
-    assert suggesting.accept(batch, image_ids=keys[12:13], actor=None)[1] == 1
-    assert suggesting.accept(batch, image_ids=keys[15:], group_label=label, actor=None)[1] == 1
+    assert suggestions.accept(batch, image_ids=keys[12:13], actor=None)[1] == 1
+    assert suggestions.accept(batch, image_ids=keys[15:], group_label=label, actor=None)[1] == 1
 
     assert (groups_of(batch)[keys[12]], groups_of(batch)[keys[15]]) == ("boots", "shoes")
 
@@ -147,7 +149,7 @@ def test_a_named_image_that_has_a_group_meanwhile_is_a_conflict(batch):
     before = state(batch)
 
     with pytest.raises(ApiError, match="is in shoes meanwhile") as refused:
-        suggesting.accept(batch, image_ids=keys[12:14], actor=None)
+        suggestions.accept(batch, image_ids=keys[12:14], actor=None)
 
     assert refused.value.status == 409
     assert [error.field for error in refused.value.errors] == ["image_ids"]
@@ -158,14 +160,14 @@ def test_an_image_without_a_vector_has_no_suggestion(batch):
     row = make_rows(1)[0]
     add_images(batch, [row.pk], actor=None)
 
-    page = facts.suggestions(batch)
+    page = statistics.suggestions(batch)
     assert (page.count, page.total_unassigned) == (4, 5)
     with pytest.raises(ApiError, match="analyze the batch") as refused:
-        suggesting.accept(batch, image_ids=[row.pk], actor=None)
+        suggestions.accept(batch, image_ids=[row.pk], actor=None)
     assert refused.value.status == 409
 
     give_vectors([row.pk], LONELY[:1])
-    assert facts.suggestions(batch).count == 5
+    assert statistics.suggestions(batch).count == 5
 
 
 @pytest.mark.parametrize(
@@ -184,9 +186,9 @@ def test_bad_input_is_refused_and_changes_nothing(batch, asked, field):
     before, version = state(batch), Batch.objects.get(pk=batch.pk).version
 
     with pytest.raises(ApiError) as refused:
-        suggesting.accept(batch, **asked, actor=None)
+        suggestions.accept(batch, **asked, actor=None)
     with pytest.raises(ApiError):
-        suggesting.preview(batch, **asked)
+        suggestions.preview(batch, **asked)
 
     assert (refused.value.status, refused.value.errors[0].field) == (400, field)
     assert (state(batch), Batch.objects.get(pk=batch.pk).version) == (before, version)
@@ -194,16 +196,16 @@ def test_bad_input_is_refused_and_changes_nothing(batch, asked, field):
 
 def test_a_stale_version_is_refused(batch):
     with pytest.raises(ApiError) as refused:
-        suggesting.accept(batch, max_distance=2.0, actor=None, seen=Seen(batch.version - 1))
+        suggestions.accept(batch, max_distance=2.0, actor=None, seen=Seen(batch.version - 1))
 
     assert refused.value.status == 412
-    assert facts.suggestions(batch).count == 4
+    assert statistics.suggestions(batch).count == 4
 
 
 def test_small_batches_have_no_suggestions():
     for rows in (np.zeros((0, 384)), LONELY[:1]):
         batch = make_batch(rows)
-        page = facts.suggestions(batch)
+        page = statistics.suggestions(batch)
         assert (page.results, page.count, page.total_unassigned) == ([], 0, len(rows))
-        assert facts.counts_by_distance(batch) == []
-        assert suggesting.accept(batch, max_distance=2.0, actor=None) == (None, 0)
+        assert statistics.counts_by_distance(batch) == []
+        assert suggestions.accept(batch, max_distance=2.0, actor=None) == (None, 0)

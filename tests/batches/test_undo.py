@@ -6,8 +6,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from api.errors import ApiError
-from batches import changes, grouping
-from batches.changes import Seen
+from batches.groups import operations as grouping
+from batches.history import changes
+from batches.history.changes import Seen
 from batches.membership import add_images, remove_images
 from batches.models import Batch, Group
 from batches.services import create_batch

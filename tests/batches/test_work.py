@@ -7,7 +7,8 @@ import zipfile
 import pytest
 
 from api.errors import ApiError
-from batches import grouping, services, work
+from batches import processing, services
+from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch
 from images.models import Image
@@ -45,7 +46,7 @@ def keys(batch):
 
 
 def chosen(batch, **filters):
-    return list(work.chosen_images(batch, filters).values_list("pk", flat=True))
+    return list(processing.chosen_images(batch, filters).values_list("pk", flat=True))
 
 
 def test_all_but_the_rejected_and_trashed_images_are_chosen_in_order(batch, anna):
@@ -87,7 +88,7 @@ def test_filters_choose_by_group_ids_quality_and_issue(batch, anna):
 )
 def test_a_wrong_filter_is_named(batch, filters, field):
     with pytest.raises(ApiError) as refused:
-        work.process_batch(batch, TO_WEBP, filters=filters)
+        processing.process_batch(batch, TO_WEBP, filters=filters)
 
     assert (refused.value.status, refused.value.errors[0].field) == (400, field)
     assert batch.jobs.count() == 0
@@ -100,8 +101,8 @@ def test_one_job_with_the_batchs_priority_and_results_as_zip(anna):
     add_images(batch, [image.pk for image in [*images, webp]], actor=anna)
     run_until_idle()
 
-    estimate = work.estimate_batch(batch, TO_WEBP)
-    job = work.process_batch(batch, TO_WEBP, delivery=Delivery(requested_by=anna))
+    estimate = processing.estimate_batch(batch, TO_WEBP)
+    job = processing.process_batch(batch, TO_WEBP, delivery=Delivery(requested_by=anna))
     run_until_idle()
     job.refresh_from_db()
 
@@ -113,27 +114,27 @@ def test_one_job_with_the_batchs_priority_and_results_as_zip(anna):
     names = zipfile.ZipFile(io.BytesIO(b"".join(archive(results)))).namelist()
     assert names == ["Shoes/a_webp.webp", "Shoes/b_webp.webp"]
 
-    assert work.estimate_batch(batch, TO_WEBP)["cached"] == 2
-    again = work.process_batch(batch, TO_WEBP, priority=Priority.LOW)
+    assert processing.estimate_batch(batch, TO_WEBP)["cached"] == 2
+    again = processing.process_batch(batch, TO_WEBP, priority=Priority.LOW)
     assert (again.status, again.priority) == ("completed", Priority.LOW)
 
 
 def test_nothing_that_fits_is_said_with_reasons(anna):
     batch = services.create_batch("Shoes", owner=anna)
     with pytest.raises(ApiError, match="no image of the batch is chosen"):
-        work.process_batch(batch, TO_WEBP)
+        processing.process_batch(batch, TO_WEBP)
 
     add_images(batch, [make_image(pictures.webp(seed=6), name="c.webp").pk], actor=anna)
     with pytest.raises(ApiError, match=r"fits none .* such as c\.webp") as refused:
-        work.process_batch(batch, TO_WEBP)
+        processing.process_batch(batch, TO_WEBP)
     assert [error.code for error in refused.value.errors] == ["same_format"]
 
 
 def test_more_than_a_job_holds_is_refused_with_both_numbers(batch, monkeypatch):
-    monkeypatch.setattr(work, "MAX_OPERATIONS", 11)
+    monkeypatch.setattr(processing, "MAX_OPERATIONS", 11)
 
     with pytest.raises(ApiError, match=r"6 images with 2 operations each are 12 operations; .* at most 11"):
-        work.process_batch(batch, parse_work(operations=["webp", "avif"]))
+        processing.process_batch(batch, parse_work(operations=["webp", "avif"]))
 
 
 def test_damaged_and_trashed_images_are_left_out_and_told(batch, anna):
@@ -141,7 +142,7 @@ def test_damaged_and_trashed_images_are_left_out_and_told(batch, anna):
     Image.objects.filter(pk=first[0]).update(status="damaged")
     trash_many(first[1:2], actor=anna)
 
-    found = work.suited(batch, TO_WEBP)
+    found = processing.suited(batch, TO_WEBP)
 
     assert [image.pk for image in found.images] == first[2:]
     assert [left.code for left in found.left_out] == ["damaged", "trashed"]
@@ -150,7 +151,7 @@ def test_damaged_and_trashed_images_are_left_out_and_told(batch, anna):
 @pytest.mark.parametrize(("close", "status"), [(services.delete_batch, 410), (services.archive, 409)])
 def test_closed_batches_are_refused(batch, anna, close, status):
     close(batch, actor=anna)
-    for call in (work.estimate_batch, work.process_batch):
+    for call in (processing.estimate_batch, processing.process_batch):
         with pytest.raises(ApiError) as refused:
             call(Batch.objects.get(pk=batch.pk), TO_WEBP)
         assert refused.value.status == status
@@ -159,4 +160,4 @@ def test_closed_batches_are_refused(batch, anna, close, status):
 def test_an_approved_batch_is_worked_on(batch):
     Batch.objects.update(review_stage="approved")
 
-    assert work.process_batch(batch, TO_WEBP).operations_total == 6
+    assert processing.process_batch(batch, TO_WEBP).operations_total == 6

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from batches import grouping
+from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch
 from batches.services import create_batch

@@ -2,7 +2,7 @@
 
 import pytest
 
-from batches import grouping
+from batches.groups import operations as grouping
 from batches.models import Batch, BatchImage
 from batches.services import add_images, create_batch
 from images.models import Image

@@ -2,7 +2,8 @@
 
 import pytest
 
-from batches import grouping, services
+from batches import services
+from batches.groups import operations as grouping
 from tests.factories import make_rows, make_user
 from tests.pages.test_batches import address, ids, make_batch, text_of
 

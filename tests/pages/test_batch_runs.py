@@ -5,7 +5,9 @@ import re
 import pytest
 from django.urls import reverse
 
-from batches import analysis, grouping, services
+from batches import services
+from batches.clustering import service as analysis
+from batches.groups import operations as grouping
 from processing.engine.worker import run_until_idle
 from processing.models import Job
 from tests import pictures

@@ -5,7 +5,8 @@ import uuid
 import pytest
 from django.urls import reverse
 
-from batches import grouping, services, stages
+from batches import services, stages
+from batches.groups import operations as grouping
 from batches.models import Batch
 from images.models import Image
 from tests import pictures

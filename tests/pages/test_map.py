@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from api.errors import ApiError
-from batches import grouping, map_points
+from batches.clustering import projection
+from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch
 from batches.services import create_batch
@@ -75,14 +76,14 @@ def test_queries_do_not_grow_with_the_batch(reviewer, batch, django_assert_max_n
     large = mapped_batch(make_rows(300), groups=40)
     for one in (batch, large):
         with django_assert_max_num_queries(5):
-            map_points.points(one)
+            projection.points(one)
 
 
 # --- the points ---------------------------------------------------------------------------------------
 
 
 def test_every_image_is_a_point_of_its_group(batch):
-    drawn = map_points.points(batch)
+    drawn = projection.points(batch)
     assert (drawn.run, len(drawn.points), drawn.unplaced) == (1, 12, 0)
     assert [point.group_label for point in drawn.points] == [*"123" * 3, None, None, None]
     assert [point.run_label for point in drawn.points] == [*[0, 1, 2] * 3, -1, -1, -1]
@@ -90,15 +91,15 @@ def test_every_image_is_a_point_of_its_group(batch):
 
 
 def test_a_moved_image_keeps_its_place_and_changes_its_group(batch):
-    before = map_points.points(batch).points[0]
+    before = projection.points(batch).points[0]
     grouping.move(batch, [UUID(before.image)], to="2", actor=None)
-    after = map_points.points(batch).points[0]
+    after = projection.points(batch).points[0]
     assert (after.x, after.y, after.group_label, after.run_label) == (before.x, before.y, "2", 0)
 
 
 def test_packed_points_are_the_same_in_the_same_order(batch):
-    drawn = map_points.points(batch)
-    rows = np.frombuffer(map_points.packed(batch), "<f4").reshape(-1, 5)
+    drawn = projection.points(batch)
+    rows = np.frombuffer(projection.packed(batch), "<f4").reshape(-1, 5)
     assert rows[:, 0] == pytest.approx([point.x for point in drawn.points])
     assert rows[:, 2].tolist() == [*[0, 1, 2] * 3, -1, -1, -1]
     assert np.isnan(rows[:, 3]).all()  # no grade was measured
@@ -117,7 +118,7 @@ def test_a_later_image_is_placed_by_its_vector_or_counted_as_unplaced(batch):
         image=with_vector, model="pix_small", weights_sha256="0" * 64, dim=384, vector=vector
     )
 
-    drawn = map_points.points(batch)
+    drawn = projection.points(batch)
 
     assert drawn.unplaced == 1
     (point,) = [point for point in drawn.points if point.image == str(with_vector.pk)]
@@ -128,14 +129,14 @@ def test_a_later_image_is_placed_by_its_vector_or_counted_as_unplaced(batch):
 
 def test_runs_without_a_map_are_refused(batch):
     with pytest.raises(ApiError) as unknown:
-        map_points.points(batch, 7)
+        projection.points(batch, 7)
     assert unknown.value.status == 404
     batch.runs.create(number=2, mode="sweep", status="completed", model="pix_small")
     with pytest.raises(ApiError, match="placed no images") as sweep:
-        map_points.points(batch, 2)
+        projection.points(batch, 2)
     assert sweep.value.status == 409
 
 
 def test_colours_are_steady_and_those_of_neighbours_differ():
-    assert map_points.colour_of("boots") == map_points.colour_of("boots")
-    assert len({map_points.colour_of(str(number)) for number in range(1, 40)}) == 39
+    assert projection.colour_of("boots") == projection.colour_of("boots")
+    assert len({projection.colour_of(str(number)) for number in range(1, 40)}) == 39

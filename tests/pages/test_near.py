@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from batches import changes
+from batches.history import changes
 from batches.membership import add_images
 from batches.models import Batch
 from batches.services import create_batch

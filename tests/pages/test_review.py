@@ -5,9 +5,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from batches import changes, grouping
+from batches.groups import operations as grouping
+from batches.history import changes
 from batches.models import Batch, BatchImage, Group
-from batches.review import GROUPS_PER_PAGE, STRIP
+from batches.pages.review_presenter import GROUPS_PER_PAGE, STRIP
 from batches.services import add_images, archive, create_batch
 from images.models import Embedding
 from images.vectors import embeddings

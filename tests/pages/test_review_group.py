@@ -4,8 +4,9 @@ import uuid
 
 import pytest
 
-from batches import grouping, review_group
+from batches.groups import operations as grouping
 from batches.models import Batch, BatchImage
+from batches.pages import review_group
 from images.models import Image
 from tests.pages.test_review import images_of, label_of, make_batch
 

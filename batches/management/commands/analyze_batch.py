@@ -9,10 +9,10 @@ from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from api.errors import ApiError
-from batches import analysis
-from batches.analysis_parameters import ACTIVATIONS, MODES
+from batches.clustering import service as analysis
+from batches.clustering.parameters import ACTIVATIONS, MODES
+from batches.clustering.run_status import OPEN, settle
 from batches.models import Batch, ClusterRun
-from batches.settling import OPEN, settle
 from processing.job_progress import add_running
 
 POLL_S = 0.3

@@ -10,8 +10,8 @@ from django.template.defaultfilters import filesizeformat
 from tqdm import tqdm
 
 from api.errors import ApiError
-from batches import exports
-from batches.editing import images
+from batches.exports import files as exports
+from batches.history.edit import images
 from batches.models import Batch
 
 STDOUT = "-"

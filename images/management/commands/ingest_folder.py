@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from api.errors import ApiError
-from batches import analysis
+from batches.clustering import service as analysis
 from batches.models import Batch
 from batches.services import create_batch, priority_of, update_batch
 from images.ingest.service import examine, ingest

@@ -1,0 +1,155 @@
+"""The images of a batch: list, add, upload, take out."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from django_filters.utils import translate_validation
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.filters import PAGING, TruthFilter, check_parameters
+from api.idempotency import idempotent
+from batches import services
+from batches.api.requests import (
+    IF_MATCH,
+    ChosenImagesSerializer,
+    ImageIdsSerializer,
+    checked,
+    chosen_ids,
+    seen_of,
+)
+from batches.api.responses import ChangedSerializer, changed, etag, step_at
+from batches.groups import validation as group_values
+from batches.models import Batch, BatchImage
+from batches.serializers import MemberSerializer, members_json
+from images.api.uploads import upload
+from images.api.viewset import UUID_PATTERN
+from images.serializers import UploadResultsSerializer, UploadSerializer
+from images.services import scores
+
+
+class AddedSerializer(ChangedSerializer):
+    added = serializers.IntegerField(help_text="Images that were not in the batch yet.")
+    image_count = serializers.IntegerField()
+
+
+class RemovedSerializer(ChangedSerializer):
+    removed = serializers.IntegerField()
+    image_count = serializers.IntegerField()
+
+
+class MemberFilter(filters.FilterSet):
+    group = filters.CharFilter(method="in_group", max_length=64, help_text="A group's label, or unassigned.")
+    decision = filters.ChoiceFilter(choices=BatchImage.Decision.choices)
+    locked = TruthFilter("locked")
+
+    class Meta:
+        model = BatchImage
+        fields: list[str] = []
+
+    def __init__(self, data: Any, *, queryset: QuerySet, batch: Batch) -> None:
+        super().__init__(data, queryset)
+        self.batch = batch
+
+    def in_group(self, members: QuerySet, name: str, label: str) -> QuerySet:
+        if label.strip().lower() in group_values.UNASSIGNED:
+            return members.filter(group=None)
+        group = self.batch.groups.filter(label=label).first()
+        if group is None:
+            raise invalid_field(name, f"the batch has no group {label!r}.", code=ErrorCode.DOES_NOT_EXIST)
+        return members.filter(group=group)
+
+
+class MembersPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+    paginate_queryset: Any
+    get_paginated_response: Any
+
+    @extend_schema(
+        responses=MemberSerializer(many=True),
+        filters=False,
+        parameters=[
+            OpenApiParameter("group", str, description="A group's label, or `unassigned`."),
+            OpenApiParameter("decision", str, enum=BatchImage.Decision.values),
+            OpenApiParameter("locked", bool),
+        ],
+    )
+    @action(detail=True)
+    def images(self, request: Request, pk: str) -> Response:
+        """The batch's images in their order, each with its place in the batch."""
+        check_parameters(request, {*PAGING, *MemberFilter.base_filters})
+        batch = self.get_object()
+        found = MemberFilter(request.query_params, queryset=members_of(batch), batch=batch)
+        if not found.is_valid():
+            raise translate_validation(found.errors)
+        response: Response = self.get_paginated_response(
+            members_json(self.paginate_queryset(found.qs), request)
+        )
+        response["ETag"] = etag(batch.version)["ETag"]
+        return response
+
+    @extend_schema(
+        request={"application/json": ChosenImagesSerializer, "multipart/form-data": UploadSerializer},
+        parameters=[IF_MATCH],
+        responses={
+            200: AddedSerializer,
+            201: OpenApiResponse(UploadResultsSerializer, "For files: as POST /api/images/."),
+        },
+    )
+    @images.mapping.post
+    @idempotent
+    def add_images(self, request: Request, pk: str) -> Response:
+        """Add images by `image_ids` or by a `filter` of the image list, or upload files into the batch."""
+        batch = self.get_object()
+        if request.FILES:
+            return upload(request, batch=batch)
+        asked = checked(ChosenImagesSerializer, request)
+        if not asked.get("image_ids") and "filter" not in asked:
+            raise invalid_field(
+                "image_ids", "name images by image_ids or by a filter.", code=ErrorCode.REQUIRED
+            )
+        wanted = chosen_ids(asked, request)
+        added = services.add_images(batch, wanted, actor=request.user, seen=seen_of(request))
+        return _counted(batch, added=added)
+
+    @extend_schema(request=ImageIdsSerializer, parameters=[IF_MATCH], responses=RemovedSerializer)
+    @action(detail=True, methods=["POST"], url_path="images/remove")
+    @idempotent
+    def remove_images(self, request: Request, pk: str) -> Response:
+        """Take images out of the batch; they stay in the library."""
+        batch = self.get_object()
+        wanted = checked(ImageIdsSerializer, request)["image_ids"]
+        removed = services.remove_images(batch, wanted, actor=request.user, seen=seen_of(request))
+        return _counted(batch, removed=removed)
+
+    @extend_schema(parameters=[IF_MATCH], responses={204: None})
+    @action(detail=True, methods=["DELETE"], url_path=f"images/(?P<image_id>{UUID_PATTERN})")
+    def remove_image(self, request: Request, pk: str, image_id: str) -> Response:
+        """Take one image out of the batch."""
+        batch = self.get_object()
+        seen = seen_of(request)
+        if not batch.batch_images.filter(image=image_id).exists():
+            raise ApiError(ErrorCode.NOT_FOUND, f"The image {image_id} is not in this batch.")
+        services.remove_images(batch, [UUID(image_id)], actor=request.user, seen=seen)
+        return Response(status=204, headers=etag(batch.version))
+
+
+def members_of(batch: Batch) -> QuerySet[BatchImage]:
+    """The batch's images with what their JSON shows, in three queries whatever their number."""
+    rows = BatchImage.objects.filter(batch=batch).present().select_related("image__uploaded_by", "group")
+    rows = rows.defer("image__exif_raw").prefetch_related(scores("image__quality_scores"))
+    return rows.order_by("position", "id")
+
+
+def _counted(batch: Batch, **count: int) -> Response:
+    (number,) = count.values()
+    total = batch.batch_images.present().count()
+    return changed(batch, step_at(batch) if number else None, **count, image_count=total)

@@ -1,0 +1,179 @@
+"""Operations on a batch's images, and the batch as a file."""
+
+from typing import Any
+
+from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.authentication import door
+from api.errors import ErrorCode, invalid_field
+from api.filters import check_parameters
+from api.idempotency import idempotent
+from api.serializers import StrictSerializer
+from batches import processing as batch_work
+from batches import services
+from batches.api.requests import checked, ids_field
+from batches.api.responses import etag
+from batches.exports import files as exports
+from batches.models import Batch, BatchImage
+from pixproject import request_id
+from processing.api.bodies import EstimateSerializer, WorkSerializer
+from processing.api.submission import TRUE
+from processing.api.waiting import accepted
+from processing.serializers import JobSerializer
+from processing.services import Delivery, parse_work
+
+DECISIONS = (*BatchImage.Decision.values, batch_work.ANY)
+
+
+class ChosenSerializer(StrictSerializer):
+    """Which images of the batch; all that nobody rejected where nothing is said."""
+
+    group = serializers.CharField(required=False, max_length=64, help_text="A group's label, or unassigned.")
+    decision = serializers.ChoiceField(choices=DECISIONS, required=False)
+    image_ids = ids_field(required=False, allow_empty=False)
+    min_quality = serializers.FloatField(required=False, min_value=0, max_value=100)
+    issue = serializers.CharField(required=False, max_length=64, help_text="A fault's code, or any.")
+
+
+class ProcessSerializer(StrictSerializer, WorkSerializer):
+    """Work for all or some images of the batch."""
+
+    filter = ChosenSerializer(required=False)
+
+
+class LeftOutSerializer(serializers.Serializer):
+    image = serializers.UUIDField()
+    name = serializers.CharField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class BatchEstimateSerializer(EstimateSerializer):
+    """What the work would cost."""
+
+    dry_run = serializers.BooleanField()
+    images = serializers.IntegerField(help_text="Chosen images that the work fits.")
+    left_out_count = serializers.IntegerField()
+    left_out = LeftOutSerializer(
+        many=True, help_text="The first chosen images that it does not fit, with reasons."
+    )
+
+
+class SizeSerializer(serializers.Serializer):
+    label = serializers.CharField()  # type: ignore[assignment]
+    title = serializers.CharField()
+    status = serializers.CharField()
+    count = serializers.IntegerField()
+
+
+class BatchStatisticsSerializer(serializers.Serializer):
+    """Counts of a batch; images in the trash do not count."""
+
+    version = serializers.IntegerField()
+    images = serializers.IntegerField()
+    byte_size = serializers.IntegerField()
+    assigned = serializers.IntegerField()
+    unassigned = serializers.IntegerField()
+    locked = serializers.IntegerField()
+    groups = serializers.IntegerField()
+    confirmed_groups = serializers.IntegerField()
+    decisions = serializers.DictField(child=serializers.IntegerField())
+    assigned_by = serializers.DictField(child=serializers.IntegerField())
+    formats = serializers.DictField(child=serializers.IntegerField())
+    quality = serializers.DictField(help_text="Bars of ten grades each, mean, lowest.")
+    issues = serializers.JSONField(help_text="Faults, the most frequent first.")
+    group_sizes = SizeSerializer(many=True)
+    runs = serializers.IntegerField()
+    changes = serializers.IntegerField()
+
+
+class WorkPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+
+    @extend_schema(
+        request=ProcessSerializer,
+        responses={
+            202: JobSerializer,
+            200: OpenApiResponse(BatchEstimateSerializer, "For `dry_run`: nothing is stored."),
+        },
+    )
+    @action(detail=True, methods=["POST"])
+    @idempotent
+    def process(self, request: Request, pk: str) -> Response:
+        """Operations or a pipeline on all or some images, as one job."""
+        batch, asked = self.get_object(), checked(ProcessSerializer, request)
+        work = parse_work(operations=asked.get("operations"), pipeline=asked.get("pipeline"))
+        filters = asked.get("filter", {})
+        if asked.get("dry_run"):
+            return Response({"dry_run": True, **batch_work.estimate_batch(batch, work, filters=filters)})
+        told = ("output_folder", "filename_prefix", "reference")
+        delivery = Delivery(
+            requested_by=request.user,
+            source=door(request),
+            request_id=request_id.current(),
+            **{name: asked[name] for name in told if name in asked},
+        )
+        priority = services.priority_of(asked["priority"]) if "priority" in asked else None
+        job = batch_work.process_batch(batch, work, filters=filters, delivery=delivery, priority=priority)
+        return accepted(job)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("format", str, enum=list(exports.FORMATS), description="csv by itself."),
+            OpenApiParameter(
+                "rejected", bool, description="ZIP: with rejected images, in a folder of their own."
+            ),
+        ],
+        responses={
+            (200, "text/csv"): OpenApiTypes.STR,
+            (200, "application/json"): OpenApiTypes.OBJECT,
+            (200, "application/zip"): OpenApiTypes.BINARY,
+        },
+    )
+    @action(detail=True)
+    def export(self, request: Request, pk: str) -> HttpResponseBase:
+        """The batch as a file: CSV, JSON manifest, or ZIP of the originals with one folder per group."""
+        check_parameters(request, {"format", "rejected"})
+        has_rejected = _is_true(request, "rejected")
+        return _sent(self.get_object(), request.query_params.get("format", "csv"), has_rejected=has_rejected)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @action(detail=True)
+    def manifest(self, request: Request, pk: str) -> HttpResponseBase:
+        """All that is needed to repeat the grouping: hashes, parameters, seed, versions, decisions."""
+        check_parameters(request, set())
+        return _sent(self.get_object(), "json", is_attachment=False)
+
+    @extend_schema(responses=BatchStatisticsSerializer)
+    @action(detail=True)
+    def statistics(self, request: Request, pk: str) -> Response:
+        """Counts of images by group, decision, format, quality and fault."""
+        check_parameters(request, set())
+        batch = self.get_object()
+        return Response(exports.statistics(batch), headers=etag(batch.version))
+
+
+def _sent(
+    batch: Batch, format: str, *, has_rejected: bool = False, is_attachment: bool = True
+) -> HttpResponseBase:
+    file = exports.export(batch, format, has_rejected=has_rejected)
+    response = StreamingHttpResponse(file.chunks, content_type=file.content_type)
+    response.headers["Content-Length"] = str(file.byte_size)
+    response.headers["Content-Disposition"] = content_disposition_header(is_attachment, file.name) or ""
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+def _is_true(request: Request, name: str) -> bool:
+    text = request.query_params.get(name, "false").lower()
+    if text not in ("true", "false", "1", "0"):
+        raise invalid_field(name, f"must be true or false, not {text[:20]!r}.", code=ErrorCode.INVALID_CHOICE)
+    return text in TRUE

@@ -1,0 +1,112 @@
+"""How requests for a batch are read: checked fields, the version that the caller saw, images by id or filter."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.serializers import StrictSerializer
+from batches.history.changes import Seen
+from images.filters import chosen
+from images.services import library
+
+MAX_IDS = 10_000
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description='The version that you looked at, such as `"7"`, as ETag answers it: 412 where it is older.',
+)
+_VERSION = re.compile(r'(?:W/)?"(\d{1,9})"|(\d{1,9})')
+
+
+class VersionedSerializer(StrictSerializer):
+    """A change of the groups, bound to the version that the caller looked at."""
+
+    extra_fields = ("idempotency_key",)
+
+    version = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="The version that you looked at: 409 where it is older. The header If-Match does the same.",
+    )
+
+
+def ids_field(**options: Any) -> serializers.ListField:
+    """A list of image ids."""
+    return serializers.ListField(child=serializers.UUIDField(), max_length=MAX_IDS, **options)
+
+
+class ImageIdsSerializer(VersionedSerializer):
+    image_ids = ids_field(allow_empty=False)
+
+
+class ChosenImagesSerializer(VersionedSerializer):
+    """Images by their ids, or all that a filter of the image list finds."""
+
+    image_ids = ids_field(required=False)
+    filter = serializers.DictField(
+        child=serializers.CharField(),
+        required=False,
+        help_text=f"Filters as of `GET /api/images/`, instead of ids; {MAX_IDS} images at most.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "image_ids" in attrs and "filter" in attrs:
+            raise serializers.ValidationError(
+                {"image_ids": "Name the images either by image_ids or by a filter."}
+            )
+        return attrs
+
+
+def chosen_ids(asked: Mapping[str, Any], request: Request) -> list[UUID]:
+    """The images that a request names by ids or by a filter; none where it names none."""
+    if "filter" not in asked:
+        return list(asked.get("image_ids", ()))
+    found = chosen(asked["filter"], queryset=library(), request=request)
+    return list(found.values_list("pk", flat=True))
+
+
+def checked(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """The fields of a request's body, without the version.
+
+    Raises:
+        ApiError: 400 for a body that is no object.
+        ValidationError: naming the fields.
+    """
+    data: Any = request.data
+    if not isinstance(data, Mapping):
+        raise ApiError(ErrorCode.INVALID, f"The body must be an object, not {type(data).__name__}.")
+    serializer = serializer_class(data=data)
+    serializer.is_valid(raise_exception=True)
+    return {name: value for name, value in serializer.validated_data.items() if name != "version"}
+
+
+def seen_of(request: Request) -> Seen | None:
+    """The version that the caller looked at, by the header `If-Match` or the field `version`.
+
+    Raises:
+        ApiError: 400 where either is no version.
+    """
+    text = request.headers.get("If-Match")
+    if text is not None and text.strip() != "*":
+        match = _VERSION.fullmatch(text.strip())
+        if match is None:
+            detail = f'{text[:50]!r} is no version such as "7".'
+            raise invalid_field("If-Match", detail, code=ErrorCode.MALFORMED)
+        return Seen(int(match[1] or match[2]))
+    data: Any = request.data
+    version = data.get("version") if isinstance(data, Mapping) else None
+    if version is None:
+        return None
+    field = VersionedSerializer().fields["version"]
+    try:
+        return Seen(field.run_validation(version), is_header=False)
+    except serializers.ValidationError as error:
+        raise serializers.ValidationError({"version": error.detail}) from None

@@ -1,0 +1,81 @@
+"""What a batch's doors answer: its version as ETag, and the step of the history that a change became."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from batches.groups.queries import listed_groups
+from batches.history import changes
+from batches.history.changes import Seen
+from batches.models import Batch, Group, GroupingChange
+from batches.serializers import ChangeSerializer, GroupSerializer, batches_json
+from batches.services import listed
+
+
+class ChangedSerializer(serializers.Serializer):
+    """What a change of the groups became."""
+
+    version = serializers.IntegerField(help_text="Of the batch, after it; also the header ETag.")
+    change = ChangeSerializer(allow_null=True, help_text="null: it was so already.")
+
+
+class ChangedGroupSerializer(ChangedSerializer):
+    group = GroupSerializer()
+
+
+class ChangedGroupsSerializer(ChangedSerializer):
+    groups = GroupSerializer(many=True, help_text="Those that were named or made.")
+
+
+def etag(version: int) -> dict[str, str]:
+    return {"ETag": f'"{version}"'}
+
+
+def batch_answer(batch: Batch, request: Request, *, status: int = 200, **more: Any) -> Response:
+    """The batch as it is now."""
+    row = listed(Batch.objects.filter(pk=batch.pk)).get()
+    body = {**batches_json([row], request)[0], **more}
+    return Response(body, status=status, headers=etag(row.version))
+
+
+def in_one_step(batch: Batch, write: Callable[[], Any]) -> tuple[Any, GroupingChange | None]:
+    """Call what changes a batch's groups; answers its result and the step that it became, if any.
+
+    The batch is locked before, so that the step is not mistaken for somebody else's. Not for what locks images first.
+    """
+    with transaction.atomic():
+        before = changes.lock(batch).version
+        result = write()
+    return result, step_at(batch) if batch.version != before else None
+
+
+def step_at(batch: Batch) -> GroupingChange | None:
+    """The step that brought a batch to its version; uploads that came after it have the same one."""
+    found: GroupingChange | None = batch.changes.filter(version=batch.version).order_by("sequence").first()
+    return found
+
+
+def changed(
+    batch: Batch, change: GroupingChange | None, *, status: int = 200, headers: Any = None, **more: Any
+) -> Response:
+    """The answer to a change: version, step, and what it made."""
+    body = {"version": batch.version, "change": change and ChangeSerializer(change).data, **more}
+    return Response(body, status=status, headers={**etag(batch.version), **(headers or {})})
+
+
+def groups_json(batch: Batch, *labels: str) -> list[dict[str, Any]]:
+    """Some groups of a batch as JSON."""
+    return [dict(row) for row in GroupSerializer(listed_groups(batch, labels=labels), many=True).data]
+
+
+def group_json(batch: Batch, group: Group) -> dict[str, Any]:
+    return groups_json(batch, group.label)[0]
+
+
+def check_unchanged(batch: Batch, seen: Seen | None) -> None:
+    """Refuse what was decided on an older state; within a transaction, whose lock then keeps it so."""
+    changes.check_seen(changes.lock(batch), seen)

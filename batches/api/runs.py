@@ -1,0 +1,271 @@
+"""Have a batch grouped, and look at what the machine proposed."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.authentication import door
+from api.errors import ApiError, ErrorCode
+from api.filters import PAGING, check_parameters
+from api.idempotency import idempotent
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.responses import batch_answer, check_unchanged, etag
+from batches.clustering import service as analysis
+from batches.clustering.parameters import ACTIVATIONS, MODES, said_of
+from batches.clustering.run_status import settle
+from batches.groups.queries import image_ids_by_label, listed_groups
+from batches.models import Batch, ClusterRun
+from batches.serializers import BatchSerializer, RunSerializer
+from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s, wait_for
+
+QUICK_WAIT_S = 10
+PREFER = OpenApiParameter(
+    "Prefer",
+    str,
+    OpenApiParameter.HEADER,
+    description="`wait=N`: answer with the groups when the run is finished, after N ≤ 30 s.",
+)
+SHORT = {
+    "embedder": "model",
+    "selection": "cluster_selection_method",
+    "epsilon": "cluster_selection_epsilon",
+}
+_WORDS = ("mode", "activate", "sizes", "samples", "dry_run")
+
+
+class AnalyzeSerializer(VersionedSerializer):
+    """How the batch is grouped. What is not said is as in the last full run, else as measured best."""
+
+    mode = serializers.ChoiceField(
+        choices=MODES,
+        required=False,
+        help_text="full; incremental: new images join the groups or are grouped among themselves; "
+        "sweep: try a grid of parameters.",
+    )
+    activate = serializers.ChoiceField(
+        choices=ACTIVATIONS,
+        required=False,
+        help_text="Whether the run becomes the batch's groups; auto: where no person has worked on them.",
+    )
+    dry_run = serializers.BooleanField(required=False, help_text="Only say what it would take.")
+    model = serializers.CharField(
+        required=False, help_text="The embedder; `auto` takes the best one installed."
+    )
+    min_cluster_size = serializers.IntegerField(required=False)
+    min_samples = serializers.IntegerField(
+        required=False, allow_null=True, help_text="null: as many as min_cluster_size."
+    )
+    metric = serializers.CharField(required=False)
+    cluster_selection_method = serializers.CharField(required=False, help_text="eom or leaf.")
+    cluster_selection_epsilon = serializers.FloatField(required=False)
+    allow_single_cluster = serializers.BooleanField(required=False)
+    embedder = serializers.CharField(required=False, help_text="Another word for model.")
+    selection = serializers.CharField(required=False, help_text="Another word for cluster_selection_method.")
+    epsilon = serializers.FloatField(required=False, help_text="Another word for cluster_selection_epsilon.")
+    algorithm = serializers.ChoiceField(choices=["hdbscan"], required=False, help_text="There is one.")
+    reducer = serializers.ChoiceField(choices=["pca"], required=False, help_text="Of the map; there is one.")
+    sizes = serializers.ListField(
+        child=serializers.IntegerField(),
+        required=False,
+        max_length=64,
+        help_text="For a sweep: min_cluster_size.",
+    )
+    samples = serializers.ListField(
+        child=serializers.IntegerField(allow_null=True),
+        required=False,
+        max_length=64,
+        help_text="For a sweep: min_samples.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("mode") != "sweep" and (
+            given := [name for name in ("sizes", "samples") if name in attrs]
+        ):
+            raise serializers.ValidationError({given[0]: "Only the mode sweep tries several values."})
+        for short, name in SHORT.items():
+            if short in attrs and name in attrs:
+                raise serializers.ValidationError({short: f"Another word for {name}: send one of them."})
+            if short in attrs:
+                attrs[name] = attrs.pop(short)
+        return {name: value for name, value in attrs.items() if name not in ("algorithm", "reducer")}
+
+
+class SecondsSerializer(serializers.Serializer):
+    p50 = serializers.FloatField()
+    p90 = serializers.FloatField()
+
+
+class AnalysisEstimateSerializer(serializers.Serializer):
+    """What an analysis would do and take."""
+
+    dry_run = serializers.BooleanField()
+    images = serializers.IntegerField()
+    to_embed = serializers.IntegerField(help_text="Images that need a vector first.")
+    unusable = serializers.IntegerField(help_text="Damaged images without a vector, which stay out.")
+    seconds = SecondsSerializer()
+    based_on = serializers.IntegerField(help_text="How many measured pieces of work the range comes from.")
+    notes = serializers.ListField(child=serializers.CharField())
+
+
+class StartedSerializer(serializers.Serializer):
+    """The run that was started."""
+
+    run = RunSerializer()
+    job = serializers.UUIDField()
+    links = serializers.DictField(child=serializers.CharField())
+
+
+class LabelledImagesSerializer(serializers.Serializer):
+    group_label = serializers.CharField()
+    name = serializers.CharField()
+    count = serializers.IntegerField()
+    images = serializers.ListField(child=serializers.UUIDField())
+
+
+class GroupedBatchSerializer(BatchSerializer):
+    """The batch with its groups, after a run that was waited for."""
+
+    run = RunSerializer()
+    groups = LabelledImagesSerializer(many=True)
+    unassigned = serializers.ListField(child=serializers.UUIDField(), help_text="Images in no group.")
+
+    class Meta(BatchSerializer.Meta):
+        fields = [*BatchSerializer.Meta.fields, "run", "groups", "unassigned"]
+        read_only_fields = fields
+
+
+ANALYZE: dict[str, Any] = {
+    "request": AnalyzeSerializer,
+    "parameters": [PREFER, IF_MATCH],
+    "responses": {
+        200: OpenApiResponse(GroupedBatchSerializer, "Waited for. For `dry_run`: the estimate."),
+        202: StartedSerializer,
+    },
+}
+
+
+class AnalysisPart:
+    """Mixed into the view set of batches."""
+
+    get_object: Any
+    paginate_queryset: Any
+    get_paginated_response: Any
+
+    @extend_schema(**ANALYZE)
+    @action(detail=True, methods=["POST"])
+    def analyze(self, request: Request, pk: str) -> Response:
+        """Have the batch grouped as a job: missing vectors first, then the clustering."""
+        return self._analyze(request)
+
+    @extend_schema(**ANALYZE)
+    @analyze.mapping.put
+    def analyze_and_wait(self, request: Request, pk: str) -> Response:
+        """Have the batch grouped, and wait up to 10 s where all vectors are there and images are 500 at most."""
+        return self._analyze(request, waits_when_quick=True)
+
+    def _analyze(self, request: Request, *, waits_when_quick: bool = False) -> Response:
+        wait_s = preferred_wait_s(request)
+        started = self._start(request)
+        if started.status_code != 202:
+            return started
+        batch, number = self.get_object(), started.data["run"]["number"]
+        run = batch.runs.get(number=number)
+        if wait_s is None and waits_when_quick and analysis.is_quick(batch, {"model": run.model}):
+            wait_s = QUICK_WAIT_S
+        if wait_s is None or run.job_id is None or not wait_for(run.job_id, wait_s):
+            return started
+        answer = _grouped(batch, number, request)
+        answer["Preference-Applied"] = f"wait={wait_s}"
+        return answer
+
+    @idempotent
+    def _start(self, request: Request) -> Response:
+        batch, asked = self.get_object(), checked(AnalyzeSerializer, request)
+        given = {name: value for name, value in asked.items() if name not in _WORDS}
+        parameters = analysis.parse_parameters(given, fallback=said_of(batch.parameters))
+        mode = asked.get("mode", "full")
+        if asked.get("dry_run"):
+            found = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)
+            return Response({"dry_run": True, **found})
+        words = {name: asked[name] for name in ("activate", "sizes", "samples") if name in asked}
+        with transaction.atomic():
+            check_unchanged(batch, seen_of(request))
+            run = analysis.submit_analysis(
+                batch, parameters=parameters, mode=mode, actor=request.user, source=door(request), **words
+            )
+        return _started(batch, run)
+
+    @extend_schema(operation_id="batches_runs_list", responses=RunSerializer(many=True), filters=False)
+    @action(detail=True)
+    def runs(self, request: Request, pk: str) -> Response:
+        """The runs, the newest first; without what each label or trial of them is."""
+        check_parameters(request, {*PAGING})
+        batch = settled(self.get_object())
+        rows = _runs(batch).defer("centroids", "projection", "groups", "grid")
+        page = self.paginate_queryset(rows)
+        for run in page:
+            run.groups, run.grid = [], []
+        answer: Response = self.get_paginated_response(RunSerializer(page, many=True).data)
+        return answer
+
+    @extend_schema(responses=RunSerializer)
+    @action(detail=True, url_path="runs/(?P<number>[0-9]{1,9})")
+    def run(self, request: Request, pk: str, number: str) -> Response:
+        """One run, with its parameters, its groups and, for a sweep, its trials."""
+        batch = settled(self.get_object())
+        return Response(RunSerializer(run_of(batch, number)).data)
+
+
+def settled(batch: Batch) -> Batch:
+    """The batch in line with its jobs."""
+    if settle(batch.pk):
+        batch.refresh_from_db()
+    return batch
+
+
+def run_of(batch: Batch, number: str | int) -> ClusterRun:
+    """A run by its number; 404 where there is none."""
+    found: ClusterRun | None = _runs(batch).filter(number=min(int(number), 2**31 - 1)).first()
+    if found is None:
+        raise ApiError(ErrorCode.NOT_FOUND, f"The batch has no run {number}.")
+    return found
+
+
+def _runs(batch: Batch) -> QuerySet[ClusterRun]:
+    runs: QuerySet[ClusterRun] = batch.runs.select_related("batch", "created_by").order_by("-number")
+    return runs.defer("centroids", "projection")
+
+
+def _started(batch: Batch, run: ClusterRun) -> Response:
+    assert run.job_id is not None
+    job, path = f"/api/jobs/{run.job_id}/", f"/api/batches/{batch.pk}/"
+    body = {
+        "run": RunSerializer(run_of(batch, run.number)).data,
+        "job": str(run.job_id),
+        "links": {"job": job, "run": f"{path}runs/{run.number}/", "batch": path},
+    }
+    headers = {"Location": job, "Retry-After": str(RETRY_AFTER_S), **etag(batch.version)}
+    return Response(body, status=202, headers=headers)
+
+
+def _grouped(batch: Batch, number: int, request: Request) -> Response:
+    """The batch and which images are in which group, in the order of the labels."""
+    batch = settled(batch)
+    images = image_ids_by_label(batch)
+    groups = [
+        {
+            "group_label": group.label,
+            "name": group.name,
+            "count": len(images.get(group.label, ())),
+            "images": images.get(group.label, []),
+        }
+        for group in listed_groups(batch, ordering="label")
+    ]
+    run = RunSerializer(run_of(batch, number)).data
+    return batch_answer(batch, request, run=run, groups=groups, unassigned=images.get("", []))

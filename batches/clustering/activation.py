@@ -1,0 +1,204 @@
+"""Make a run's groups those of its batch: as a whole, or group by group after a look at what would change."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from batches.clustering.diff import Diff, DiffItem, check, items_of, plan
+from batches.clustering.proposal import Move, Place, Proposal, propose
+from batches.history import changes
+from batches.history.changes import Kind, Seen
+from batches.history.edit import Edit, images
+from batches.models import Batch, BatchImage, ClusterRun, Group, GroupingChange
+
+__all__ = ["Diff", "DiffItem", "activate", "plan", "touched_by_people"]
+
+AssignedBy, Mode = BatchImage.AssignedBy, ClusterRun.Mode
+
+
+def activate(
+    batch: Batch,
+    run: ClusterRun,
+    *,
+    actor: Any,
+    items: Collection[str] | None = None,
+    seen: Seen | None = None,
+) -> GroupingChange | None:
+    """Make a run's groups those of the batch, as one step of the history.
+
+    An image goes into the group of its label when that group's item is accepted; one that the run leaves out goes to no
+    group when the item of its present group is. What a person fixed stays. Groups that are emptied go, unless they are
+    confirmed or named.
+
+    Args:
+        items: keys of `plan` that are accepted; None for all.
+
+    Raises:
+        ApiError: as `plan`; 400 for keys that the run does not have; 409 where the run is active and nothing of it is
+            left to apply; as `changes.edit`.
+    """
+    check(batch, run)
+    with transaction.atomic():
+        with changes.edit(batch, actor=actor, kind=Kind.APPLY_RUN, seen=seen) as edit:
+            proposal = propose(edit.batch, run)
+            accepted = _accepted(proposal, run, items)
+            if edit.batch.active_run_id == run.pk and not any(m.key in accepted for m in proposal.moves):
+                detail = f"Run {run.number} is active, and nothing of it is left to apply."
+                raise ApiError(ErrorCode.CONFLICT, detail)
+            made = _Writing(edit, proposal, run, accepted).write()
+            edit.set_batch(active_run=run.pk)
+        batch.active_run_id = run.pk
+        for told in run.groups:
+            told["group"] = made.get(told["label"], told.get("group"))
+        run.activated_at = timezone.now()
+        run.save(update_fields=["groups", "activated_at"])
+    return edit.change
+
+
+def _accepted(proposal: Proposal, run: ClusterRun, items: Collection[str] | None) -> set[str]:
+    there = {item.key for item in items_of(proposal, run)}
+    if items is None:
+        return there
+    if not items:
+        raise invalid_field("items", "accept at least one item.", code=ErrorCode.REQUIRED)
+    if strange := sorted(set(items) - there):
+        errors = [
+            FieldError("items", ErrorCode.DOES_NOT_EXIST, f"Run {run.number} has no item {key[:20]!r} now.")
+            for key in strange[:100]
+        ]
+        raise ApiError(ErrorCode.DOES_NOT_EXIST, f"items: {errors[0].detail}", errors=errors)
+    return set(items)
+
+
+class _Writing:
+    """The accepted part of a proposal, written into an edit."""
+
+    def __init__(self, edit: Edit, proposal: Proposal, run: ClusterRun, accepted: set[str]) -> None:
+        self._edit, self._proposal, self._run, self._accepted = edit, proposal, run, accepted
+        self._moves = [move for move in proposal.moves if move.key in accepted]
+        self._is_incremental = run.mode == Mode.INCREMENTAL
+        self._medoids = {told["label"]: UUID(told["medoid"]) for told in run.groups if told.get("medoid")}
+
+    def write(self) -> dict[int, str]:
+        """Answers the id of the batch's group for each label that was applied."""
+        self._edit.all_members()
+        targets = self._targets()
+        for move in self._moves:
+            self._place(move, None if move.to is None else targets[move.to])
+        if not self._is_incremental:
+            self._measure_the_staying()
+        self._set_covers(targets)
+        dropped = self._drop_empty()
+        self._edit.summary = self._summary(targets)
+        return {label: str(group.pk) for label, group in targets.items() if group.pk not in dropped}
+
+    def _targets(self) -> dict[int, Group]:
+        """The batch's group of each accepted label; new ones are made by size, so that labels follow from the run."""
+        labels = {int(key[1:]) for key in self._accepted if key.startswith("r")}
+        groups = self._edit.groups
+        found = {
+            label: groups[group_id] for label, group_id in self._proposal.carried.items() if label in labels
+        }
+        coming = Counter(move.to for move in self._moves if move.to is not None)
+        for label in sorted(labels - set(found), key=lambda label: (-coming[label], label)):
+            found[label] = self._edit.new_group()
+        return found
+
+    def _place(self, move: Move, group: Group | None) -> None:
+        by = AssignedBy.PROPAGATED if self._is_incremental else AssignedBy.AUTO
+        self._edit.set_image(
+            move.place.image_id,
+            group=group,
+            assigned_by=AssignedBy.NOBODY if group is None else by,
+            probability=None if group is None else move.place.probability,
+            outlier_score=move.place.outlier_score,
+        )
+
+    def _measure_the_staying(self) -> None:
+        """What the run says of images that stay where they are and that it may move."""
+        moving = {move.place.image_id for move in self._proposal.moves}
+        for place in self._proposal.places:
+            if place.is_fixed or place.image_id in moving:
+                continue
+            if place.group_id is None:
+                self._edit.set_image(place.image_id, probability=None, outlier_score=place.outlier_score)
+            elif f"r{place.label}" in self._accepted:
+                self._edit.set_image(
+                    place.image_id,
+                    assigned_by=AssignedBy.AUTO,
+                    probability=place.probability,
+                    outlier_score=place.outlier_score,
+                )
+
+    def _set_covers(self, targets: dict[int, Group]) -> None:
+        """A group without a cover, or whose cover left, shows its medoid, else the image that is most its own."""
+        inside: dict[UUID, list[Place]] = {}
+        for place in self._proposal.places:
+            group = self._edit.group_of(place.image_id)
+            if group is not None:
+                inside.setdefault(group.pk, []).append(place)
+        for label, group in targets.items():
+            chosen = self._cover(label, inside.get(group.pk, []))
+            if chosen is not None and not self._has_cover(group):
+                self._edit.set_group(group, cover=chosen)
+
+    def _has_cover(self, group: Group) -> bool:
+        row = self._edit.after.get("images", {}).get(str(group.cover_id))
+        return row is not None and row["group"] == str(group.pk)
+
+    def _cover(self, label: int, places: Sequence[Place]) -> UUID | None:
+        medoid = self._medoids.get(label)
+        if any(place.image_id == medoid for place in places):
+            return medoid
+        return max(places, key=lambda place: place.probability).image_id if places else None
+
+    def _drop_empty(self) -> set[UUID]:
+        counts = Counter(
+            values["group"]
+            for values in self._edit.after.get("images", {}).values()
+            if values and values["group"]
+        )
+        left = {move.place.group_id for move in self._moves if move.place.group_id is not None}
+        doomed = [
+            group
+            for group in (self._edit.groups[group_id] for group_id in left)
+            if not counts[str(group.pk)] and not group.is_confirmed and not group.name
+        ]
+        for group in doomed:
+            self._edit.drop_group(group)
+        return {group.pk for group in doomed}
+
+    def _summary(self, targets: dict[int, Group]) -> str:
+        moved = [move for move in self._moves if move.to is not None]
+        groups = _counted(len(targets))
+        if self._is_incremental:
+            new = set(targets) - set(self._proposal.carried)
+            if not moved:
+                return f"applied run {self._run.number}: no image joined a group"
+            told = f"{images(len(moved))} joined {_counted(len({move.to for move in moved}))}"
+            return f"applied run {self._run.number}: {told}" + (f", {len(new)} of them new" if new else "")
+        out = sum(
+            not place.is_fixed and self._edit.group_of(place.image_id) is None
+            for place in self._proposal.places
+        )
+        return f"applied run {self._run.number}: {groups}, {images(len(moved))} moved, {out} in no group"
+
+
+def _counted(groups: int) -> str:
+    return f"{groups} group{'' if groups == 1 else 's'}"
+
+
+def touched_by_people(batch: Batch) -> bool:
+    """Whether a person has placed, locked, confirmed or named anything in the batch."""
+    placed = (AssignedBy.MANUAL, AssignedBy.IMPORT)
+    return (
+        batch.batch_images.filter(assigned_by__in=placed).exists()
+        or batch.batch_images.filter(locked=True).exists()
+        or batch.groups.filter(status=Group.Status.CONFIRMED).exists()
+        or batch.groups.exclude(name="").exists()
+    )

@@ -1,0 +1,73 @@
+"""What the model worker's subprocess runs for groupings. No Django here: a subprocess must start fast."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from batches.clustering.incremental import PACKAGES, incremental
+from batches.clustering.task import Context, Outcome, Task, asked_of, facts
+from processing.algorithms.clustering.cluster import cluster
+from processing.algorithms.clustering.sweep import Trial, sweep
+from processing.algorithms.clustering.tree import Progress
+from processing.tasks.progress import Watched
+
+__all__ = ["Context", "Outcome", "Task", "analyse"]
+
+
+def analyse(task: Task) -> Outcome:
+    """Group vectors, let new ones join groups, or try a grid of parameters.
+
+    Raises:
+        ProcessingError: unusable vectors or parameters, or too many vectors.
+        Stopped: somebody asked in the folder to stop.
+    """
+    tell = Watched(Path(task.folder)).tell
+    tell(0.0)
+    with np.load(task.inputs) as stored:
+        inputs = {name: stored[name] for name in stored.files}
+    return {"full": _full, "incremental": incremental, "sweep": _sweep}[task.mode](task, inputs, tell)
+
+
+def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
+    asked, vectors = asked_of(task), inputs["vectors"]
+    found = cluster(vectors, asked, seed=task.seed, progress=tell)
+    labelling = found.labelling
+    return Outcome(
+        labels=labelling.labels,
+        probabilities=labelling.probabilities,
+        outlier_scores=labelling.outlier_scores,
+        coordinates=found.projection.coordinates,
+        groups=facts(vectors, labelling.labels, found.groups, labelling.persistence),
+        centroids=found.groups.centroids,
+        projection=np.vstack([found.projection.mean, found.projection.components]),
+        validity=found.validity,
+        versions=found.versions,
+        notes=labelling.notes,
+        context=task.context,
+    )
+
+
+def _sweep(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
+    asked = asked_of(task)
+    trials = sweep(
+        inputs["vectors"],
+        task.parameters["sizes"],
+        task.parameters["samples"],
+        metric=asked.metric,
+        cluster_selection_method=asked.cluster_selection_method,
+        epsilon=asked.cluster_selection_epsilon,
+        seed=task.seed,
+        progress=tell,
+    )
+    versions = {name: version(name) for name in PACKAGES}
+    return Outcome(grid=tuple(map(_trial, trials)), versions=versions, context=task.context)
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    told = asdict(trial)
+    del told["labels"]
+    return told | {"sizes": [int(size) for size in trial.sizes]}

@@ -1,0 +1,132 @@
+"""Write what an analysis found: the run, what it says of each image, and, where that is wanted, the batch's groups."""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from django.db import connection
+from django.utils import timezone
+
+from api.errors import ApiError
+from batches.clustering import activation
+from batches.clustering.compute import Context, Outcome
+from batches.clustering.run_status import OPEN, show
+from batches.models import Batch, ClusterRun
+from images.models import Image
+from processing.algorithms.errors import ProcessingError
+
+Mode = ClusterRun.Mode
+HELD_BACK = (
+    "The groups of this run wait for somebody to accept them, since people have placed, locked, confirmed or named "
+    "something in the batch."
+)
+_COPY = (
+    "COPY batches_clusterassignment (run_id, image_id, label, probability, outlier_score, x, y) FROM STDIN"
+)
+
+
+def save(run_id: UUID, outcome: Outcome) -> dict[str, Any]:
+    """Complete a run; the caller's transaction makes this and the operation's completion one.
+
+    Raises:
+        ProcessingError: the batch is gone, or the run was ended meanwhile.
+    """
+    batch, run = _locked(run_id)
+    context = outcome.context
+    assert context is not None
+    _describe(run, outcome, context)
+    if run.mode != Mode.SWEEP:
+        _write_assignments(run, outcome, context.image_ids)
+    run.save()
+    is_active = _activate(batch, run)
+    run.duration_ms = round(1000 * (time.time() - context.started))
+    run.save(update_fields=["notes", "duration_ms"])
+    is_done = run.mode != Mode.SWEEP or batch.active_run_id is not None
+    show(batch, Batch.Status.COMPLETE if is_done else Batch.Status.DRAFT)
+    return _told(run, is_active=is_active)
+
+
+def _locked(run_id: UUID) -> tuple[Batch, ClusterRun]:
+    """The batch first, as everywhere."""
+    batch = Batch.objects.select_for_update(no_key=True).filter(runs=run_id).first()
+    run = ClusterRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
+    if batch is None or run is None:
+        raise ProcessingError("The batch was removed meanwhile.", code="gone")
+    if run.status not in OPEN:
+        raise ProcessingError(f"Run {run.number} is {run.status} already.", code="conflict")
+    return batch, run
+
+
+def _describe(run: ClusterRun, outcome: Outcome, context: Context) -> None:
+    run.status, run.finished_at = ClusterRun.Status.COMPLETED, timezone.now()
+    run.error_code = run.error_detail = ""
+    run.library_versions = dict(outcome.versions)
+    run.image_set_sha256 = hashlib.sha256("\n".join(context.sha256s).encode()).hexdigest()
+    run.n_images = len(context.image_ids)
+    run.n_groups = len(outcome.groups)
+    run.n_noise = int(np.count_nonzero(outcome.labels < 0))
+    run.validity = outcome.validity
+    run.notes = [*context.notes, *outcome.notes]
+    run.groups = [_group(told, context) for told in outcome.groups]
+    run.centroids = outcome.centroids.astype("<f4").tobytes()
+    run.projection = outcome.projection.astype("<f4").tobytes()
+    run.grid = list(outcome.grid)
+    if not context.image_ids:
+        run.notes = [*context.notes, "There is no image to group."]
+
+
+def _group(told: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    """A label as it is stored; the first ones of an incremental run are groups that were there."""
+    label = told["label"]
+    is_known = label < len(context.group_ids)
+    return {
+        **told,
+        "medoid": str(context.image_ids[told["medoid"]]),
+        "group": str(context.group_ids[label]) if is_known else None,
+        "is_new": not is_known,
+    }
+
+
+def _write_assignments(run: ClusterRun, outcome: Outcome, ids: Sequence[UUID]) -> None:
+    """By COPY, which writes thousands of rows in the time of one; images whose row is gone are left out."""
+    there = set(Image.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    rows = zip(
+        ids,
+        outcome.labels.tolist(),
+        outcome.probabilities.tolist(),
+        outcome.outlier_scores.tolist(),
+        outcome.coordinates.tolist(),
+        strict=True,
+    )
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for image_id, label, probability, score, (x, y) in rows:
+            if image_id in there:
+                copy.write_row((run.pk, image_id, label, probability, score, x, y))
+
+
+def _activate(batch: Batch, run: ClusterRun) -> bool:
+    if run.mode == Mode.SWEEP or run.activate == "never":
+        return False
+    if run.activate == "auto" and run.mode == Mode.FULL and activation.touched_by_people(batch):
+        run.notes = [*run.notes, HELD_BACK]
+        return False
+    try:
+        activation.activate(batch, run, actor=run.created_by)
+    except ApiError as error:  # approved or deleted meanwhile: the run is there for later
+        run.notes = [*run.notes, f"This run's groups were not taken over: {error.detail}"]
+        return False
+    return True
+
+
+def _told(run: ClusterRun, *, is_active: bool) -> dict[str, Any]:
+    """What the operation keeps as its result."""
+    return {
+        "run": run.number,
+        "groups": run.n_groups,
+        "in_no_group": run.n_noise,
+        "is_active": is_active,
+        "notes": run.notes,
+    }

@@ -1,0 +1,235 @@
+"""Deciding sets of near-duplicates: which picture of each is kept, or that they are different ones."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from batches.clustering import vectors
+from batches.duplicates import pairs as near_pairs
+from batches.history import changes
+from batches.history.changes import Kind, Seen
+from batches.history.edit import Edit, images
+from batches.models import Batch, BatchImage, GroupingChange
+from images.models import DuplicatePair, Image
+from processing.algorithms.codecs.thumbnails import hamming
+
+Verdict = DuplicatePair.Verdict
+VERDICTS = (Verdict.DUPLICATE, Verdict.NOT_DUPLICATE)
+MAX_PAIRS = 20_000  # that one step decides: of 200 pictures that are all different there are so many
+Two = tuple[UUID, UUID]  # the lower one first
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What `resolve` would do: sets, images that are rejected, pairs that get a verdict."""
+
+    sets: int
+    rejected: int
+    pairs: int
+
+
+@dataclass(frozen=True)
+class _Decision:
+    keep: UUID
+    others: tuple[UUID, ...]
+
+    @property
+    def all(self) -> tuple[UUID, ...]:
+        return (self.keep, *self.others)
+
+
+def resolve(
+    batch: Batch,
+    *,
+    decisions: Sequence[Mapping[str, Any]],
+    verdict: str,
+    actor: Any,
+    seen: Seen | None = None,
+) -> GroupingChange | None:
+    """Decide sets as one step: `duplicate` rejects the others, `not_duplicate` says that all are different pictures.
+
+    The verdict holds for the pairs in every batch until it is undone. What was rejected before keeps its reason.
+
+    Args:
+        decisions: of each set {"keep": image, "others": [images]}.
+
+    Raises:
+        ApiError: 400 for images that are not in the batch, are named twice, or kept and not kept, and for more than
+            20 000 pairs; 409 where a pair was decided otherwise before, or where nothing of a set would remain.
+    """
+    with changes.edit(batch, actor=actor, kind=Kind.RESOLVE_DUPLICATES, seen=seen) as edit:
+        asked, doomed = _checked(edit, decisions, verdict)
+        wanted = _wanted(batch, asked, verdict)
+        now = timezone.now()
+        for pair in _pairs(wanted, is_written=True):
+            edit.set_pair(pair, verdict=str(verdict), decided_by=getattr(actor, "pk", None), decided_at=now)
+        names = _names(doomed.values())
+        for key, kept in doomed.items():
+            reason = f"near-duplicate of {names[kept]}"
+            edit.set_image(key, decision=BatchImage.Decision.REJECTED, reject_reason=reason)
+        edit.summary = _told(asked, verdict, len(doomed))
+    return edit.change
+
+
+def preview(batch: Batch, *, decisions: Sequence[Mapping[str, Any]], verdict: str) -> Preview:
+    """What `resolve` would do, with the same refusals; nothing is changed."""
+    changes.check_open(batch)
+    asked, doomed = _checked(Edit(batch), decisions, verdict)
+    return Preview(len(asked), len(doomed), len(_pairs(_wanted(batch, asked, verdict), is_written=False)))
+
+
+def _checked(
+    edit: Edit, decisions: Sequence[Mapping[str, Any]], verdict: str
+) -> tuple[list[_Decision], dict[UUID, UUID]]:
+    """The decisions, and each image that they reject with the one that is kept for it."""
+    if verdict not in VERDICTS:
+        detail = f"{str(verdict)[:50]!r} is none of {', '.join(VERDICTS)}."
+        raise invalid_field("verdict", detail, code=ErrorCode.INVALID_CHOICE)
+    if not decisions:
+        raise invalid_field("decisions", "name at least one set.", code=ErrorCode.REQUIRED)
+    asked = [_decision(number, given) for number, given in enumerate(decisions)]
+    named: dict[UUID, int] = {}
+    for number, decision in enumerate(asked):
+        for key in decision.all:
+            if named.setdefault(key, number) != number:
+                raise invalid_field(f"decisions[{number}]", f"the image {key} is in another set, too.")
+    members = edit.members(named, field="decisions")
+    if verdict == Verdict.NOT_DUPLICATE:
+        return asked, {}
+    return asked, {key: kept for decision in asked for key, kept in _doomed(decision, members)}
+
+
+def _decision(number: int, given: Mapping[str, Any]) -> _Decision:
+    decision = _Decision(given["keep"], tuple(dict.fromkeys(given["others"])))
+    if not decision.others:
+        detail = "name at least one other image."
+        raise invalid_field(f"decisions[{number}].others", detail, code=ErrorCode.REQUIRED)
+    if decision.keep in decision.others:
+        detail = f"the image {decision.keep} is the one to keep."
+        raise invalid_field(f"decisions[{number}].others", detail)
+    return decision
+
+
+def _doomed(decision: _Decision, members: Mapping[UUID, BatchImage]) -> Iterator[tuple[UUID, UUID]]:
+    open_keys = [key for key in decision.all if members[key].decision != BatchImage.Decision.REJECTED]
+    if open_keys and decision.keep not in open_keys:
+        detail = f"The image to keep, {decision.keep}, is rejected; accept it first, or keep another one."
+        raise ApiError(ErrorCode.CONFLICT, detail)
+    return ((key, decision.keep) for key in open_keys if key != decision.keep)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Pairs that get a verdict: those that are `needed`, and those inside one decision that have a row.
+
+    Attributes:
+        needed: with differing bits, and cosine distance where vectors were compared.
+        of_kept: those of an image that is kept.
+        place: number of the decision that an image is named in.
+        model: whose vectors were compared.
+    """
+
+    verdict: str
+    needed: Mapping[Two, tuple[int | None, float | None]]
+    of_kept: Set[Two]
+    place: Mapping[UUID, int]
+    model: str
+
+
+def _wanted(batch: Batch, asked: Sequence[_Decision], verdict: str) -> _Wanted:
+    known = near_pairs.pairs_of(batch)
+    place = {key: number for number, decision in enumerate(asked) for key in decision.all}
+    near = _near(known, place)
+    of_kept = {_two(decision.keep, other) for decision in asked for other in decision.others}
+    # Different pictures must not come together again without the kept one.
+    wanted = of_kept | set(near) if verdict == Verdict.NOT_DUPLICATE else of_kept
+    hashes = dict(zip(known.keys, known.hashes, strict=True))
+    needed = {two: near.get(two) or (_bits(hashes, two), None) for two in wanted}
+    if len(needed) > MAX_PAIRS:
+        detail = f"these are {len(needed)} pairs; one step decides at most {MAX_PAIRS}. Name fewer images."
+        raise invalid_field("decisions", detail, code=ErrorCode.TOO_LONG)
+    source = vectors.source_of(batch)
+    return _Wanted(verdict, needed, of_kept, place, source.model if source else "")
+
+
+def _two(one: UUID, other: UUID) -> Two:
+    return (one, other) if one < other else (other, one)
+
+
+def _near(known: near_pairs.Pairs, place: Mapping[UUID, int]) -> dict[Two, tuple[int | None, float | None]]:
+    """What was measured of the pairs inside one decision."""
+    found = known.candidates
+    rows = zip(found.pairs.tolist(), found.bits.tolist(), found.distances.tolist(), strict=True)
+    named = ((known.keys[one], known.keys[other], bits, distance) for (one, other), bits, distance in rows)
+    return {
+        _two(one, other): (bits, None if distance != distance else distance)
+        for one, other, bits, distance in named
+        if one in place and place[one] == place.get(other)
+    }
+
+
+def _bits(hashes: Mapping[UUID, int | None], two: Two) -> int | None:
+    one, other = hashes.get(two[0]), hashes.get(two[1])
+    return None if one is None or other is None else hamming(one, other)
+
+
+def _pairs(wanted: _Wanted, *, is_written: bool) -> list[DuplicatePair]:
+    """The rows that get the verdict; those that are missing are made, and written where `is_written`."""
+    rows = _rows(wanted, is_locked=is_written)
+    missing = set(wanted.needed) - {(row.a_id, row.b_id) for row in rows}
+    new = [_new_pair(two, *wanted.needed[two], model=wanted.model) for two in sorted(missing)]
+    if is_written and new:
+        DuplicatePair.objects.bulk_create(
+            new, ignore_conflicts=True
+        )  # an upload may record the same ones now
+        rows, new = _rows(wanted, is_locked=True), []
+    return [row for row in [*rows, *new] if row.verdict == Verdict.PENDING]
+
+
+def _rows(wanted: _Wanted, *, is_locked: bool) -> list[DuplicatePair]:
+    """Locked, so that a verdict which somebody gives elsewhere at the same moment waits, or is seen here."""
+    found = DuplicatePair.objects.filter(a__in=wanted.place, b__in=wanted.place).order_by("pk")
+    if is_locked:
+        found = found.select_for_update(no_key=True)
+    rows = [row for row in found if wanted.place[row.a_id] == wanted.place[row.b_id]]
+    for row in rows:
+        is_other = row.verdict not in (Verdict.PENDING, wanted.verdict)
+        if is_other and (row.a_id, row.b_id) in wanted.of_kept:
+            said = "the same picture" if row.verdict == Verdict.DUPLICATE else "different pictures"
+            detail = f"The images {row.a_id} and {row.b_id} were decided before: {said}. Undo that first."
+            raise ApiError(ErrorCode.CONFLICT, detail)
+    return rows
+
+
+def _new_pair(two: Two, bits: int | None, distance: float | None, *, model: str) -> DuplicatePair:
+    """As `images.duplicates` records them: without a distance of vectors, the share of bits that differ."""
+    share = 1.0 if bits is None else bits / 64
+    return DuplicatePair(
+        a_id=two[0],
+        b_id=two[1],
+        kind=DuplicatePair.Kind.NEAR,
+        distance=min(1.0, max(0.0, share if distance is None else distance)),
+        hash_distance=bits,
+        model="" if distance is None else model,
+    )
+
+
+def _names(keys: Iterable[UUID]) -> dict[UUID, str]:
+    rows = Image.objects.filter(pk__in=set(keys)).values_list("pk", "original_filename")
+    return dict(rows)
+
+
+def _told(asked: Sequence[_Decision], verdict: str, rejected: int) -> str:
+    """Kept the best of 3 sets of near-duplicates, rejected 5 images."""
+    if verdict == Verdict.NOT_DUPLICATE:
+        return f"said that {images(sum(len(decision.all) for decision in asked))} are different pictures"
+    kept = (
+        _names([asked[0].keep])[asked[0].keep]
+        if len(asked) == 1
+        else f"one image of each of {len(asked)} sets"
+    )
+    return f"kept {kept}, rejected {images(rejected)} as near-duplicates"

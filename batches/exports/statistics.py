@@ -1,0 +1,70 @@
+"""A batch in numbers: for charts, and for whoever asks how far it is."""
+
+from typing import Any
+
+from django.db import connection
+from django.db.models import Avg, Count, F, Min, QuerySet, Sum
+from django.db.models.functions import Floor, Least
+
+from batches.exports.rows import groups_with_counts, members
+from batches.models import Batch, BatchImage, Group
+
+GRADES_PER_BAR = 10
+
+_ISSUES = """
+SELECT issue ->> 'code' AS code, count(*) FROM batches_batchimage m
+JOIN images_image i ON i.id = m.image_id, jsonb_array_elements(i.issues) issue
+WHERE m.batch_id = %s AND i.status IN ('ready', 'damaged') GROUP BY code ORDER BY count(*) DESC, code"""
+
+
+def statistics(batch: Batch) -> dict[str, Any]:
+    """Counts of images by group, decision, format, quality and fault; images in the trash do not count."""
+    rows = members(batch).order_by()
+    groups = [_size(group) for group in groups_with_counts(batch)]
+    sums = rows.aggregate(images=Count("pk"), byte_size=Sum("image__byte_size"))
+    assigned = rows.filter(group__isnull=False).count()
+    return {
+        "version": batch.version,
+        "images": sums["images"],
+        "byte_size": sums["byte_size"] or 0,
+        "assigned": assigned,
+        "unassigned": sums["images"] - assigned,
+        "locked": rows.filter(locked=True).count(),
+        "groups": len(groups),
+        "confirmed_groups": sum(group["status"] == Group.Status.CONFIRMED for group in groups),
+        "decisions": dict.fromkeys(BatchImage.Decision.values, 0) | _counts(rows, "decision"),
+        "assigned_by": _counts(rows.filter(group__isnull=False), "assigned_by"),
+        "formats": _counts(rows, "image__format"),
+        "quality": _quality(rows),
+        "issues": _issues(batch),
+        "group_sizes": groups,
+        "runs": batch.runs.count(),
+        "changes": batch.changes.count(),
+    }
+
+
+def _counts(rows: QuerySet, field: str) -> dict[str, int]:
+    """How many rows have each value, the most frequent first."""
+    return dict(rows.values_list(field).annotate(count=Count("pk")).order_by("-count", field))
+
+
+def _size(group: Any) -> dict[str, Any]:
+    return {"label": group.label, "title": group.title, "status": group.status, "count": group.count}
+
+
+def _quality(rows: QuerySet) -> dict[str, Any]:
+    """The grades as a histogram: bars of ten grades each, 100 in the last."""
+    graded = rows.filter(image__quality_grade__isnull=False)
+    found = graded.aggregate(
+        measured=Count("pk"), mean=Avg("image__quality_grade"), least=Min("image__quality_grade")
+    )
+    bar = Least(Floor(F("image__quality_grade") / GRADES_PER_BAR), 100 / GRADES_PER_BAR - 1)
+    counted = dict(graded.annotate(bar=bar).values_list("bar").annotate(count=Count("pk")))
+    histogram = [counted.get(float(number), 0) for number in range(100 // GRADES_PER_BAR)]
+    return {**found, "histogram": histogram}
+
+
+def _issues(batch: Batch) -> dict[str, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_ISSUES, [batch.pk])
+        return dict(cursor.fetchall())

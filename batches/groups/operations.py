@@ -1,0 +1,278 @@
+"""What people do with groups. Every function is one step of the history; doors call these and nothing else.
+
+All of them raise ApiError: 400 for what is not in the batch, 409 for a closed batch, 409 or 412 for a stale version.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from api.text import has_unstorable_characters
+from batches.groups.validation import UNASSIGNED, checked_colour, checked_label, checked_name, checked_values
+from batches.history import changes
+from batches.history.changes import Kind, Seen
+from batches.history.edit import Edit, images, titles
+from batches.models import Batch, BatchImage, Group, GroupingChange
+
+AssignedBy, Decision = BatchImage.AssignedBy, BatchImage.Decision
+MAX_REASON = 500
+
+Change = GroupingChange | None
+
+
+def move(
+    batch: Batch, image_ids: Sequence[UUID], *, to: str | None, actor: Any, seen: Seen | None = None
+) -> Change:
+    """Put images into a group, or into none (`to` None). The machine leaves them there."""
+    with changes.edit(batch, actor=actor, kind=Kind.MOVE, seen=seen) as edit:
+        target = None if to is None else edit.group(to, field="to")
+        _move(edit, edit.members(_named(image_ids)), target)
+    return edit.change
+
+
+def _move(edit: Edit, members: Collection[UUID], target: Group | None) -> None:
+    """Place images by hand, and tell how many really moved, from where."""
+    moved = [key for key in members if edit.group_of(key) != target]
+    sources = [edit.group_of(key) for key in moved]
+    for key in moved:
+        _place(edit, key, target)
+    out = "out of its group" if len(moved) == 1 else "out of their groups"
+    start = f"from {titles(sources)} " if sources else ""
+    edit.summary = f"moved {images(len(moved))} {out if target is None else f'{start}to {target.title}'}"
+
+
+def _place(edit: Edit, key: UUID, group: Group | None) -> None:
+    edit.set_image(key, group=group, assigned_by=AssignedBy.MANUAL, probability=None)
+
+
+def _named(image_ids: Sequence[UUID]) -> Sequence[UUID]:
+    if not image_ids:
+        raise invalid_field("image_ids", "name at least one image.", code=ErrorCode.REQUIRED)
+    return image_ids
+
+
+def create_group(
+    batch: Batch,
+    *,
+    actor: Any,
+    label: str | None = None,
+    name: str = "",
+    colour: str = "",
+    image_ids: Sequence[UUID] = (),
+    seen: Seen | None = None,
+) -> Group:
+    """Make a group, with images when some are named."""
+    label, name, colour = checked_label(label), checked_name(name), checked_colour(colour)
+    with changes.edit(batch, actor=actor, kind=Kind.CREATE_GROUP, seen=seen) as edit:
+        members = edit.members(image_ids)
+        group = edit.new_group(label=label, name=name, colour=colour)
+        for key in members:
+            _place(edit, key, group)
+        holding = f" of {images(len(members))}" if members else ""
+        edit.summary = f"made the group {group.title}{holding}"
+    return group
+
+
+def edit_group(
+    batch: Batch, label: str, *, actor: Any, values: Mapping[str, Any], seen: Seen | None = None
+) -> Group:
+    """Rename a group, give it another label or colour, set its cover, confirm it or open it again.
+
+    Args:
+        values: any of name, label, colour, cover (the id of an image in the group, or None), status.
+    """
+    checked = checked_values(values)
+    kind = Kind.CONFIRM if set(checked) == {"status"} else Kind.EDIT_GROUP
+    with changes.edit(batch, actor=actor, kind=kind, seen=seen) as edit:
+        group = edit.group(label)
+        edit.summary = _told(group, checked)
+        _check_label_is_free(edit, group, checked.get("label", label))
+        if checked.get("cover"):
+            _check_cover(edit, group, checked["cover"])
+        edit.set_group(group, **checked)
+    return group
+
+
+def _told(group: Group, values: Mapping[str, Any]) -> str:
+    if "name" in values and values["name"] != group.name:
+        return f"renamed {group.title} to {values['name'] or f'Group {group.label}'}"
+    if "status" in values:
+        is_confirmed = values["status"] == Group.Status.CONFIRMED
+        return f"confirmed {group.title}" if is_confirmed else f"opened {group.title} again"
+    what = " and ".join(values)
+    return f"changed the {what} of {group.title}"
+
+
+def _check_label_is_free(edit: Edit, group: Group, label: str) -> None:
+    if any(other.label == label and other.pk != group.pk for other in edit.groups.values()):
+        raise invalid_field("label", f"the batch has another group {label!r}.", code=ErrorCode.UNIQUE)
+
+
+def _check_cover(edit: Edit, group: Group, cover: UUID) -> None:
+    edit.members([cover], field="cover")
+    if edit.group_of(cover) != group:
+        raise invalid_field("cover", f"the image {cover} is not in {group.title}.")
+
+
+def delete_group(batch: Batch, label: str, *, actor: Any, seen: Seen | None = None) -> Change:
+    """Dissolve a group; its images are in no group then."""
+    with changes.edit(batch, actor=actor, kind=Kind.DELETE_GROUP, seen=seen) as edit:
+        group = edit.group(label)
+        members = edit.members_of(group)
+        for key in members:
+            _place(edit, key, None)
+        edit.drop_group(group)
+        edit.summary = f"dissolved {group.title} of {images(len(members))}"
+    return edit.change
+
+
+def merge(batch: Batch, *, into: str, sources: Sequence[str], actor: Any, seen: Seen | None = None) -> Change:
+    """Put all images of several groups into one; the emptied groups go."""
+    if not sources:
+        raise invalid_field("from", "name at least one group.", code=ErrorCode.REQUIRED)
+    if into in sources:
+        raise invalid_field("from", f"the group {into!r} cannot be merged into itself.")
+    with changes.edit(batch, actor=actor, kind=Kind.MERGE, seen=seen) as edit:
+        target = edit.group(into, field="into")
+        groups = [edit.group(label, field="from") for label in dict.fromkeys(sources)]
+        members = edit.members_of(*groups)
+        for key in members:
+            _place(edit, key, target)
+        for group in groups:
+            edit.drop_group(group)
+        edit.summary = f"merged {titles(groups)} of {images(len(members))} into {target.title}"
+    return edit.change
+
+
+def split(
+    batch: Batch,
+    label: str,
+    image_ids: Sequence[UUID],
+    *,
+    actor: Any,
+    name: str = "",
+    seen: Seen | None = None,
+) -> Group:
+    """Take some images of a group out into a new one."""
+    name = checked_name(name)
+    with changes.edit(batch, actor=actor, kind=Kind.SPLIT, seen=seen) as edit:
+        group = edit.group(label)
+        chosen = edit.members(_named(image_ids))
+        inside = edit.members_of(group)
+        if strangers := [key for key in chosen if key not in inside]:
+            raise invalid_field("image_ids", f"the image {strangers[0]} is not in {group.title}.")
+        if len(chosen) == len(inside):
+            raise invalid_field("image_ids", f"these are all {images(len(inside))} of {group.title}.")
+        part = edit.new_group(name=name)
+        for key in chosen:
+            _place(edit, key, part)
+        edit.summary = f"split {images(len(chosen))} off {group.title} as {part.title}"
+    return part
+
+
+def split_into(
+    batch: Batch, group_id: UUID, parts: Sequence[Sequence[UUID]], *, actor: Any
+) -> tuple[list[Group], int]:
+    """Part a group as computed: the first part stays, each other one becomes a group.
+
+    Images that left the group meanwhile stay where they are. Answers the new groups and how many images moved.
+    """
+    with changes.edit(batch, actor=actor, kind=Kind.SPLIT) as edit:
+        group = edit.groups.get(group_id)
+        if group is None:
+            raise ApiError(ErrorCode.CONFLICT, "The group was dissolved meanwhile; nothing was split.")
+        inside = edit.members_of(group)
+        kept = [[key for key in part if key in inside] for part in parts]
+        new: list[Group] = []
+        moved = 0
+        for part in kept[1:]:
+            if part:
+                made = edit.new_group(name=f"{group.name} {len(new) + 2}" if group.name else "")
+                new.append(made)
+                moved += len(part)
+                for key in part:
+                    _place(edit, key, made)
+        edit.summary = f"split {group.title} of {images(len(inside))} into {len(new) + 1} groups"
+    return new, moved
+
+
+def decide(
+    batch: Batch,
+    image_ids: Sequence[UUID],
+    *,
+    decision: str,
+    actor: Any,
+    reason: str = "",
+    seen: Seen | None = None,
+) -> Change:
+    """Accept or reject images, or leave it open again; a rejected one stays in its group and the machine leaves it."""
+    if decision not in Decision.values:
+        detail = f"{decision[:20]!r} is none of {', '.join(Decision.values)}."
+        raise invalid_field("decision", detail, code=ErrorCode.INVALID_CHOICE)
+    reason = reason.strip()
+    if len(reason) > MAX_REASON or has_unstorable_characters(reason):
+        raise invalid_field("reason", f"{len(reason)} characters; the limit is {MAX_REASON}.")
+    if reason and decision != Decision.REJECTED:
+        raise invalid_field("reason", "only a rejection has a reason.")
+    with changes.edit(batch, actor=actor, kind=Kind.DECIDE, seen=seen) as edit:
+        chosen = edit.members(_named(image_ids))
+        for key in chosen:
+            edit.set_image(key, decision=decision, reject_reason=reason)
+        verb = {"accepted": "accepted", "rejected": "rejected", "pending": "reset the decision on"}[decision]
+        edit.summary = f"{verb} {images(len(chosen))}" + (f": {reason}" if reason else "")
+    return edit.change
+
+
+def lock(
+    batch: Batch, image_ids: Sequence[UUID], *, locked: bool, actor: Any, seen: Seen | None = None
+) -> Change:
+    """Hold images where they are against every later run, or let go of them."""
+    with changes.edit(batch, actor=actor, kind=Kind.LOCK, seen=seen) as edit:
+        chosen = edit.members(_named(image_ids))
+        for key in chosen:
+            edit.set_image(key, locked=locked)
+        edit.summary = f"{'locked' if locked else 'unlocked'} {images(len(chosen))}"
+    return edit.change
+
+
+def set_groups(
+    batch: Batch,
+    groups: Mapping[str, Sequence[UUID]],
+    *,
+    actor: Any,
+    creates: bool = True,
+    seen: Seen | None = None,
+) -> Change:
+    """Say for images which group each is in; images that are not named stay where they are.
+
+    Args:
+        groups: label to images; the labels of `UNASSIGNED` stand for none.
+        creates: whether a label that the batch does not have becomes a group.
+    """
+    named = [key for keys in groups.values() for key in keys]
+    if not named:
+        raise invalid_field("groups", "name at least one image.", code=ErrorCode.REQUIRED)
+    twice = next((key for key, count in Counter(named).items() if count > 1), None)
+    if twice is not None:
+        raise invalid_field("groups", f"the image {twice} is named twice.")
+    with changes.edit(batch, actor=actor, kind=Kind.SET_GROUPS, seen=seen) as edit:
+        edit.members(named, field="groups")
+        moved = 0
+        for label, keys in groups.items():
+            target = _group_named(edit, label, creates=creates)
+            moving = [key for key in keys if edit.group_of(key) != target]
+            moved += len(moving)
+            for key in keys:
+                _place(edit, key, target)
+        edit.summary = f"set the groups of {images(len(named))}, {moved} of them moved"
+    return edit.change
+
+
+def _group_named(edit: Edit, label: str, *, creates: bool) -> Group | None:
+    if label.strip().lower() in UNASSIGNED:
+        return None
+    if creates and all(group.label != label for group in edit.groups.values()):
+        return edit.new_group(label=checked_label(label))
+    return edit.group(label, field="group_label")

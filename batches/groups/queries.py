@@ -1,0 +1,95 @@
+"""The groups of a batch as lists show them: counted, with their facts, in the order that was asked for."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+
+from api.errors import ErrorCode, invalid_field
+from batches.groups.statistics import GroupFacts, group_facts
+from batches.models import Batch, BatchImage, Group
+from images.services import PRESENT
+
+ORDERINGS = (
+    "-count",
+    "count",
+    "label",
+    "-label",
+    "name",
+    "-name",
+    "cohesion",
+    "-cohesion",
+    "status",
+    "-status",
+)
+
+
+def counted(batch: Batch) -> QuerySet[Group]:
+    """The groups with `count`, `rejected_count`, `first_image`, `has_cover`, without images that lie in the trash."""
+    present = Q(members__image__status__in=PRESENT)
+    rejected = Q(members__decision=BatchImage.Decision.REJECTED)
+    inside = BatchImage.objects.present().filter(group=OuterRef("pk"))
+    first = inside.order_by("position", "id")
+    return Group.objects.filter(batch=batch).annotate(
+        count=Count("members", filter=present),
+        rejected_count=Count("members", filter=present & rejected),
+        first_image=Subquery(first.values("image")[:1]),
+        has_cover=Exists(inside.filter(image=OuterRef("cover"))),
+    )
+
+
+def listed_groups(batch: Batch, *, ordering: str = "-count", labels: Any = None) -> list[Group]:
+    """The groups in order, each also with `radius`, `cohesion` and `shown_cover` (the chosen one, or the medoid).
+
+    Args:
+        ordering: one of `ORDERINGS`; by cohesion, the loosest group comes first.
+        labels: only these.
+    """
+    if ordering not in ORDERINGS:
+        raise invalid_field(
+            "ordering", f"{ordering[:50]!r} is none of {', '.join(ORDERINGS)}.", code=ErrorCode.INVALID_CHOICE
+        )
+    found = counted(batch) if labels is None else counted(batch).filter(label__in=labels)
+    groups = list(found)
+    facts = group_facts(batch)
+    for group in groups:
+        _add_facts(group, facts.get(group.pk))
+    is_descending, cell = ordering.startswith("-"), ordering.removeprefix("-")
+    groups.sort(key=lambda group: by_label(group.label))
+    groups.sort(key=lambda group: _sort_key(group, cell), reverse=is_descending)
+    return groups
+
+
+def _add_facts(group: Any, facts: GroupFacts | None) -> None:
+    group.radius = None if facts is None else facts.radius
+    group.cohesion = None if facts is None else facts.cohesion
+    medoid = group.first_image if facts is None else facts.medoid
+    group.shown_cover = group.cover_id if group.has_cover else medoid
+
+
+def _sort_key(group: Any, cell: str) -> Any:
+    if cell == "label":
+        return by_label(group.label)
+    if cell == "cohesion":
+        return (group.cohesion is None, group.cohesion or 0.0)
+    return group.title.casefold() if cell == "name" else getattr(group, cell)
+
+
+def by_label(label: str) -> tuple[int, int, str]:
+    """2 before 10 before shoes."""
+    is_number = label.isascii() and label.isdigit()
+    return (0, int(label), "") if is_number else (1, 0, label)
+
+
+def unassigned_count(batch: Batch) -> int:
+    """How many images of the batch are in no group."""
+    return batch.batch_images.present().filter(group=None).count()
+
+
+def image_ids_by_label(batch: Batch) -> dict[str, list[UUID]]:
+    """The images of each group by its label, in the batch's order; those of no group under the empty label."""
+    rows = batch.batch_images.present().order_by("position", "id").values_list("group__label", "image_id")
+    found: dict[str, list[UUID]] = {}
+    for label, key in rows:
+        found.setdefault(label or "", []).append(key)
+    return found

@@ -1,0 +1,176 @@
+"""Splitting a group automatically, as a job of the model worker that ends as one step of the history."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from api.errors import ApiError, ErrorCode, invalid_field
+from batches.clustering import vectors
+from batches.groups import operations as grouping
+from batches.groups import split_task
+from batches.groups.split_task import Parts
+from batches.history import changes
+from batches.history.changes import Seen
+from batches.history.edit import MAX_LABEL, images
+from batches.models import Batch, BatchImage, Group
+from pixproject import request_id
+from processing.algorithms.clustering.split import LARGEST_COUNT
+from processing.algorithms.errors import ProcessingError
+from processing.engine import jobs
+from processing.engine.jobs import NewOperation
+from processing.engine.registry import Claim, Handler
+from processing.models import Job
+from processing.states import JOB_TERMINAL, Priority, Queue
+
+JOB_KIND = "split"
+OPERATION = "split_group"
+
+
+def submit_split(
+    batch: Batch, label: str, *, actor: Any, source: str = "api", seen: Seen | None = None
+) -> Job:
+    """Have a group split into its parts; the largest stays, each other becomes a group. Undone as one step.
+
+    The operation's result: {"groups": labels of the new groups, "moved": how many images, "notes": [...]}. A second
+    request while the first runs answers the first one's job.
+
+    Raises:
+        ApiError: 400 for an unknown label; 409 for a confirmed group, one with fewer than two images or too many,
+            one whose images have no vectors, a closed batch, or a stale version (412 with `If-Match`).
+    """
+    with transaction.atomic():
+        locked = changes.lock(batch)
+        changes.check_open(locked)
+        changes.check_seen(locked, seen)
+        group = _group(locked, label)
+        running = locked.jobs.filter(kind=JOB_KIND, parameters__group=str(group.pk))
+        job: Job | None = running.exclude(status__in=JOB_TERMINAL).first()
+        if job is not None:
+            return job
+        _check_splittable(locked, group)
+        return _submit(locked, group, actor=actor, source=source)
+
+
+def _submit(batch: Batch, group: Group, *, actor: Any, source: str) -> Job:
+    asked = {"batch": str(batch.pk), "group": str(group.pk), "actor": actor.pk if actor is not None else None}
+    return jobs.submit_job(
+        kind=JOB_KIND,
+        operations=[NewOperation(OPERATION, asked)],
+        priority=min(Priority.HIGH, batch.priority),  # somebody looks at the group and waits
+        batch_id=batch.pk,
+        parameters={"label": group.label, "group": str(group.pk)},
+        requested_by=actor,
+        source=source,
+        request_id=request_id.current(),
+    )
+
+
+def _group(batch: Batch, label: str) -> Group:
+    group = batch.groups.filter(label=label).first()
+    if group is None:
+        detail = f"the batch has no group {label[:MAX_LABEL]!r}."
+        raise invalid_field("label", detail, code=ErrorCode.DOES_NOT_EXIST)
+    return group
+
+
+def _check_splittable(batch: Batch, group: Group) -> None:
+    if group.is_confirmed:
+        detail = f"{group.title} is confirmed; open it again to have it split."
+        raise ApiError(ErrorCode.CONFLICT, detail)
+    count = group.members.present().count()
+    if not 2 <= count <= LARGEST_COUNT:
+        detail = f"{group.title} has {images(count)}; a group of 2 to {LARGEST_COUNT} can be split."
+        raise ApiError(ErrorCode.CONFLICT, detail)
+    known = len(_members(batch, group)[0])
+    if known < 2:
+        detail = f"{known} of the {images(count)} of {group.title} have a vector; analyze the batch first."
+        raise ApiError(ErrorCode.CONFLICT, detail)
+
+
+def _members(batch: Batch, group: Group) -> tuple[list[UUID], bytes]:
+    source = vectors.source_of(batch)
+    if source is None:
+        return [], b""
+    keys, found = vectors.load(batch, source, group_id=group.pk)
+    return keys, found.tobytes()
+
+
+def _asked(claim: Claim) -> tuple[Batch | None, Group | None]:
+    batch = Batch.objects.select_related("active_run").filter(pk=claim.parameters["batch"]).first()
+    group = Group.objects.filter(pk=claim.parameters["group"], batch=batch).first() if batch else None
+    return batch, group
+
+
+def _load(claim: Claim, scratch: Path) -> tuple:
+    batch, group = _asked(claim)
+    keys, found = _members(batch, group) if batch and group else ([], b"")
+    if not keys:
+        raise ProcessingError("The group was dissolved or emptied meanwhile; nothing was split.", code="gone")
+    return tuple(str(key) for key in keys), found
+
+
+def _save(claim: Claim, parts: Parts) -> dict[str, Any]:
+    batch, _ = _asked(claim)
+    if batch is None:
+        return _nothing("The batch was deleted meanwhile; nothing was split.")
+    if max(parts.labels, default=0) == 0:
+        return _nothing(parts.note)
+    locked = changes.lock(batch)
+    group = locked.groups.filter(pk=claim.parameters["group"]).first()
+    if group is None:
+        return _nothing("The group was dissolved meanwhile; nothing was split.")
+    if group.is_confirmed:
+        return _nothing(f"{group.title} was confirmed meanwhile; nothing was split.")
+    kept, notes = _still_there(group, parts)
+    if len(kept) < 2:
+        return _nothing(*notes, "Nothing was split: what may still move is one part.")
+    try:
+        new, moved = grouping.split_into(locked, group.pk, kept, actor=_actor(claim))
+    except ApiError as error:  # archived, approved or deleted meanwhile
+        return _nothing(error.detail)
+    return {"groups": [made.label for made in new], "moved": moved, "notes": [parts.note, *notes]}
+
+
+def _nothing(*notes: str) -> dict[str, Any]:
+    return {"groups": [], "moved": 0, "notes": list(notes)}
+
+
+def _still_there(group: Group, parts: Parts) -> tuple[list[list[UUID]], list[str]]:
+    """The parts as they can be made now, the one that stays first, and what is different from what was computed.
+
+    Whoever asks for a split wants also those images moved that people have put there, but not the locked or rejected
+    ones. Images that left the group stay where they are.
+    """
+    rows = group.members.present().values_list("image_id", "locked", "decision")
+    held = {key: is_locked or decision == BatchImage.Decision.REJECTED for key, is_locked, decision in rows}
+    labels = {UUID(key): label for key, label in zip(parts.members, parts.labels, strict=True)}
+    found: list[list[UUID]] = [[] for _ in range(max(parts.labels) + 1)]
+    for key, label in labels.items():
+        if key in held and not held[key]:
+            found[label].append(key)
+    stays = any(is_held or key not in labels for key, is_held in held.items())
+    first = [found[0]] if found[0] or stays else []
+    return first + [part for part in found[1:] if part], _differences(labels, held)
+
+
+def _differences(labels: dict[UUID, int], held: dict[UUID, bool]) -> list[str]:
+    left = sum(key not in held for key in labels)
+    stayed = sum(is_held and labels.get(key, 0) > 0 for key, is_held in held.items())
+    unknown = sum(key not in labels for key in held)
+    told = {
+        f"{images(left)} left the group meanwhile; they are where they were put.": left,
+        f"{images(stayed)} stayed in the group: locked or rejected.": stayed,
+        f"{images(unknown)} stayed in the group: they have no vector, or came later.": unknown,
+    }
+    return [sentence for sentence, count in told.items() if count]
+
+
+def _actor(claim: Claim) -> Any:
+    key = claim.parameters["actor"]
+    return None if key is None else get_user_model().objects.filter(pk=key).first()
+
+
+HANDLERS = (Handler(OPERATION, Queue.ML, split_task.split, load=_load, save=_save),)

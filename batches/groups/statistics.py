@@ -1,0 +1,281 @@
+"""Groups as they are now, in numbers, and the groups that are nearest to the images in none.
+
+All distances are Euclidean, between vectors of length 1: 0 to 2.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.core.cache import cache
+from django.db import connection
+
+from api.errors import ErrorCode, invalid_field
+from batches.clustering import vectors
+from batches.history.edit import MAX_LABEL
+from batches.models import Batch, BatchImage, Group
+from images.models import Image
+from processing.algorithms.clustering.groups import RADIUS_QUANTILE
+
+CHOICES = 3
+STEPS = 40
+CACHED_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class GroupFacts:
+    """What a group is.
+
+    Attributes:
+        count: images in the library that are in it and have a vector.
+        radius: inside which nine tenths of its members lie, as `clustering_groups.Groups.radii`.
+        cohesion: mean cosine of its members to their centroid, 0 to 1.
+        medoid: the member nearest to the centroid.
+    """
+
+    count: int
+    radius: float
+    cohesion: float
+    medoid: UUID
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A group that an image may belong to.
+
+    Attributes:
+        distance: to the group's centroid.
+        is_inside: whether that is within the group's radius.
+        closeness: distance as a multiple of the radius, below 1 inside; None where the radius is 0.
+    """
+
+    group: Group
+    distance: float
+    is_inside: bool
+    closeness: float | None
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """An image in no group and the groups nearest to it, the nearest first."""
+
+    image_id: UUID
+    name: str
+    choices: Sequence[Choice]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the suggestions; `count`: how many there are, `total_unassigned`: images in no group."""
+
+    results: Sequence[Suggestion]
+    count: int
+    total_unassigned: int
+
+
+@dataclass(frozen=True)
+class _Measured:
+    facts: Mapping[UUID, GroupFacts]
+    centroids: Mapping[UUID, str]  # as PostgreSQL writes them: they go nowhere else
+
+
+@dataclass(frozen=True)
+class Near:
+    """An image in no group, its nearest groups and their distances, the nearest first."""
+
+    image_id: UUID
+    groups: tuple[UUID, ...]
+    distances: tuple[float, ...]
+
+
+_FACTS = f"""
+WITH members AS MATERIALIZED (
+    SELECT m.group_id, m.image_id, e.vector FROM batches_batchimage m
+    CROSS JOIN {vectors.PRESENT} CROSS JOIN {vectors.VECTOR_OF}
+    WHERE m.batch_id = %s AND m.group_id IS NOT NULL),
+centres AS MATERIALIZED (
+    SELECT group_id, avg(vector) AS centroid, count(*) AS n FROM members GROUP BY group_id),
+measured AS (
+    SELECT group_id, image_id, n, vector <-> centroid AS distance, vector <=> centroid AS turned
+    FROM members JOIN centres USING (group_id))
+SELECT group_id, n, percentile_cont(%s) WITHIN GROUP (ORDER BY distance), 1 - avg(turned),
+    (array_agg(image_id ORDER BY distance, image_id))[1],
+    (SELECT centroid::text FROM centres WHERE centres.group_id = measured.group_id)
+FROM measured GROUP BY group_id, n"""
+
+
+def group_facts(batch: Batch) -> dict[UUID, GroupFacts]:
+    """The facts of each group that has an image with a vector; {} where nothing has one."""
+    source, state = vectors.look(batch)
+    return {} if source is None else dict(_measured(batch, source, state).facts)
+
+
+def _measured(batch: Batch, source: vectors.Source, state: str) -> _Measured:
+    key = f"group-facts:{state}"
+    found: _Measured | None = cache.get(key)
+    if found is None:
+        found = _measure(batch, source)
+        cache.set(key, found, CACHED_S)
+    return found
+
+
+def _measure(batch: Batch, source: vectors.Source) -> _Measured:
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [source.model, source.weights_sha256, batch.pk, RADIUS_QUANTILE])
+        rows = cursor.fetchall()
+    facts = {
+        key: GroupFacts(count, _widened(distance, count), _share(cosine), medoid)
+        for key, count, distance, cosine, medoid, _ in rows
+    }
+    return _Measured(facts, {row[0]: row[-1] for row in rows})
+
+
+def _widened(distance: float, members: int) -> float:
+    """As `clustering_groups.Groups.radii` explains it."""
+    return float(distance) * ((members + 1) / (members - 1)) ** 0.5 if members > 1 else 0.0
+
+
+def _share(cosine: float) -> float:
+    """A single vector's cosine to itself is 1 but for rounding; a centroid of length 0 has none."""
+    return min(1.0, max(0.0, cosine)) if cosine == cosine else 0.0
+
+
+_NEAREST = f"""
+WITH groups AS MATERIALIZED (
+    SELECT * FROM unnest(%s::uuid[], %s::text[]::vector[]) AS given(id, centroid)),
+waiting AS MATERIALIZED (
+    SELECT m.image_id, e.vector FROM batches_batchimage m
+    CROSS JOIN {vectors.VECTOR_OF}
+    WHERE m.id = ANY(%s))
+SELECT w.image_id, array_agg(near.id ORDER BY near.distance, near.id),
+    array_agg(near.distance ORDER BY near.distance, near.id)
+FROM waiting w CROSS JOIN LATERAL (
+    SELECT g.id, w.vector <-> g.centroid AS distance FROM groups g ORDER BY distance, g.id LIMIT %s) near
+GROUP BY w.image_id ORDER BY min(near.distance), w.image_id"""
+
+
+def _nearest(batch: Batch) -> tuple[list[Near], Mapping[UUID, GroupFacts]]:
+    """For each image that waits: its groups, the nearest image first; and the facts of the groups."""
+    source, state = vectors.look(batch)
+    if source is None:
+        return [], {}
+    measured = _measured(batch, source, state)
+    waiting = _waiting(batch)
+    if not waiting or not measured.facts:
+        return [], measured.facts
+    # What is locked, rejected or taken out by hand is no part of the state.
+    key = f"suggestions:{state}:{_digest(waiting)}"
+    found: list[Near] | None = cache.get(key)
+    if found is None:
+        found = _measure_nearest(source, measured, waiting)
+        cache.set(key, found, CACHED_S)
+    return found, measured.facts
+
+
+def _waiting(batch: Batch) -> list[int]:
+    """Rows of the images in no group that no person has put there."""
+    free = BatchImage.objects.filter(batch=batch, group=None).movable().present()
+    return list(free.order_by("pk").values_list("pk", flat=True))
+
+
+def _digest(rows: Sequence[int]) -> str:
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
+
+
+def _measure_nearest(source: vectors.Source, measured: _Measured, waiting: Sequence[int]) -> list[Near]:
+    keys = sorted(measured.centroids)
+    centroids = [measured.centroids[key] for key in keys]
+    values: list[Any] = [keys, centroids, source.model, source.weights_sha256, list(waiting), CHOICES]
+    with connection.cursor() as cursor:
+        cursor.execute(_NEAREST, values)
+        return [Near(key, tuple(groups), tuple(distances)) for key, groups, distances in cursor.fetchall()]
+
+
+def nearest(batch: Batch, *, max_distance: float | None = None, group_label: str | None = None) -> list[Near]:
+    """The images in no group that have a group near them, the nearest first.
+
+    Args:
+        max_distance: none that is farther from its nearest group.
+        group_label: only those whose nearest group is this.
+
+    Raises:
+        ApiError: 400 for a label that the batch does not have, or a distance that is none.
+    """
+    return _chosen(_nearest(batch)[0], _checked(max_distance), _group_of(batch, group_label))
+
+
+def _checked(max_distance: float | None) -> float | None:
+    if max_distance is not None and not 0 <= max_distance <= 2:
+        raise invalid_field("max_distance", f"must be from 0 to 2, not {max_distance}.")
+    return max_distance
+
+
+def _group_of(batch: Batch, label: str | None) -> UUID | None:
+    if label is None:
+        return None
+    key = batch.groups.filter(label=label).values_list("pk", flat=True).first()
+    if key is None:
+        detail = f"the batch has no group {label[:MAX_LABEL]!r}."
+        raise invalid_field("group_label", detail, code=ErrorCode.DOES_NOT_EXIST)
+    return UUID(str(key))
+
+
+def _chosen(found: Sequence[Near], max_distance: float | None, group_id: UUID | None) -> list[Near]:
+    return [
+        near
+        for near in found
+        if (max_distance is None or near.distances[0] <= max_distance)
+        and (group_id is None or near.groups[0] == group_id)
+    ]
+
+
+def suggestions(
+    batch: Batch,
+    *,
+    max_distance: float | None = None,
+    group_label: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> Page:
+    """A page of the images in no group with the groups nearest to them; see `nearest`."""
+    found, facts = _nearest(batch)
+    chosen = _chosen(found, _checked(max_distance), _group_of(batch, group_label))
+    page = chosen[offset : offset + limit]
+    names = dict(
+        Image.objects.filter(pk__in=[near.image_id for near in page]).values_list("pk", "original_filename")
+    )
+    groups = {group.pk: group for group in batch.groups.all()}
+    results = [
+        Suggestion(near.image_id, names.get(near.image_id, ""), _choices(near, groups, facts))
+        for near in page
+    ]
+    return Page(results, len(chosen), BatchImage.objects.filter(batch=batch, group=None).present().count())
+
+
+def _choices(near: Near, groups: Mapping[UUID, Group], facts: Mapping[UUID, GroupFacts]) -> list[Choice]:
+    return [
+        _choice(groups[key], distance, facts[key].radius)
+        for key, distance in zip(near.groups, near.distances, strict=True)
+        if key in groups  # it may have gone since
+    ]
+
+
+def _choice(group: Group, distance: float, radius: float) -> Choice:
+    return Choice(group, distance, distance <= radius, distance / radius if radius > 0 else None)
+
+
+def counts_by_distance(batch: Batch, *, group_label: str | None = None) -> list[tuple[float, int]]:
+    """For a slider: distances from that of the nearest image to that of the farthest, and how many are up to each."""
+    distances = sorted(near.distances[0] for near in nearest(batch, group_label=group_label))
+    if not distances:
+        return []
+    steps = sorted({_step(distances, number) for number in range(STEPS + 1)})
+    return [(step, sum(distance <= step for distance in distances)) for step in steps]
+
+
+def _step(distances: Sequence[float], number: int) -> float:
+    """Rounded up, so that the last step holds the farthest image."""
+    low, high = distances[0], distances[-1]
+    return min(2.0, -(-(low + (high - low) * number / STEPS) * 10_000 // 1) / 10_000)

@@ -1,0 +1,256 @@
+"""The one way to change a batch's groups: locked, checked against what the caller saw, recorded with its way back.
+
+A change is a set of cells: for each touched row the values that it set (`forward`) and those that were there before
+(`inverse`); null stands for a row that is not there. Undo writes the inverse where the forward values still stand, so
+it never overwrites what somebody did later: it names those conflicts instead. An undo is a change itself, and redo is
+the undo of an undo.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Max
+
+from api.errors import ApiError, ErrorCode, FieldError
+from batches.history import conflicts, snapshots
+from batches.history.edit import Edit
+from batches.models import Batch, GroupingChange
+
+Kind = GroupingChange.Kind
+CONFLICTS_NAMED = 50
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The version that the caller looked at when they decided; `is_header`: it came as `If-Match`."""
+
+    version: int
+    is_header: bool = True
+
+
+def lock(batch: Batch) -> Batch:
+    """The batch's row, locked until the end of the transaction: changes of one batch happen one after the other."""
+    return Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
+
+
+def check_open(batch: Batch) -> None:
+    """Refuse changes of a batch that is deleted, archived or approved."""
+    if batch.deleted_at is not None:
+        raise ApiError(ErrorCode.GONE, f"The batch {batch.batch_name!r} is deleted; restore it first.")
+    if batch.is_archived:
+        raise ApiError(
+            ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; it takes no changes."
+        )
+    if batch.is_approved:
+        raise ApiError(
+            ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is approved; reopen it to change it."
+        )
+
+
+def check_seen(batch: Batch, seen: Seen | None) -> None:
+    """Refuse a decision that was made on an older state, saying what happened since."""
+    if seen is None or seen.version == batch.version:
+        return
+    since = batch.changes.filter(version__gt=seen.version).order_by("sequence")
+    last = since.last()
+    told = f" Last: {last.actor_name or 'Pix'} {last.summary}." if last else ""
+    detail = f"The batch is at version {batch.version}, not {seen.version}.{told} Look again, then repeat."
+    code = ErrorCode.PRECONDITION_FAILED if seen.is_header else ErrorCode.CONFLICT
+    raise ApiError(code, detail, headers={"ETag": f'"{batch.version}"'})
+
+
+@contextmanager
+def edit(batch: Batch, *, actor: Any, kind: str, seen: Seen | None = None) -> Iterator[Edit]:
+    """Change a batch's groups and images inside the block; all of it is written at its end, as one step.
+
+    Raises:
+        ApiError: 412 or 409 where the batch is not at the version that the caller saw, 409 where it is closed.
+    """
+    with transaction.atomic():
+        locked = lock(batch)
+        check_open(locked)
+        check_seen(locked, seen)
+        under_way = Edit(locked)
+        yield under_way
+        forward, inverse = under_way.difference()
+        if forward:
+            snapshots.write(locked, forward, under_way.after)
+            under_way.change = record(
+                locked, kind=kind, summary=under_way.summary, actor=actor, forward=forward, inverse=inverse
+            )
+        batch.version, batch.active_run_id = locked.version, locked.active_run_id
+
+
+def record(
+    batch: Batch,
+    *,
+    kind: str,
+    summary: str,
+    actor: Any,
+    forward: Mapping[str, Any],
+    inverse: Mapping[str, Any],
+    undoes: GroupingChange | None = None,
+) -> GroupingChange:
+    """Write a line of the history and give the batch its next version. The caller holds the batch's lock."""
+    last = GroupingChange.objects.filter(batch=batch).aggregate(last=Max("sequence"))["last"] or 0
+    batch.version += 1
+    batch.save(update_fields=["version", "last_label", "updated_at"])
+    is_person = actor is not None and actor.pk is not None
+    return GroupingChange.objects.create(
+        batch=batch,
+        sequence=last + 1,
+        kind=kind,
+        summary=summary[:500],
+        actor=actor if is_person else None,
+        actor_name=actor.get_username() if is_person else "",
+        forward=forward,
+        inverse=inverse,
+        image_count=len(forward.get("images", {})),
+        version=batch.version,
+        undoes=undoes,
+    )
+
+
+def undo(
+    batch: Batch,
+    *,
+    actor: Any,
+    sequence: int | None = None,
+    seen: Seen | None = None,
+    skip_conflicts: bool = False,
+) -> GroupingChange:
+    """Take back the last step, or the one with this number.
+
+    Args:
+        skip_conflicts: take back what nobody has changed since, and leave the rest.
+
+    Raises:
+        ApiError: 404 for an unknown number, 409 where there is nothing to undo, where the step was undone before or
+            where later changes touch the same images or groups; `errors` names them.
+    """
+    with transaction.atomic():
+        locked = _ready(batch, seen)
+        step = _step(locked, sequence)
+        entry = _revert(locked, step, kind=Kind.UNDO, actor=actor, skip_conflicts=skip_conflicts)
+        _mark(step, undone_by=entry)
+    _take_over(batch, locked)
+    return entry
+
+
+def redo(batch: Batch, *, actor: Any, seen: Seen | None = None) -> GroupingChange:
+    """Do the step again that was undone last; not after a new step, which continues from what undoing left.
+
+    Raises:
+        ApiError: 409 where there is nothing to redo, or where later changes stand against it.
+    """
+    with transaction.atomic():
+        locked = _ready(batch, seen)
+        taken_back = next_redo(locked)
+        if taken_back is None:
+            raise ApiError(ErrorCode.CONFLICT, "There is nothing to redo.")
+        entry = _revert(locked, taken_back, kind=Kind.REDO, actor=actor, skip_conflicts=False)
+        _mark(taken_back, undone_by=entry)
+        assert taken_back.undoes is not None
+        _mark(taken_back.undoes, undone_by=None)
+    _take_over(batch, locked)
+    return entry
+
+
+def next_undo(batch: Batch) -> GroupingChange | None:
+    """The step that undo takes back; its payload, which may be large, is loaded by whoever reads it."""
+    steps = _steps(batch).filter(undone_by=None).defer("forward", "inverse")
+    found: GroupingChange | None = steps.order_by("-sequence").first()
+    return found
+
+
+def next_redo(batch: Batch) -> GroupingChange | None:
+    """The undo that redo takes back."""
+    last = _steps(batch).aggregate(last=Max("sequence"))["last"] or 0
+    undos = batch.changes.filter(kind=Kind.UNDO, undone_by=None, sequence__gt=last)
+    payloads = ("forward", "inverse", "undoes__forward", "undoes__inverse")
+    undos = undos.select_related("undoes").defer(*payloads)
+    found: GroupingChange | None = undos.order_by("-sequence").first()
+    return found
+
+
+def _steps(batch: Batch) -> Any:
+    return batch.changes.exclude(kind__in=[Kind.UNDO, Kind.REDO, Kind.STAGE])
+
+
+def _ready(batch: Batch, seen: Seen | None) -> Batch:
+    locked = lock(batch)
+    check_open(locked)
+    check_seen(locked, seen)
+    return locked
+
+
+def _step(batch: Batch, sequence: int | None) -> GroupingChange:
+    step = next_undo(batch) if sequence is None else batch.changes.filter(sequence=sequence).first()
+    if step is None:
+        if sequence is None:
+            raise ApiError(ErrorCode.CONFLICT, "There is nothing to undo.")
+        raise ApiError(ErrorCode.NOT_FOUND, f"The batch has no change {sequence}.")
+    if not step.is_step:
+        raise ApiError(
+            ErrorCode.CONFLICT, f"Change {step.sequence} ({step.kind}) is none that undo takes back."
+        )
+    if step.is_undone:
+        raise ApiError(ErrorCode.CONFLICT, f"Change {step.sequence} was undone before.")
+    return step
+
+
+def _revert(
+    batch: Batch, step: GroupingChange, *, kind: str, actor: Any, skip_conflicts: bool
+) -> GroupingChange:
+    step.forward, step.inverse = map(snapshots.without_lost_people, (step.forward, step.inverse))
+    current = snapshots.read(batch, step.forward)
+    wanted, found = conflicts.fitting(batch, step, current)
+    if found and not (skip_conflicts and wanted):
+        raise _refusal(batch, step, found)
+    after = snapshots.overlaid(current, wanted)
+    snapshots.write(batch, wanted, after)
+    words = {Kind.UNDO: "undid", Kind.REDO: "did again"}[Kind(kind)]
+    told = step.undoes if step.undoes is not None else step
+    partly = f" (but for {len(found)} that changed since)" if found else ""
+    return record(
+        batch,
+        kind=kind,
+        summary=f"{words}: {told.summary}{partly}",
+        actor=actor,
+        forward=wanted,
+        inverse=snapshots.narrowed(current, wanted),
+        undoes=step,
+    )
+
+
+def _refusal(batch: Batch, step: GroupingChange, found: list[conflicts.Conflict]) -> ApiError:
+    sentences = conflicts.sentences(batch, step, found[:CONFLICTS_NAMED])
+    more = f" And {len(found) - CONFLICTS_NAMED} more." if len(found) > CONFLICTS_NAMED else ""
+    detail = f"Later changes stand against this: {sentences[0]}"
+    if len(found) > 1:
+        detail = f"{len(found)} later changes stand against this, such as: {sentences[0]}{more}"
+    errors = [
+        FieldError(f"{conflict.table}.{conflict.key}", ErrorCode.CONFLICT, sentence)
+        for conflict, sentence in zip(found, sentences, strict=False)
+    ]
+    return ApiError(ErrorCode.CONFLICT, detail, errors=errors)
+
+
+def _mark(change: GroupingChange, *, undone_by: GroupingChange | None) -> None:
+    change.undone_by = undone_by
+    change.save(update_fields=["undone_by"])
+
+
+def _take_over(batch: Batch, locked: Batch) -> None:
+    batch.version, batch.active_run_id = locked.version, locked.active_run_id
+
+
+def history(batch: Batch, *, since: int | None = None) -> Any:
+    """The changes, the newest first, without their payloads; `since`: those after that version."""
+    found = batch.changes.defer("forward", "inverse")
+    if since is not None:  # uploads into a new batch leave it at version 0
+        found = found.filter(version__gt=since)
+    return found.select_related("undone_by", "undoes").order_by("-sequence")

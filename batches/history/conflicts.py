@@ -1,0 +1,179 @@
+"""What of a change can still be taken back, and what stands against the rest, in sentences."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from batches.history import snapshots
+from batches.models import Batch, BatchImage, ClusterRun, Group, GroupingChange
+from images.models import Image
+
+LOOKED_AT = 500  # later changes that are searched for the one to name
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A row of a change that is not any more as the change left it, or that cannot be as it was before."""
+
+    table: str
+    key: str
+    why: str
+
+
+def fitting(
+    batch: Batch, step: GroupingChange, current: snapshots.State
+) -> tuple[snapshots.State, list[Conflict]]:
+    """The part of a change's inverse that can be written, and what stands against the rest.
+
+    Leaving one row out can hold back another, as a group cannot go while an image stays in it: it is asked again
+    until nothing more is left out.
+    """
+    found = [
+        Conflict(table, key, why)
+        for table, rows in step.forward.items()
+        for key, values in rows.items()
+        if (why := _differs(values, current[table][key]))
+    ]
+    wanted: snapshots.State = {table: dict(rows) for table, rows in step.inverse.items()}
+    _leave_out(wanted, found)
+    while more := _impossible(batch, wanted, current):
+        found += more
+        _leave_out(wanted, more)
+    return {table: rows for table, rows in wanted.items() if rows}, found
+
+
+def _leave_out(wanted: snapshots.State, found: Sequence[Conflict]) -> None:
+    for conflict in found:
+        wanted.get(conflict.table, {}).pop(conflict.key, None)
+
+
+def _differs(left: snapshots.Values, now: snapshots.Values) -> str:
+    """Why a row is not as the change left it; empty where it is."""
+    if left is None:
+        return "" if now is None else "is there again"
+    if now is None:
+        return "is not there any more"
+    return "was changed" if any(now[cell] != value for cell, value in left.items()) else ""
+
+
+def _impossible(batch: Batch, wanted: snapshots.State, current: snapshots.State) -> list[Conflict]:
+    return [
+        *_labels_taken(batch, wanted),
+        *_groups_in_use(batch, wanted),
+        *_groups_missing(batch, wanted),
+        *_images_missing(wanted, current),
+        *_runs_missing(batch, wanted),
+    ]
+
+
+def _labels_taken(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
+    groups = wanted.get("groups", {})
+    asked = {key: values["label"] for key, values in groups.items() if values and "label" in values}
+    if not asked:
+        return []
+    leaving = [key for key, values in groups.items() if values is None or "label" in values]
+    others = Group.objects.filter(batch=batch, label__in=asked.values()).exclude(pk__in=leaving)
+    taken = set(others.values_list("label", flat=True))
+    return [
+        Conflict("groups", key, f"had the label {label!r}, which another group has now")
+        for key, label in asked.items()
+        if label in taken
+    ]
+
+
+def _groups_in_use(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
+    gone = [key for key, values in wanted.get("groups", {}).items() if values is None]
+    if not gone:
+        return []
+    leaving = [key for key, values in wanted.get("images", {}).items() if values is None or "group" in values]
+    staying = BatchImage.objects.filter(batch=batch, group_id__in=gone).exclude(image_id__in=leaving)
+    used = {str(key) for key in staying.values_list("group", flat=True)}
+    arriving = {
+        values["group"] for values in wanted.get("images", {}).values() if values and "group" in values
+    }
+    return [Conflict("groups", key, "holds images that came later") for key in gone if key in used | arriving]
+
+
+def _groups_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
+    targets = {
+        key: values["group"]
+        for key, values in wanted.get("images", {}).items()
+        if values and values.get("group")
+    }
+    made = {key for key, values in wanted.get("groups", {}).items() if values is not None}
+    asked = set(targets.values()) - made
+    there = {str(key) for key in Group.objects.filter(batch=batch, pk__in=asked).values_list("pk", flat=True)}
+    return [
+        Conflict("images", key, "was in a group that is gone")
+        for key, group in targets.items()
+        if group not in made and group not in there
+    ]
+
+
+def _images_missing(wanted: snapshots.State, current: snapshots.State) -> list[Conflict]:
+    back = [
+        key
+        for key, values in wanted.get("images", {}).items()
+        if values is not None and current["images"][key] is None
+    ]
+    if not back:
+        return []
+    # Locked against a purge, as where images enter a batch for the first time.
+    alive = (
+        Image.objects.select_for_update(no_key=True).filter(pk__in=back).exclude(status=Image.Status.PURGED)
+    )
+    there = {str(key) for key in alive.order_by("pk").values_list("pk", flat=True)}
+    return [Conflict("images", key, "was purged from the library") for key in back if key not in there]
+
+
+def _runs_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
+    runs = {key: values.get("active_run") for key, values in wanted.get("batch", {}).items() if values}
+    there = {
+        str(key)
+        for key in ClusterRun.objects.filter(
+            batch=batch, pk__in=[run for run in runs.values() if run]
+        ).values_list("pk", flat=True)
+    }
+    return [
+        Conflict("batch", key, "was grouped by a run that is gone")
+        for key, run in runs.items()
+        if run and run not in there
+    ]
+
+
+def sentences(batch: Batch, step: GroupingChange, found: Sequence[Conflict]) -> list[str]:
+    """What to tell people about each conflict: the thing by its name, what happened, in which change, by whom."""
+    names = _names(batch, step, found)
+    later = list(
+        batch.changes.filter(sequence__gt=step.sequence).order_by("-sequence")[:LOOKED_AT].iterator()
+    )
+    return [_sentence(names, later, conflict) for conflict in found]
+
+
+def _sentence(names: dict[tuple[str, str], str], later: Sequence[GroupingChange], conflict: Conflict) -> str:
+    name = names.get((conflict.table, conflict.key), conflict.key)
+    sentence = f"{name} {conflict.why}"
+    for change in later:
+        if conflict.key in change.forward.get(conflict.table, {}):
+            return f"{sentence} (change {change.sequence} by {change.actor_name or 'Pix'}: {change.summary})."
+    return f"{sentence}."
+
+
+def _names(batch: Batch, step: GroupingChange, found: Sequence[Conflict]) -> dict[tuple[str, str], str]:
+    images = [conflict.key for conflict in found if conflict.table == "images"]
+    names: dict[tuple[str, str], str] = {
+        ("images", str(key)): name
+        for key, name in Image.objects.filter(pk__in=images).values_list("pk", "original_filename")
+    }
+    for group in Group.objects.filter(batch=batch):
+        names["groups", str(group.pk)] = f"The group {group.title!r}"
+    for payload in (step.forward, step.inverse):
+        for key, values in payload.get("groups", {}).items():
+            names.setdefault(("groups", key), f"The group {_title(values)!r}")
+    names |= {(c.table, c.key): "The pair of near-duplicates" for c in found if c.table == "pairs"}
+    return names | {(c.table, c.key): "The batch" for c in found if c.table == "batch"}
+
+
+def _title(values: Any) -> str:
+    values = values or {}
+    return str(values.get("name") or f"Group {values.get('label', '?')}")

@@ -1,0 +1,266 @@
+"""Grouping by machine: the form with its estimate, the run under way, the grid of parameters, the runs so far."""
+
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from api.errors import ApiError
+from api.permissions import has_scope
+from batches.clustering import run_status
+from batches.clustering import service as analysis
+from batches.clustering.parameters import DEFAULT_SAMPLES, DEFAULT_SIZES
+from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
+from batches.pages import history, presenters
+from batches.pages.presenters import find, number
+from images.vectors import embeddings
+from pixproject.page_access import needs, refusal_sentence
+from processing import estimates, model_availability
+from processing.algorithms.embedding.embedders import EMBEDDERS
+from processing.algorithms.errors import ProcessingError
+from processing.job_progress import add_running
+from processing.pages import job_presenter
+
+RUNS_SHOWN = 12
+CHANGES_SHOWN = 6
+OPEN = (ClusterRun.Status.QUEUED, ClusterRun.Status.RUNNING)
+METRICS = [("euclidean", "Euclidean"), ("cosine", "Angle between them (cosine)")]
+SELECTIONS = [("leaf", "Small and tight (leaf)"), ("eom", "Large and lasting (eom)")]
+LABELS = {
+    "model": "Looked at by",
+    "min_cluster_size": "Smallest group",
+    "min_samples": "Neighbours",
+    "metric": "Distance",
+    "cluster_selection_method": "Which groups",
+    "cluster_selection_epsilon": "Join closer than",
+    "sizes": "Smallest groups of the grid",
+    "samples": "Neighbours of the grid",
+}  # what the form calls the parameters
+NUMBER = re.compile(r"[^\s,;]+")
+
+
+@dataclass(frozen=True)
+class Choice:
+    value: str
+    title: str
+    why_not: str = ""
+
+
+def _models() -> list[Choice]:
+    default = embeddings.default_embedder()
+    found = [Choice(embeddings.AUTO, f"Automatic ({EMBEDDERS[default].title})")]
+    for spec in EMBEDDERS.values():
+        found.append(Choice(spec.name, spec.title, model_availability.state(spec.weights).why_not))
+    return found
+
+
+def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
+    """What the card of the analysis and the table of runs show."""
+    runs = list(
+        batch.runs.select_related("job", "created_by").defer("centroids", "projection", "groups")[:RUNS_SHOWN]
+    )
+    under_way = next((run for run in runs if run.status in OPEN), None)
+    parameters = analysis.parse_parameters({}, fallback=analysis.said_of(batch.parameters))
+    sweeps = [run for run in runs if run.mode == "sweep" and run.status == "completed"]
+    context: dict[str, Any] = {
+        "runs": runs,
+        "run": under_way,
+        "last_run": next((run for run in runs if run.mode != "sweep" and run.status not in OPEN), None),
+        "sweep": sweeps[0] if sweeps and (under_way is None) else None,
+        "heat": heat_table(sweeps[0]) if sweeps else None,
+        "waiting": waiting(batch),
+        "asked": parameters,
+        "models": _models(),
+        "metrics": METRICS,
+        "selections": SELECTIONS,
+        "sizes": ", ".join(map(str, DEFAULT_SIZES)),
+        "samples": ", ".join(map(str, DEFAULT_SAMPLES)),
+        "may_analyze": has_scope(user, "process") and not (batch.is_archived or batch.is_approved),
+    }
+    if under_way is not None and under_way.job is not None:
+        add_running([under_way.job])
+        context["eta"] = estimates.job_eta(under_way.job)
+        context["poll"] = job_presenter.next_poll(under_way.job, step=step, seen=seen)
+    elif context["may_analyze"]:
+        context |= _estimated(batch, parameters, "full")
+        if context["waiting"] and batch.active_run is not None:
+            found = {**parameters, "model": batch.active_run.model}
+            context["placing"] = _estimated(batch, found, "incremental")
+    return context
+
+
+def waiting(batch: Batch) -> int:
+    """How many images came after the active run and wait for a group."""
+    if batch.active_run_id is None:
+        return 0
+    rows = BatchImage.objects.filter(batch=batch, group=None, assigned_by="").present()
+    rows = rows.exclude(decision=BatchImage.Decision.REJECTED)
+    known = ClusterAssignment.objects.filter(run=batch.active_run_id).values("image_id")
+    return int(rows.exclude(image__in=known).count())
+
+
+def _estimated(batch: Batch, parameters: dict[str, Any], mode: str) -> dict[str, Any]:
+    try:
+        return {"estimate": analysis.estimate_analysis(batch, parameters=parameters, mode=mode)}
+    except (ApiError, ProcessingError) as error:
+        return {"estimate_error": in_words(error)}
+
+
+def in_words(error: ApiError | ProcessingError) -> str:
+    """The refusal, with the fields named as the form names them."""
+    fields = [one for one in getattr(error, "errors", ()) if one.field in LABELS]
+    if not fields:
+        return refusal_sentence(error)
+    return " ".join(f"{LABELS[one.field]}: {one.detail}" for one in fields)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One pair of parameters in the grid, and how good it looks beside the others: 0 to 4."""
+
+    trial: dict[str, Any]
+    heat: int
+
+    @property
+    def key(self) -> str:
+        samples = self.trial["min_samples"]
+        return f"{self.trial['min_cluster_size']},{'' if samples is None else samples}"
+
+
+def heat_table(run: ClusterRun) -> dict[str, Any]:
+    """The grid of a sweep as rows of cells: group sizes down, numbers of neighbours across."""
+    trials = {(trial["min_cluster_size"], trial["min_samples"]): trial for trial in run.grid}
+    sizes = list(dict.fromkeys(size for size, _ in trials))
+    samples = list(dict.fromkeys(samples for _, samples in trials))
+    values = [trial["validity"] for trial in run.grid if trial.get("validity") is not None]
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    rows = [
+        (size, [_cell(trials[size, n], low, high) for n in samples if (size, n) in trials]) for size in sizes
+    ]
+    return {"samples": samples, "rows": rows}
+
+
+def _cell(trial: dict[str, Any], low: float, high: float) -> Cell:
+    value = trial.get("validity")
+    if value is None:
+        return Cell(trial, 0)
+    return Cell(trial, 4 if high <= low else round(4 * (value - low) / (high - low)))
+
+
+@require_safe
+@never_cache
+def live(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """The card of the analysis; it asks for itself until the run is over, then brings what the run changed."""
+    run_status.settle(batch_id)
+    batch = find(batch_id)
+    step, seen = number(request, "step", 0), number(request, "seen", -1)
+    context = {"batch": batch, **card_context(batch, request.user, step=step, seen=seen)}
+    if context["run"] is not None:
+        return render(request, "batches/_analysis.html", context)
+    context |= figures(batch) | {
+        "is_over": True,
+        "changes": history.told(batch)[:CHANGES_SHOWN],
+        "next_url": f"/batches/{batch.pk}/",
+    }
+    answer = render(request, "batches/_after_run.html", context)
+    answer["HX-Trigger"] = "pictures-changed"  # the pictures below load again, with their groups
+    return answer
+
+
+def figures(batch: Batch) -> dict[str, Any]:
+    """The bars of groups and grades."""
+    group_bars, more_groups = presenters.group_bars(batch)
+    quality_bars, unmeasured = presenters.quality_bars(batch)
+    return {
+        "group_bars": group_bars,
+        "more_groups": more_groups,
+        "quality_bars": quality_bars,
+        "unmeasured": unmeasured,
+    }
+
+
+def _asked(request: HttpRequest, batch: Batch) -> dict[str, Any]:
+    """The parameters of the form, for the others those of the last time."""
+    given = request.POST if request.method == "POST" else request.GET
+    named: dict[str, Any] = {name: given[name] for name in analysis.PARAMETERS if name in given}
+    if "shown" in given:  # a box that is not ticked is not sent
+        named["allow_single_cluster"] = "allow_single_cluster" in given
+    return analysis.parse_parameters(named, fallback=analysis.said_of(batch.parameters))
+
+
+@require_safe
+@never_cache
+@needs("process")
+def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """What the form's parameters would cost, as a part of the page."""
+    batch = find(batch_id)
+    try:
+        context = _estimated(batch, _asked(request, batch), request.GET.get("mode", "full"))
+    except (ApiError, ProcessingError) as error:
+        context = {"estimate_error": in_words(error)}
+    return render(request, "batches/_analysis_estimate.html", context)
+
+
+def _list(text: str) -> list[str | None] | None:
+    """'3, 5, 8' as a list; nothing typed is no list."""
+    words: list[str | None] = list(NUMBER.findall(text[:500]))
+    return words or None
+
+
+@require_POST
+@needs("process")
+def analyze(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Start a run, of the mode that the pressed button names."""
+    batch, mode = find(batch_id), request.POST.get("mode", "full")
+    try:
+        run = analysis.submit_analysis(
+            batch,
+            parameters=_asked(request, batch),
+            mode=mode,
+            actor=request.user,
+            source="web",
+            sizes=_list(request.POST.get("sizes", "")),
+            samples=_list(request.POST.get("samples", "")),
+        )
+        messages.success(request, f"Run {run.number} has started. Its result appears on this page.")
+    except (ApiError, ProcessingError) as error:
+        messages.error(request, in_words(error))
+    return redirect("batch", batch_id=batch.pk)
+
+
+@require_POST
+@needs("process")
+def adopt(request: HttpRequest, batch_id: uuid.UUID, run_number: int) -> HttpResponse:
+    """Group the batch by the pair of parameters that was chosen in a grid."""
+    batch = find(batch_id)
+    sweep = get_object_or_404(batch.runs.filter(mode="sweep", status="completed"), number=run_number)
+    size, _, samples = request.POST.get("cell", "").partition(",")
+    named = {name: sweep.parameters[name] for name in analysis.PARAMETERS if name in sweep.parameters}
+    named |= {"model": sweep.model, "min_cluster_size": size, "min_samples": samples}
+    try:
+        run = analysis.submit_analysis(
+            batch,
+            parameters=analysis.parse_parameters(named),
+            actor=request.user,
+            source="web",
+        )
+        told = f"Run {run.number} has started with these parameters. Its result appears on this page."
+        messages.success(request, told)
+    except (ApiError, ProcessingError) as error:
+        messages.error(request, in_words(error))
+    return redirect("batch", batch_id=batch.pk)
+
+
+urlpatterns = [
+    path("<uuid:batch_id>/analysis/", live, name="batch-analysis"),
+    path("<uuid:batch_id>/analyze/", analyze, name="batch-analyze"),
+    path("<uuid:batch_id>/analyze/estimate/", estimate, name="batch-analyze-estimate"),
+    path("<uuid:batch_id>/runs/<int:run_number>/adopt/", adopt, name="batch-adopt"),
+]

@@ -1,0 +1,113 @@
+"""The history of a batch for people: every step in a sentence, undo of any, redo."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from api.errors import ApiError, ErrorCode
+from batches.history import changes
+from batches.models import Batch, GroupingChange
+from batches.pages.presenters import find, seen
+from pixproject.page_access import needs, next_path, tell
+
+CHANGES_PER_PAGE = 50
+
+
+def told(batch: Batch) -> QuerySet[GroupingChange]:
+    """The history, the newest first."""
+    found: QuerySet[GroupingChange] = changes.history(batch)
+    return found
+
+
+@require_safe
+@never_cache
+def history(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    batch = find(batch_id)
+    page = Paginator(told(batch), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "batches/history.html", {"batch": batch, "page": page})
+
+
+@require_safe
+@never_cache
+def steps(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """The undo and redo buttons with the last step's sentence, for pages that changed something by script."""
+    context = {"batch": find(batch_id), "next_url": request.GET.get("next", "")}
+    return render(request, "batches/steps.html", context)
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Why a step cannot be taken back as a whole."""
+
+    step: GroupingChange
+    detail: str
+    sentences: list[str]
+    rest: int  # images that can still be taken back
+
+
+@require_POST
+@needs("write")
+def undo(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Take back the last step, or the one that the form names."""
+    batch, sequence = find(batch_id), request.POST.get("sequence", "")
+    number = int(sequence) if sequence.isdecimal() and len(sequence) < 9 else None
+    try:
+        change = changes.undo(
+            batch,
+            actor=request.user,
+            sequence=number,
+            seen=seen(request) if number is None else None,
+            skip_conflicts=request.POST.get("skip_conflicts") == "1",
+        )
+        messages.success(request, _sentence(change))
+    except ApiError as error:
+        if error.code == ErrorCode.CONFLICT and error.errors:
+            return _conflict_page(request, batch, number, error)
+        tell(request, error)
+    return redirect(next_path(request, reverse("batch", args=[batch.pk])))
+
+
+def _sentence(change: GroupingChange) -> str:
+    return f"{change.summary[:1].upper()}{change.summary[1:]}."
+
+
+def _conflict_page(request: HttpRequest, batch: Batch, number: int | None, error: ApiError) -> HttpResponse:
+    step = changes.next_undo(batch) if number is None else batch.changes.filter(sequence=number).first()
+    if step is None:
+        tell(request, error)
+        return redirect("batch", batch_id=batch.pk)
+    sentences = [entry.detail for entry in error.errors]
+    touched = {entry.field for entry in error.errors if entry.field.startswith("images.")}
+    conflict = Conflict(step, str(error.detail), sentences, max(0, step.image_count - len(touched)))
+    context: dict[str, Any] = {"batch": batch, "conflict": conflict, "next_url": request.POST.get("next", "")}
+    return render(request, "batches/conflict.html", context, status=409)
+
+
+@require_POST
+@needs("write")
+def redo(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Do again what was undone last."""
+    batch = find(batch_id)
+    try:
+        change = changes.redo(batch, actor=request.user, seen=seen(request))
+        messages.success(request, _sentence(change))
+    except ApiError as error:
+        tell(request, error)
+    return redirect(next_path(request, reverse("batch", args=[batch.pk])))
+
+
+urlpatterns = [
+    path("<uuid:batch_id>/history/", history, name="batch-history"),
+    path("<uuid:batch_id>/steps/", steps, name="batch-steps"),
+    path("<uuid:batch_id>/undo/", undo, name="batch-undo"),
+    path("<uuid:batch_id>/redo/", redo, name="batch-redo"),
+]

@@ -1,0 +1,203 @@
+"""Making batches and filling them: from uploads, from pictures that are selected, from a filter of the library."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from api.errors import ApiError
+from batches import services
+from batches.models import Batch
+from batches.pages import presenters
+from batches.pages.presenters import find, seen
+from images.models import Image
+from images.pages import library_presenter
+from images.services import ingest
+from pixproject.page_access import needs, next_path, tell
+from processing.algorithms.errors import ProcessingError
+from processing.states import Priority
+
+MAX_CHOSEN = 20_000
+BATCHES_OFFERED = 100
+SHOWN = 12
+
+
+def _ids(words: Iterable[str]) -> list[uuid.UUID]:
+    ids = []
+    for word in words:
+        try:
+            ids.append(uuid.UUID(word))
+        except ValueError:
+            continue
+    return list(dict.fromkeys(ids))
+
+
+def _query(request: HttpRequest) -> str:
+    """The library's filter that a request carries, as in the library's address."""
+    if request.method == "POST":
+        return request.POST.get("query", "")
+    found = request.GET.copy()
+    return found.urlencode() if found.pop("filter", None) else ""
+
+
+def _of_filter(request: HttpRequest, query: str) -> list[uuid.UUID]:
+    """The images that a filter of the library finds, the oldest first.
+
+    Raises:
+        ApiError: 400 for a wrong filter or too many images.
+    """
+    found, errors = library_presenter.matching(request, is_trash=False, data=QueryDict(query))
+    if errors:
+        raise ApiError("invalid", errors[0])
+    keys = list(found.order_by("created_at", "id").values_list("pk", flat=True)[: MAX_CHOSEN + 1])
+    if len(keys) > MAX_CHOSEN:
+        raise ApiError("invalid", f"The filter finds more than {MAX_CHOSEN} pictures; narrow it down.")
+    return keys
+
+
+def _chosen(request: HttpRequest) -> list[uuid.UUID]:
+    """The images that a form names, and those of its filter."""
+    ids = _ids(request.POST.getlist("image"))
+    if len(ids) > MAX_CHOSEN:
+        raise ApiError("invalid", f"{len(ids)} pictures are chosen; the limit is {MAX_CHOSEN}.")
+    by_filter = _of_filter(request, request.POST["query"]) if "query" in request.POST else []
+    return list(dict.fromkeys([*ids, *by_filter]))
+
+
+def _page(request: HttpRequest, *, image_ids: list[uuid.UUID], status: int = 200) -> HttpResponse:
+    has_filter = bool(request.GET.get("filter")) or "query" in request.POST
+    chosen = image_ids
+    if has_filter and not image_ids:
+        try:
+            chosen = _of_filter(request, _query(request))
+        except ApiError as error:
+            tell(request, error)
+    open_batches = Batch.objects.present().exclude(status=Batch.Status.ARCHIVED)
+    open_batches = open_batches.exclude(review_stage=Batch.Stage.APPROVED)
+    context: dict[str, Any] = {
+        "chosen_count": len(chosen),
+        "chosen_first": Image.objects.in_bulk(chosen[:SHOWN]).values(),
+        "image_ids": [] if has_filter else chosen,
+        "has_filter": has_filter,
+        "query": _query(request) if has_filter else "",
+        "open_batches": open_batches.order_by("-created_at")[:BATCHES_OFFERED] if chosen else [],
+        "people": presenters.people(),
+        "priorities": Priority.choices,
+        "typed": request.POST,
+        "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
+        "formats": settings.ALLOWED_EXTENSIONS,
+    }
+    return render(request, "batches/new.html", context, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@needs("write")
+def new(request: HttpRequest) -> HttpResponse:
+    """A new batch: described, and filled with what was chosen or with the files of the form."""
+    if request.method != "POST":
+        return _page(request, image_ids=[])
+    chosen: list[uuid.UUID] = []
+    try:
+        chosen = _chosen(request)
+        batch = services.create_batch(
+            request.POST.get("batch_name", ""),
+            owner=request.user,
+            image_ids=chosen,
+            note=request.POST.get("note", "").strip(),
+            priority=services.priority_of(request.POST.get("priority", Priority.NORMAL)),
+            assignee=request.POST.get("assignee", ""),
+        )
+    except ApiError as error:
+        tell(request, error)
+        return _page(request, image_ids=_ids(request.POST.getlist("image"))[:MAX_CHOSEN], status=error.status)
+    stored = _take_files(request, batch)
+    count = len(chosen) + stored
+    messages.success(request, f"The batch is made, with {count} picture{'' if count == 1 else 's'}.")
+    return redirect("batch", batch_id=batch.pk)
+
+
+@require_POST
+@needs("write")
+def from_selection(request: HttpRequest) -> HttpResponse:
+    """The form for a batch of what was selected in the library."""
+    ids = _ids(request.POST.getlist("image"))
+    if not ids:
+        messages.error(request, "Select at least one picture.")
+        return redirect(next_path(request, reverse("gallery")))
+    return _page(request, image_ids=ids[:MAX_CHOSEN])
+
+
+@require_POST
+@needs("write")
+def add_chosen(request: HttpRequest) -> HttpResponse:
+    """Put what was chosen into a batch that is there already."""
+    try:
+        batch = services.open_batch(request.POST.get("batch", ""), field="batch")
+        chosen = _chosen(request)
+        added = services.add_images(batch, chosen, actor=request.user)
+    except ApiError as error:
+        tell(request, error)
+        return redirect(next_path(request, reverse("gallery")))
+    known = len(chosen) - added
+    told = f" {known} {'was' if known == 1 else 'were'} in it already." if known else ""
+    messages.success(request, f"{added} picture{'' if added == 1 else 's'} added.{told}")
+    return redirect("batch", batch_id=batch.pk)
+
+
+@require_POST
+@needs("write")
+def upload(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """The upload form of a batch without scripts: what was refused is said file by file."""
+    batch = find(batch_id)
+    if not request.FILES:
+        messages.error(request, "Choose at least one picture.")
+    elif stored := _take_files(request, batch):
+        messages.success(request, f"{stored} picture{'' if stored == 1 else 's'} added to the batch.")
+    return redirect("batch", batch_id=batch.pk)
+
+
+def _take_files(request: HttpRequest, batch: Batch) -> int:
+    stored = 0
+    for file in request.FILES.getlist("file"):
+        try:
+            ingest(
+                file,
+                filename=file.name or "",
+                uploaded_by=request.user,
+                source=Image.Source.WEB,
+                batch=batch,
+            )
+            stored += 1
+        except (ApiError, ProcessingError) as error:
+            messages.error(request, f"{file.name}: {error.detail}")
+    return stored
+
+
+@require_POST
+@needs("write")
+def remove(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """Take selected pictures out of the batch; they stay in the library."""
+    batch, ids = find(batch_id), _ids(request.POST.getlist("image"))
+    try:
+        if not ids:
+            raise ApiError("required", "Select at least one picture.")
+        removed = services.remove_images(batch, ids, actor=request.user, seen=seen(request))
+        messages.success(request, f"{removed} picture{'' if removed == 1 else 's'} taken out of the batch.")
+    except ApiError as error:
+        tell(request, error)
+    return redirect(next_path(request, reverse("batch", args=[batch.pk])))
+
+
+urlpatterns = [
+    path("new/", new, name="batch-new"),
+    path("from-selection/", from_selection, name="batch-from-selection"),
+    path("add/", add_chosen, name="batch-add"),
+    path("<uuid:batch_id>/upload/", upload, name="batch-upload"),
+    path("<uuid:batch_id>/images/remove/", remove, name="batch-images-remove"),
+]

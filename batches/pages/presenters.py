@@ -1,0 +1,191 @@
+"""What the pages of batches show: lines of the list, bars of groups, the history in sentences."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, OuterRef, Q, QuerySet
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from api.permissions import GROUP_SCOPES
+from api.text import has_unstorable_characters
+from batches import services
+from batches.history.changes import Seen
+from batches.models import Batch, BatchImage, Group
+from images.services import PRESENT
+from processing.job_progress import add_running
+from processing.models import Job
+from processing.pages import job_presenter
+from processing.states import JOB_TERMINAL
+
+STRIP = 6
+MAX_BARS = 24
+QUALITY_BINS = 10
+VIEWS = ("archived", "deleted")
+
+
+def find(batch_id: UUID, *, is_deleted: bool | None = False) -> Batch:
+    """A batch with its counts, or 404; `is_deleted` None takes both."""
+    batches = Batch.objects.all()
+    if is_deleted is not None:
+        batches = batches.filter(deleted_at__isnull=not is_deleted)
+    found: Batch = get_object_or_404(services.listed(batches), pk=batch_id)
+    return found
+
+
+def number(request: HttpRequest, name: str, default: int) -> int:
+    """A number of the address, as far as it is one."""
+    value = request.GET.get(name, "")
+    return int(value) if value.isdecimal() and len(value) < 9 else default
+
+
+def seen(request: HttpRequest) -> Seen | None:
+    """The version that the page showed, where its form names it."""
+    value = request.POST.get("version", "")
+    return Seen(int(value), is_header=False) if value.isdecimal() and len(value) < 10 else None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A batch in the list."""
+
+    batch: Any
+    image_ids: Sequence[Any]
+    job: Job | None
+    poll: job_presenter.Poll | None
+
+    @property
+    def confirmed_percent(self) -> int:
+        return round(100 * int(self.batch.confirmed_count) / max(1, int(self.batch.group_count)))
+
+
+def wanted(data: Mapping[str, str], *, user: Any) -> QuerySet[Batch]:
+    """The batches that the list's filters ask for; a word that is no filter's finds nothing."""
+    view = data.get("view", "")
+    found = Batch.objects.filter(deleted_at__isnull=view != "deleted")
+    if view != "deleted":
+        is_archived = Q(status=Batch.Status.ARCHIVED)
+        found = found.filter(is_archived if view == "archived" else ~is_archived)
+    words = {name: data.get(name, "").strip() for name in ("search", "status", "stage", "assignee")}
+    if any(has_unstorable_characters(word) for word in words.values()):
+        return found.none()
+    if words["search"]:
+        found = found.filter(Q(batch_name__icontains=words["search"]) | Q(note__icontains=words["search"]))
+    if words["status"]:
+        found = found.filter(status=words["status"])
+    if words["stage"]:
+        found = found.filter(review_stage=words["stage"])
+    if words["assignee"]:
+        found = found.filter(assignee__username=words["assignee"])
+    if data.get("whose") == "mine":
+        found = found.filter(Q(assignee=user) | Q(reviewer=user) | Q(owner=user))
+    return services.listed(found)
+
+
+def lines(batches: Iterable[Any], *, step: int = 0, seen: int = -1) -> list[Line]:
+    """Lines of a list, with first pictures and running jobs in two more queries whatever their number."""
+    listed = list(batches)
+    keys = [batch.pk for batch in listed]
+    strips = dict(_with_first_images(keys))
+    jobs = open_jobs(keys)
+    return [_line(batch, strips.get(batch.pk) or [], jobs.get(batch.pk), step, seen) for batch in listed]
+
+
+def _with_first_images(keys: Sequence[Any]) -> Any:
+    inside = BatchImage.objects.filter(batch=OuterRef("pk"), image__status__in=PRESENT)
+    first = inside.order_by("position", "id").values("image_id")[:STRIP]
+    return Batch.objects.filter(pk__in=keys).order_by().values_list("pk", ArraySubquery(first))
+
+
+def open_jobs(keys: Sequence[Any]) -> dict[Any, Job]:
+    """For each batch the job that works on it, the newest where there are several."""
+    jobs = list(Job.objects.filter(batch__in=keys).exclude(status__in=JOB_TERMINAL).order_by("created_at"))
+    add_running(jobs)
+    return {job.batch_id: job for job in jobs}
+
+
+def _line(batch: Any, image_ids: Sequence[Any], job: Job | None, step: int, seen: int) -> Line:
+    poll = job_presenter.next_poll(job, step=step, seen=seen) if job is not None else None
+    return Line(batch, image_ids, job, poll)
+
+
+def people() -> QuerySet:
+    """Who may be given work: everybody who may change groups."""
+    may_write = [name for name, scope in GROUP_SCOPES.items() if scope != "read"]
+    users = get_user_model().objects.filter(is_active=True)
+    users = users.filter(Q(groups__name__in=may_write) | Q(is_superuser=True))
+    return users.distinct().order_by("username")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar of a drawing that is 100 wide or high."""
+
+    title: str
+    count: int
+    length: float  # percent of the longest
+    at: float = 0.0  # where it begins, in percent
+    label: str = ""
+    is_confirmed: bool = False
+
+    @property
+    def height(self) -> float:
+        """In a drawing of 50 with a visible rest for the smallest."""
+        return round(max(1.5, self.length * 0.48), 2)
+
+    @property
+    def left(self) -> float:
+        return round(self.at + 0.6, 2)
+
+    @property
+    def top(self) -> float:
+        return round(50 - self.height, 2)
+
+
+def group_bars(batch: Batch) -> tuple[list[Bar], int]:
+    """The largest groups as bars, and how many groups are not shown."""
+    inside = Q(members__image__status__in=PRESENT)
+    groups = list(
+        Group.objects.filter(batch=batch)
+        .annotate(count=Count("members", filter=inside))
+        .order_by("-count", "label")[: MAX_BARS + 1]
+    )
+    total = len(groups) if len(groups) <= MAX_BARS else batch.groups.count()
+    longest = max((group.count for group in groups), default=0) or 1
+    bars = [
+        Bar(
+            group.title,
+            group.count,
+            100 * group.count / longest,
+            label=group.label,
+            is_confirmed=group.is_confirmed,
+        )
+        for group in groups[:MAX_BARS]
+    ]
+    return bars, max(0, total - MAX_BARS)
+
+
+def quality_bars(batch: Batch) -> tuple[list[Bar], int]:
+    """How many images have which grade, in tens; and how many are not measured."""
+    grades = BatchImage.objects.filter(batch=batch).present().values_list("image__quality_grade", flat=True)
+    counts, missing = [0] * QUALITY_BINS, 0
+    for grade in grades:
+        if grade is None:
+            missing += 1
+        else:
+            counts[min(QUALITY_BINS - 1, int(grade * QUALITY_BINS / 100))] += 1
+    width = 100 // QUALITY_BINS
+    bars = [
+        Bar(
+            f"{index * width} to {(index + 1) * width}",
+            count,
+            100 * count / (max(counts) or 1),
+            index * width,
+        )
+        for index, count in enumerate(counts)
+    ]
+    return bars, missing

@@ -1,0 +1,262 @@
+"""The review page: groups as strips, one group as a grid, what is in no group."""
+
+import json
+import uuid
+from collections import Counter
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from api.permissions import has_scope
+from batches.clustering import vectors
+from batches.groups import statistics
+from batches.models import Batch, BatchImage, Group
+from batches.pages import review_actions, review_group, review_presenter
+from batches.pages.presenters import find, number
+from batches.pages.review_presenter import Asked, Row
+
+NONE = "unassigned"  # in place of a label; no group may have it
+SUGGESTED = 24
+GROUPS_SUGGESTED = 40
+KEYS = 9
+TARGETS = 60
+SEARCH_MAX = 200
+
+
+def asked_by(request: HttpRequest) -> Asked:
+    """The order and the filters of the address, as far as they are some."""
+    order, status = request.GET.get("order", ""), request.GET.get("status", "")
+    return Asked(
+        order=order if order in review_presenter.ORDERS else "largest",
+        status=status if status in review_presenter.STATUSES else "all",
+        search=request.GET.get("search", "").strip()[:SEARCH_MAX],
+        pictures=review_group.order_of(request.GET.get("pictures", ""), request.session),
+    )
+
+
+def common(request: HttpRequest, batch: Batch, rows: list[Row]) -> dict[str, Any]:
+    """What every fragment of the page needs."""
+    closed = closed_sentence(batch)
+    may_write = has_scope(request.user, "write")
+    return {
+        "batch": batch,
+        "closed": closed if may_write else "",
+        "may_edit": may_write and not closed,
+        "progress": review_presenter.progress(batch, rows),
+        "asked": asked_by(request),
+    }
+
+
+def closed_sentence(batch: Batch) -> str:
+    if batch.is_archived:
+        return "This batch is archived: it can be looked at, not changed."
+    if batch.is_approved:
+        return "This batch is approved: it can be looked at, not changed. Reopen it on its overview to go on."
+    return ""
+
+
+@require_safe
+@never_cache
+def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """All groups as strips; htmx asks for the ones that follow."""
+    batch = find(batch_id)
+    vectors.hold(batch)
+    rows = review_presenter.rows_of(batch)
+    asked = asked_by(request)
+    found = review_presenter.ordered(rows, asked)
+    page = review_presenter.page(found, asked, after=request.GET.get("after", ""))
+    context = {**common(request, batch, rows), "page": page}
+    if request.headers.get("HX-Request") and "after" in request.GET:
+        return render(request, "batches/review/_strips.html", context)
+    context |= {
+        "orders": review_presenter.ORDERS,
+        "statuses": review_presenter.STATUSES,
+        "next_open": _next_open(rows, asked),
+        **targets(rows),
+        **unassigned_context(batch),
+    }
+    return render(request, "batches/review/review.html", context)
+
+
+def _next_open(rows: list[Row], asked: Asked) -> str:
+    """The address of the first group that waits for somebody; "" where none does."""
+    row = next((row for row in review_presenter.ordered(rows, Asked(asked.order)) if _is_open(row)), None)
+    if row is None:
+        return ""
+    address = reverse("batch-review-group", args=[row.group.batch_id, row.group.label])
+    return f"{address}?order={asked.order}"
+
+
+def _is_open(row: Row) -> bool:
+    return not row.group.is_confirmed and row.count > 0
+
+
+def targets(rows: list[Row]) -> dict[str, Any]:
+    """Where images can be moved by key or drag: the largest groups first, of which the first have numbers."""
+    largest = review_presenter.ordered(rows, Asked())[:TARGETS]
+    return {"targets": largest, "keys": [row.group.label for row in largest[:KEYS]]}
+
+
+def unassigned_context(batch: Batch, offset: int = 0) -> dict[str, Any]:
+    """The images in no group, each with the groups nearest to it; those without a vector follow plain."""
+    found = statistics.suggestions(batch, limit=SUGGESTED, offset=offset)
+    members = review_presenter.members(
+        BatchImage.objects.filter(batch=batch, image__in=[row.image_id for row in found.results])
+    )
+    by_image = {member.image_id: member for member in members}
+    pairs = [(by_image[row.image_id], row) for row in found.results if row.image_id in by_image]
+    context = {
+        "suggested": pairs,
+        "next_offset": offset + SUGGESTED if found.count > offset + SUGGESTED else 0,
+        "plain": [] if found.count else review_group.pictures(batch, None)[0][:SUGGESTED],
+    }
+    return context if offset or not pairs else context | _slider(batch)
+
+
+def _slider(batch: Batch) -> dict[str, Any]:
+    """How many images each distance takes in, and how many wait for each group."""
+    steps = [list(step) for step in statistics.counts_by_distance(batch)]
+    waiting = Counter(near.groups[0] for near in statistics.nearest(batch))
+    groups = Group.objects.in_bulk([key for key, _ in waiting.most_common(GROUPS_SUGGESTED)])
+    return {
+        "steps": steps,
+        "distance_steps": json.dumps(steps),
+        "start_step": len(steps) // 3,
+        "by_group": [
+            (groups[key].title, groups[key].label, count)
+            for key, count in waiting.most_common(GROUPS_SUGGESTED)
+            if key in groups
+        ],
+    }
+
+
+@require_safe
+@never_cache
+def unassigned(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """The panel of images in no group, or its next part."""
+    batch = find(batch_id)
+    vectors.hold(batch)
+    offset = number(request, "offset", 0)
+    context = {**common(request, batch, review_presenter.rows_of(batch)), **unassigned_context(batch, offset)}
+    template = "_suggestions.html" if offset else "_unassigned.html"
+    return render(request, f"batches/review/{template}", context)
+
+
+@require_safe
+@never_cache
+def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse:
+    """One group as a grid, with the others beside it; `unassigned` shows what is in none."""
+    batch = find(batch_id)
+    vectors.hold(batch)
+    shown = None if label == NONE else _group(batch, label)
+    order, after = asked_by(request).pictures if shown else "", request.GET.get("after", "")
+    members, following = review_group.pictures(batch, shown, order=order, after=after)
+    if request.headers.get("HX-Request") and "after" in request.GET:
+        rows: list[Row] = []
+        context = {**common(request, batch, rows), "members": members, "following": following}
+        return render(request, "batches/review/_pictures.html", context)
+    rows = review_presenter.rows_of(batch)
+    context = {**common(request, batch, rows), "members": members, "following": following}
+    row = next((row for row in rows if shown is not None and row.group.pk == shown.pk), None)
+    context |= {"label": label, "row": row, **targets(rows), **_neighbours(rows, context["asked"], row)}
+    return render(request, "batches/review/group.html", {**context, "picture_orders": review_group.ORDERS})
+
+
+def _group(batch: Batch, label: str) -> Group:
+    if "\0" in label:  # PostgreSQL knows no such text
+        raise Http404
+    return get_object_or_404(Group, batch=batch, label=label)
+
+
+def _neighbours(rows: list[Row], asked: Asked, row: Row | None) -> dict[str, Any]:
+    """The groups before and after one in the order, and the next one that is not confirmed."""
+    order = review_presenter.ordered(rows, asked)
+    labels = [other.group.label for other in order]
+    at = labels.index(row.group.label) if row is not None and row.group.label in labels else None
+    following = order if at is None else [*order[at + 1 :], *order[:at]]
+    return {
+        "before": order[at - 1] if at else None,
+        "after": order[at + 1] if at is not None and at + 1 < len(order) else None,
+        "next_open": next((other for other in following if _is_open(other)), None),
+    }
+
+
+@require_safe
+@never_cache
+def sync(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    """What changed since a version: strips of the groups concerned, tiles of an opened group, the counts.
+
+    `reload` stands where that would be more than a page: the whole is then asked for again.
+    """
+    batch = find(batch_id)
+    keys, images, is_much = review_presenter.touched(batch, since=number(request, "since", 0))
+    rows = review_presenter.rows_of(batch)
+    context = common(request, batch, rows)
+    answer: dict[str, Any] = {
+        "version": batch.version,
+        "reload": is_much,
+        "groups": [_told(row) for row in review_presenter.ordered(rows, Asked())],
+        "progress": _part("_progress.html", context),
+        "unassigned": context["progress"].unassigned,
+        "next_open": _next_open(rows, context["asked"]),
+        "strips": {},
+        "images": {},
+    }
+    if not is_much:
+        label = request.GET.get("group")
+        if label is None:
+            shown = {row.group.pk: row for row in review_presenter.strips_of(batch, keys, rows)}
+            answer["strips"] = {str(key): _strip(context, shown.get(key)) for key in keys}
+        else:
+            answer |= _open_group(context, label, images, rows)
+    return JsonResponse(answer)
+
+
+def _open_group(
+    context: dict[str, Any], label: str, images: set[uuid.UUID], rows: list[Row]
+) -> dict[str, Any]:
+    """Tiles of the touched images that are in the opened group now; null for those that left it."""
+    row = next((row for row in rows if row.group.label == label), None)
+    if row is None and label != NONE:
+        return {"is_gone": True}
+    inside = BatchImage.objects.filter(batch=context["batch"], image__in=images)
+    inside = inside.filter(group=row.group if row else None).order_by("position")
+    tiles: dict[str, str | None] = {str(key): None for key in images}
+    for member in review_group.with_sureness(review_presenter.members(inside)):
+        tiles[str(member.image_id)] = _part("_picture.html", {**context, "member": member})
+    context |= {"row": row, "label": label, **_neighbours(rows, context["asked"], row)}
+    return {"images": tiles, "title": _part("_group_title.html", context)}
+
+
+def _strip(context: dict[str, Any], row: Row | None) -> str | None:
+    return None if row is None else _part("_strip.html", {**context, "row": row})
+
+
+def _part(template: str, context: dict[str, Any]) -> str:
+    return render_to_string(f"batches/review/{template}", context)
+
+
+def _told(row: Row) -> dict[str, Any]:
+    return {
+        "id": str(row.group.pk),
+        "label": row.group.label,
+        "title": row.group.title,
+        "count": row.count,
+        "is_confirmed": row.group.is_confirmed,
+        "cover": row.cover and str(row.cover),
+        "url": reverse("batch-review-group", args=[row.group.batch_id, row.group.label]),
+    }
+
+
+urlpatterns = [
+    path("<uuid:batch_id>/review/", overview, name="batch-review"),
+    path("<uuid:batch_id>/review/unassigned/", unassigned, name="batch-review-unassigned"),
+    path("<uuid:batch_id>/review/sync/", sync, name="batch-review-sync"),
+    path("<uuid:batch_id>/review/act/", review_actions.act, name="batch-review-act"),
+    path("<uuid:batch_id>/review/groups/<str:label>/", group, name="batch-review-group"),
+]

@@ -1,0 +1,275 @@
+"""Operations on the images of a batch: which images, what it would cost, one job for all of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from api import audit
+from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from batches.groups.validation import UNASSIGNED
+from batches.history import changes
+from batches.history.edit import images as counted
+from batches.models import Batch, BatchImage
+from images.filters import ISSUE_CODES
+from images.models import Image
+from images.services import PRESENT
+from processing import services
+from processing.models import Job, JobEvent
+from processing.services import MAX_OPERATIONS, Delivery, Work
+
+Decision = BatchImage.Decision
+FILTERS = ("group", "decision", "image_ids", "min_quality", "issue")
+ANY = "any"
+NEEDED = ("id", "original_filename", "format", "width", "height", "sha256", "byte_size", "status", "file")
+TOLD = 100
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A chosen image that the work does not fit, and why."""
+
+    image: UUID
+    name: str
+    code: str
+    detail: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"image": str(self.image), "name": self.name, "code": self.code, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Suited:
+    """The chosen images that the work fits, in the batch's order, and the others."""
+
+    images: list[Image] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> str:
+        """A sentence about what is left out; empty where nothing is."""
+        if not self.left_out:
+            return ""
+        first = self.left_out[0]
+        return f"{counted(len(self.left_out))} left out, such as {first.name}: {first.detail}"
+
+
+def chosen_images(batch: Batch, filters: Mapping[str, Any] | None = None) -> QuerySet[Image]:
+    """The images of a batch that are in the library and that filters let through, in the batch's order.
+
+    Args:
+        filters: `group` (a label, or "unassigned"), `decision` (pending, accepted, rejected or any; without it all
+            but the rejected ones), `image_ids`, `min_quality` (0-100) and `issue` (a fault's code, or any).
+
+    Raises:
+        ApiError: 400 naming the filter.
+    """
+    return _chosen(batch, filters).filter(status__in=PRESENT)
+
+
+def _chosen(batch: Batch, filters: Mapping[str, Any] | None) -> QuerySet[Image]:
+    given = {name: value for name, value in (filters or {}).items() if value not in (None, "")}
+    if unknown := sorted(set(given) - set(FILTERS)):
+        detail = f"there is no filter {unknown[0][:50]!r}; there are {', '.join(FILTERS)}."
+        raise invalid_field("filter", detail, code=ErrorCode.UNKNOWN_FIELD)
+    members = BatchImage.objects.filter(
+        _of_group(batch, given.get("group")), _of_decision(given.get("decision")), batch=batch
+    )
+    if "image_ids" in given:
+        members = members.filter(image__in=_named(batch, given["image_ids"]))
+    images = Image.objects.filter(
+        _of_quality(given.get("min_quality")), _of_issue(given.get("issue")), batch_images__in=members
+    )
+    return images.order_by("batch_images__position", "batch_images__pk")
+
+
+def _of_group(batch: Batch, label: Any) -> Q:
+    if label is None:
+        return Q()
+    if str(label).strip().lower() in UNASSIGNED:
+        return Q(group__isnull=True)
+    group = batch.groups.filter(label=str(label)).first()
+    if group is None:
+        detail = f"the batch has no group {str(label)[:64]!r}."
+        raise invalid_field("filter.group", detail, code=ErrorCode.DOES_NOT_EXIST)
+    return Q(group=group)
+
+
+def _of_decision(decision: Any) -> Q:
+    if decision is None:
+        return ~Q(decision=Decision.REJECTED)
+    if decision == ANY:
+        return Q()
+    if decision not in Decision.values:
+        detail = f"{str(decision)[:20]!r} is none of {', '.join([*Decision.values, ANY])}."
+        raise invalid_field("filter.decision", detail, code=ErrorCode.INVALID_CHOICE)
+    return Q(decision=decision)
+
+
+def _named(batch: Batch, keys: Any) -> list[UUID]:
+    """The ids of a request.
+
+    Raises:
+        ApiError: 400 for an empty list, for what is no id, and naming those that are not in the batch.
+    """
+    if not isinstance(keys, list | tuple) or not keys:
+        raise invalid_field("filter.image_ids", "name at least one image.", code=ErrorCode.REQUIRED)
+    try:
+        wanted = list(dict.fromkeys(UUID(str(key)) for key in keys))
+    except ValueError as error:
+        raise invalid_field("filter.image_ids", "this is not a list of image ids.") from error
+    inside = set(batch.batch_images.filter(image__in=wanted).values_list("image", flat=True))
+    if strangers := [key for key in wanted if key not in inside]:
+        errors = [
+            FieldError("filter.image_ids", ErrorCode.DOES_NOT_EXIST, f"The image {key} is not in this batch.")
+            for key in strangers[:TOLD]
+        ]
+        raise ApiError(ErrorCode.DOES_NOT_EXIST, f"filter.image_ids: {errors[0].detail}", errors=errors)
+    return wanted
+
+
+def _of_quality(least: Any) -> Q:
+    if least is None:
+        return Q()
+    try:
+        grade = float(least)
+    except (TypeError, ValueError):
+        grade = -1
+    if not 0 <= grade <= 100:
+        raise invalid_field("filter.min_quality", f"{str(least)[:20]!r} is no number from 0 to 100.")
+    return Q(quality_grade__gte=grade)
+
+
+def _of_issue(code: Any) -> Q:
+    if code is None:
+        return Q()
+    if code == ANY:
+        return ~Q(issues=[])
+    if code not in ISSUE_CODES:
+        detail = f"there is no issue {str(code)[:50]!r}; there are {', '.join([ANY, *ISSUE_CODES])}."
+        raise invalid_field("filter.issue", detail, code=ErrorCode.INVALID_CHOICE)
+    return Q(issues__contains=[{"code": code}])
+
+
+def suited(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None) -> Suited:
+    """Part the chosen images: one that is in the wanted format already must not hold up the others.
+
+    Raises:
+        ApiError: 400 for a wrong filter or more operations than one job holds, 422 for a model that is missing.
+    """
+    services.check_models(work)
+    images = list(_chosen(batch, filters).only(*NEEDED))
+    _check_count(images, work)
+    found = Suited()
+    for image in images:
+        if left_out := _misfit(work, image):
+            found.left_out.append(left_out)
+        else:
+            found.images.append(image)
+    return found
+
+
+def _check_count(images: Sequence[Image], work: Work) -> None:
+    count, each = len(images) * len(work.units()), len(work.units())
+    if count > MAX_OPERATIONS:
+        detail = (
+            f"{counted(len(images))} with {each} operation{'' if each == 1 else 's'} each are {count} operations; "
+            f"one job holds at most {MAX_OPERATIONS}. Choose fewer images, such as one group."
+        )
+        raise ApiError(ErrorCode.TOO_LONG, detail)
+
+
+def _misfit(work: Work, image: Image) -> LeftOut | None:
+    name = image.original_filename
+    if image.status == Image.Status.DAMAGED:
+        return LeftOut(image.pk, name, "damaged", "Its stored file is missing or damaged; upload it again.")
+    if image.status != Image.Status.READY:
+        return LeftOut(image.pk, name, str(image.status), f"The image is {image.status}.")
+    try:
+        services.check_source(work, format=image.format, width=image.width, height=image.height)
+    except ApiError as error:
+        return LeftOut(image.pk, name, str(error.code), error.detail)
+    return None
+
+
+def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the work would cost: images, operations, how many are in the result cache, time range, bytes to read.
+
+    Returns:
+        images, items, cached, seconds {p50, p90}, based_on, bytes, notes, left_out_count, and left_out: the first
+        `TOLD` images that the work does not fit, each with its reason.
+    """
+    _check_workable(batch)
+    found = suited(batch, work, filters=filters)
+    return {
+        "images": len(found.images),
+        **services.estimate_work(work, found.images),
+        "left_out_count": len(found.left_out),
+        "left_out": [left_out.as_dict() for left_out in found.left_out[:TOLD]],
+    }
+
+
+def process_batch(
+    batch: Batch,
+    work: Work,
+    *,
+    filters: Mapping[str, Any] | None = None,
+    delivery: Delivery | None = None,
+    priority: int | None = None,
+) -> Job:
+    """One job that does the work with every chosen image that it fits; its history tells what was left out.
+
+    Args:
+        delivery: names and who asks; its priority does not count. Without a folder the results lie in one that is
+            called like the batch.
+        priority: that of the batch where none is told.
+
+    Raises:
+        ApiError: 400 for a wrong filter, where no image is left or there are too many, 409 or 410 for a batch that
+            is archived or deleted, 422 `model_unavailable`.
+    """
+    delivery = delivery or Delivery()
+    with transaction.atomic():
+        locked = changes.lock(batch)  # so that it is not deleted meanwhile
+        _check_workable(locked)
+        found = suited(locked, work, filters=filters)
+        if not found.images:
+            raise _nothing_left(found)
+        delivery = replace(
+            delivery,
+            priority=locked.priority if priority is None else priority,
+            output_folder=delivery.output_folder or locked.batch_name.replace("/", "_").replace("\\", "_"),
+        )
+        job = services.submit_work(work, found.images, delivery, batch_id=locked.pk)
+        _tell(locked, job, found, filters, actor=delivery.requested_by)
+    return job
+
+
+def _check_workable(batch: Batch) -> None:
+    """An approved batch is worked on like any other: its groups do not change by that."""
+    if batch.deleted_at is not None:
+        raise ApiError(ErrorCode.GONE, f"The batch {batch.batch_name!r} is deleted; restore it first.")
+    if batch.is_archived:
+        raise ApiError(ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; unarchive it first.")
+
+
+def _nothing_left(found: Suited) -> ApiError:
+    if not found.left_out:
+        return invalid_field("filter", "no image of the batch is chosen.", code=ErrorCode.REQUIRED)
+    detail = f"The work fits none of the chosen images. {found.reasons}"
+    errors = [FieldError(str(left.image), left.code, left.detail) for left in found.left_out[:TOLD]]
+    return ApiError(ErrorCode.INVALID, detail, errors=errors)
+
+
+def _tell(batch: Batch, job: Job, found: Suited, filters: Mapping[str, Any] | None, *, actor: Any) -> None:
+    detail = {"job": str(job.pk), "images": len(found.images), "left_out": len(found.left_out)}
+    chosen = {name: value for name, value in (filters or {}).items() if name != "image_ids"}
+    audit.record("batch.process", batch, actor=actor, detail={**detail, "filter": chosen})
+    if found.left_out:
+        data = {"count": len(found.left_out), "images": [left.as_dict() for left in found.left_out[:TOLD]]}
+        JobEvent.objects.create(
+            job=job, level="warning", code="images_left_out", message=found.reasons, data=data
+        )
