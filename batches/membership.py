@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from api import audit
-from api.errors import ApiError, ErrorCode, FieldError
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode, FieldError
 from batches.history import changes, snapshots
 from batches.history.changes import Kind, Seen
 from batches.history.edit import images as counted

@@ -8,8 +8,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from api import audit
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.groups.validation import UNASSIGNED
 from batches.history import changes
 from batches.history.edit import images as counted

@@ -10,16 +10,16 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from api import audit
-from api.errors import ApiError, ErrorCode, invalid_field
-from api.permissions import has_scope
-from api.text import has_unstorable_characters
+from api.access import audit
+from api.access.permissions import has_scope
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches import membership
 from batches.clustering import parameters as analysis_parameters
 from batches.history import changes
 from batches.membership import remove_images
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
+from pixproject.web.base.text import has_unstorable_characters
 from processing.engine import jobs
 from processing.models import Job
 from processing.states import JOB_TERMINAL, Priority

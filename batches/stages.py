@@ -4,13 +4,13 @@ from typing import Any
 
 from django.db import transaction
 
-from api import audit
-from api.errors import ApiError, ErrorCode, invalid_field
-from api.permissions import has_scope, require_scope
-from api.text import has_unstorable_characters
+from api.access import audit
+from api.access.permissions import has_scope, require_scope
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches.history import changes
 from batches.history.changes import Kind, Seen
 from batches.models import Batch
+from pixproject.web.base.text import has_unstorable_characters
 
 Stage = Batch.Stage
 MAX_REASON = 500

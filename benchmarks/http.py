@@ -3,7 +3,7 @@
 from django.contrib.auth.models import User
 from django.test import Client
 
-from api.keys import create_key
+from api.access.keys import create_key
 
 
 def admin() -> User:

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db import transaction
 
-from api import audit
-from api.errors import ApiError, ErrorCode
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode
 from images.ingest.receive import MAX_TAGS, cleaned_tags
 from images.models import Image
 from images.services import PRESENT, restore_many, trash_many

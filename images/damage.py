@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
-from api import audit
+from api.access import audit
 from images.models import Image
 from processing import files
 

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from api import audit
-from api.errors import ApiError, ErrorCode, invalid_field
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from images import services
 from images.models import DuplicatePair, Embedding, Image
 from images.services import PRESENT

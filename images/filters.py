@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 from django_filters.utils import translate_validation
 
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
-from api.filters import TruthFilter
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.filters import TruthFilter
 from batches.models import Batch
 from images import bulk
 from images.duplicates import has_undecided

@@ -8,8 +8,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
-from api.errors import ApiError, ErrorCode, invalid_field
-from api.written_files import note_written, removed_on_error
+from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.written_files import note_written, removed_on_error
 from images import damage
 from images.models import Image, Rendition
 from processing import files

@@ -12,7 +12,7 @@ from images.models import Image
 from images.quality import service as quality
 from images.services import PRESENT
 from images.vectors import embeddings
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing.engine import jobs
 from processing.engine.jobs import NewOperation
 from processing.models import Job

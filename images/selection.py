@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from images.models import Image
 
 MAX_IMAGES = 20_000

@@ -6,10 +6,10 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api.access.permissions import has_scope
+from api.core.reading import QuickReading
+from api.core.serializers import ErrorItemSerializer, StrictSerializer
 from api.models import AuditEvent, Scope
-from api.permissions import has_scope
-from api.reading import QuickReading
-from api.serializers import ErrorItemSerializer, StrictSerializer
 from images.ingest.receive import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.models import Image
 from images.services import MAX_NOTE

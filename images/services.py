@@ -9,8 +9,8 @@ from django.db import transaction
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
-from api import audit
-from api.errors import ApiError, ErrorCode
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode
 from images.ingest.receive import Facts, check_facts, cleaned_tags
 from images.ingest.service import Ingested, ingest, submit_thumbnails
 from images.models import DuplicatePair, Image, QualityScore

@@ -11,8 +11,8 @@ from urllib.parse import urljoin
 import requests
 from django.utils import timezone
 
-from api.accounts import key_owner
-from api.keys import create_key, revoke_key
+from api.access.accounts import key_owner
+from api.access.keys import create_key, revoke_key
 
 TIMEOUT_S = 30
 FINISHED = ("completed", "completed_with_errors", "failed", "cancelled")

@@ -175,19 +175,20 @@ INSTALLED_APPS = [
     "processing",
     "images",
     "batches",
+    "pixproject.web",
     "pixproject",
 ]
 MIDDLEWARE = [
-    "pixproject.middleware.RequestIdMiddleware",
+    "pixproject.web.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "pixproject.middleware.ContentSecurityPolicyMiddleware",
+    "pixproject.web.middleware.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "pixproject.middleware.ProbeHostMiddleware",
+    "pixproject.web.middleware.ProbeHostMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "api.audit.AuditMiddleware",
+    "api.access.audit.AuditMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -235,7 +236,7 @@ if BEHIND_HTTPS_PROXY:
 SESSION_COOKIE_NAME = f"pix_session_{PORT}"  # cookies ignore ports: two instances on one host keep apart
 CSRF_COOKIE_NAME = f"pix_csrf_{PORT}"
 # Every upload goes to a temporary file: it is hashed there while it arrives and then moved into storage.
-FILE_UPLOAD_HANDLERS = ["pixproject.uploads.HashingUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["pixproject.web.uploads.HashingUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "tmp"
 FILE_UPLOAD_TEMP_DIR.mkdir(parents=True, exist_ok=True)  # Django refuses to run a command without it
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20  # everything in a request but its files
@@ -243,24 +244,24 @@ DATA_UPLOAD_MAX_NUMBER_FILES = MAX_FILES_PER_REQUEST
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "api.authentication.ApiKeyAuthentication",
-        "api.authentication.SessionAuthentication",
+        "api.access.authentication.ApiKeyAuthentication",
+        "api.access.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.HasScope"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.access.permissions.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "api.parsers.JSONParser",
-        "api.parsers.MultiPartParser",
-        "api.parsers.FormParser",
+        "api.core.parsers.JSONParser",
+        "api.core.parsers.MultiPartParser",
+        "api.core.parsers.FormParser",
     ],
-    "DEFAULT_PAGINATION_CLASS": "api.pagination.PagePagination",
-    "DEFAULT_FILTER_BACKENDS": ["api.filters.StrictFilterBackend"],
-    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.AnonThrottle", "api.throttling.KeyThrottle"],
+    "DEFAULT_PAGINATION_CLASS": "api.core.pagination.PagePagination",
+    "DEFAULT_FILTER_BACKENDS": ["api.core.filters.StrictFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.access.throttling.AnonThrottle", "api.access.throttling.KeyThrottle"],
     "DEFAULT_THROTTLE_RATES": {"anon": API_RATE_ANON, "key": API_RATE_KEY},
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.negotiation.JsonAnyway",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.core.negotiation.JsonAnyway",
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter (of images) and a choice (of thumbnails)
-    "EXCEPTION_HANDLER": "api.handling.exception_handler",
+    "EXCEPTION_HANDLER": "api.core.handling.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -273,9 +274,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "api.schema.add_error_body",
+        "api.core.schema.add_error_body",
     ],
-    "SERVE_PERMISSIONS": ["api.permissions.HasScope"],
+    "SERVE_PERMISSIONS": ["api.access.permissions.HasScope"],
     "SCHEMA_PATH_PREFIX": "/api/",
     "ENUM_NAME_OVERRIDES": {
         "JobStatus": "processing.states.JobStatus",

@@ -14,8 +14,8 @@ def _item(title: str, icon: str, link: str, badge: str = "") -> dict[str, Any]:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar of the person who asks."""
-    from pixproject.admin_site import may  # settings are still being read while this module is imported
     from pixproject.dashboard import failed_badge
+    from pixproject.web.admin import may  # settings are still being read while this module is imported
 
     work = [
         _item("Jobs", "checklist", "processing_job_changelist"),
@@ -44,7 +44,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def may_see_audit(request: HttpRequest) -> bool:
-    from pixproject.admin_site import may
+    from pixproject.web.admin import may
 
     return may(request, "admin")
 

@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views import defaults
 from django.views.generic import RedirectView
 
-from api.handling import answering
+from api.core.handling import answering
 from pixproject import metrics
 from processing.storage.links import linked_file
 
@@ -13,7 +13,7 @@ to_docs = login_not_required(RedirectView.as_view(url="/api/docs/"))
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("api/", include("api.urls")),
+    path("api/", include("pixproject.api_urls")),
     path("files/<uuid:link_id>/<str:name>", linked_file, name="linked-file"),
     path("health", to_health, name="health-redirect"),
     path("health/", to_health),

@@ -14,9 +14,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from images.models import Image
-from pixproject import health, page_access, request_id
+from pixproject import health
+from pixproject.web import access as page_access
+from pixproject.web.base import request_id
 from processing import queue_metrics, services
 from processing.algorithms.errors import ProcessingError
 from processing.api.submission import Submission, submit

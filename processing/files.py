@@ -13,7 +13,7 @@ from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import transaction
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 
 logger = logging.getLogger("pix.files")
 COPY_CHUNK = 1 << 20

@@ -6,7 +6,7 @@ from uuid import UUID
 import django_filters as filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from api.errors import invalid_field
+from api.core.errors import invalid_field
 from processing.models import Job, Operation, OperationArtifact
 from processing.states import BACKGROUND_KINDS, JobStatus, Priority, Queue
 

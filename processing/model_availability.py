@@ -9,7 +9,7 @@ from importlib import metadata
 
 from django.conf import settings
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from ml_models import weights
 from processing.algorithms.quality.metrics import METRICS, PYIQA_COMMAND
 

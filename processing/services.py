@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from api.errors import ApiError, ErrorCode, FieldError
+from api.core.errors import ApiError, ErrorCode, FieldError
 from ml_models.weights import remedy
 from processing import estimates, model_availability, names, noise_ahead
 from processing.algorithms.errors import ProcessingError

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from api.keys import create_key
+from api.access.keys import create_key
 from images.models import Image
 from images.services import ingest
 from tests import pictures

@@ -10,7 +10,7 @@ LAYERS = ("ml_models", "processing.algorithms", "api", "processing", "images", "
 # What stands at the edge of the system may call the services of any app.
 DOORS = ("admin", "views", "urls", "api", "management", "page_urls", "submission", "filters", "upload_api")
 # Shared by every layer, and importing none of them.
-GROUND = ("pixproject.request_id", "pixproject.settings")
+GROUND = ("pixproject.web.base.request_id", "pixproject.settings")
 PURE = ("ml_models", "processing.algorithms")
 
 

@@ -11,7 +11,7 @@ from batches import services
 from batches.admin.confirmation import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
 from batches.admin.forms import AssignForm, PriorityForm
 from batches.models import Batch
-from pixproject.admin_site import PixModelAdmin
+from pixproject.web.admin import PixModelAdmin
 
 AT_ONCE = ("Takes", "no time: nothing is computed")
 

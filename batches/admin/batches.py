@@ -14,9 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from api.errors import ApiError
+from api.access.permissions import missing
+from api.core.errors import ApiError
 from api.models import Scope
-from api.permissions import missing
 from batches import services
 from batches.admin.actions import WholeActions
 from batches.admin.details import details
@@ -27,8 +27,8 @@ from batches.admin.work_actions import WorkActions
 from batches.history import changes
 from batches.models import Batch
 from batches.progress import live_jobs
-from pixproject.admin_site import add_refusal, may
-from pixproject.templatetags.pix_admin import STATUS_VARIANTS, unbroken, when
+from pixproject.web.admin import add_refusal, may
+from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, unbroken, when
 
 STAGE_VARIANTS = {"validation": "info", "acceptance": "warning", "approved": "success"}
 MOST_CONFLICTS = 10

@@ -11,8 +11,8 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from rest_framework.exceptions import PermissionDenied
 
-from api.errors import ApiError
-from pixproject.admin_site import PixModelAdmin, go_back, plural
+from api.core.errors import ApiError
+from pixproject.web.admin import PixModelAdmin, go_back, plural
 
 MOST_SENTENCES = 10
 MOST_LINES = 50

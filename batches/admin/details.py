@@ -28,7 +28,7 @@ from batches.models import Batch, BatchImage, ClusterRun, Group
 from batches.pages import presenters
 from images.models import Image
 from images.services import PRESENT
-from pixproject.admin_site import may
+from pixproject.web.admin import may
 from processing.models import Operation
 from processing.pages.job_presenter import with_first_image
 from processing.states import BACKGROUND_KINDS, OPERATION_OPEN, OperationStatus

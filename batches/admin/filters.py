@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from batches.models import Batch
-from pixproject.admin_site import DefaultFilter
+from pixproject.web.admin import DefaultFilter
 
 NOBODY, ME = "nobody", "me"
 

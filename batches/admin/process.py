@@ -7,16 +7,16 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import processing as batch_work
 from batches import services
 from batches.admin.confirmation import Line, back_url, images_in, rows, tell
 from batches.models import BatchImage
 from images.admin.process import TEXTS, asked_work, operation_choices, work_as_json
 from images.filters import ISSUE_CODES
-from pixproject import request_id
-from pixproject.admin_site import PixModelAdmin, plural
-from pixproject.templatetags.pix_admin import duration
+from pixproject.web.admin import PixModelAdmin, plural
+from pixproject.web.base import request_id
+from pixproject.web.templatetags.pix_admin import duration
 from processing.models import Job
 from processing.services import Delivery, Work, parse_work
 from processing.states import Priority

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils.http import content_disposition_header
 from unfold.decorators import action
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import stages
 from batches.admin.actions import AT_ONCE
 from batches.admin.confirmation import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
@@ -16,8 +16,8 @@ from batches.admin.forms import ExportForm, ReasonForm
 from batches.exports import files as exports
 from batches.models import Batch
 from images.services import PRESENT
-from pixproject.admin_site import PixModelAdmin
-from pixproject.templatetags.pix import byte_size
+from pixproject.web.admin import PixModelAdmin
+from pixproject.web.templatetags.pix import byte_size
 
 TITLES = {
     "submit": ("Submit", "handed in for validation", "They go from work to validation.", "outbox"),

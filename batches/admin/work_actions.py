@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.decorators import action
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.admin.confirmation import Line, Question, ask, back_url, each, images_in, is_confirmed
 from batches.admin.forms import AnalyzeForm, analysis_initial
 from batches.admin.process import process_page
@@ -17,8 +17,8 @@ from batches.clustering import service as analysis
 from batches.clustering.run_status import settle
 from batches.history import changes
 from batches.models import Batch, ClusterRun
-from pixproject.admin_site import PixModelAdmin, add_refusal, plural
-from pixproject.templatetags.pix_admin import duration
+from pixproject.web.admin import PixModelAdmin, add_refusal, plural
+from pixproject.web.templatetags.pix_admin import duration
 from processing import estimates
 from processing.engine import jobs
 from processing.models import Operation

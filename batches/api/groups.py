@@ -9,9 +9,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import ApiError, ErrorCode
-from api.filters import check_parameters
-from api.idempotency import idempotent
+from api.core.errors import ApiError, ErrorCode
+from api.core.filters import check_parameters
+from api.core.idempotency import idempotent
 from batches.api.requests import (
     IF_MATCH,
     ImageIdsSerializer,

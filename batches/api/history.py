@@ -9,9 +9,9 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import invalid_field
-from api.filters import check_parameters
-from api.idempotency import idempotent
+from api.core.errors import invalid_field
+from api.core.filters import check_parameters
+from api.core.idempotency import idempotent
 from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.history import changes

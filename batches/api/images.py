@@ -12,9 +12,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import ApiError, ErrorCode, invalid_field
-from api.filters import PAGING, TruthFilter, check_parameters
-from api.idempotency import idempotent
+from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.filters import PAGING, TruthFilter, check_parameters
+from api.core.idempotency import idempotent
 from batches import services
 from batches.api.requests import (
     IF_MATCH,

@@ -10,18 +10,18 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import door
-from api.errors import ErrorCode, invalid_field
-from api.filters import check_parameters
-from api.idempotency import idempotent
-from api.serializers import StrictSerializer
+from api.access.authentication import door
+from api.core.errors import ErrorCode, invalid_field
+from api.core.filters import check_parameters
+from api.core.idempotency import idempotent
+from api.core.serializers import StrictSerializer
 from batches import processing as batch_work
 from batches import services
 from batches.api.requests import checked, ids_field
 from batches.api.responses import etag
 from batches.exports import files as exports
 from batches.models import Batch, BatchImage
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing.api.bodies import EstimateSerializer, WorkSerializer
 from processing.api.submission import TRUE
 from processing.api.waiting import accepted

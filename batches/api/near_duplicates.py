@@ -8,8 +8,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.filters import check_parameters
-from api.idempotency import idempotent
+from api.core.filters import check_parameters
+from api.core.idempotency import idempotent
 from batches.api.neighbours import MAX_LIMIT, decimal_in, number_in
 from batches.api.requests import IF_MATCH, MAX_IDS, VersionedSerializer, checked, ids_field, seen_of
 from batches.api.responses import ChangedSerializer, changed, etag

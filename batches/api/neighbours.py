@@ -9,8 +9,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import ErrorCode, invalid_field
-from api.filters import check_parameters
+from api.core.errors import ErrorCode, invalid_field
+from api.core.filters import check_parameters
 from batches.api.responses import etag
 from batches.clustering import projection, vectors
 from batches.groups import statistics

@@ -9,8 +9,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.filters import check_parameters
-from api.idempotency import idempotent
+from api.core.filters import check_parameters
+from api.core.idempotency import idempotent
 from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.api.runs import run_of, settled

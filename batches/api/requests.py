@@ -9,8 +9,8 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from api.errors import ApiError, ErrorCode, invalid_field
-from api.serializers import StrictSerializer
+from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.serializers import StrictSerializer
 from batches.history.changes import Seen
 from images.filters import chosen
 from images.services import library

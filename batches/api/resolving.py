@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.idempotency import idempotent
+from api.core.idempotency import idempotent
 from batches.api.requests import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
 from batches.api.responses import ChangedSerializer, changed
 from batches.groups import suggestions

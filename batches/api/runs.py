@@ -10,10 +10,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import door
-from api.errors import ApiError, ErrorCode
-from api.filters import PAGING, check_parameters
-from api.idempotency import idempotent
+from api.access.authentication import door
+from api.core.errors import ApiError, ErrorCode
+from api.core.filters import PAGING, check_parameters
+from api.core.idempotency import idempotent
 from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
 from batches.api.responses import batch_answer, check_unchanged, etag
 from batches.clustering import service as analysis

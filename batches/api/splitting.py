@@ -8,9 +8,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import door
-from api.errors import ApiError
-from api.idempotency import idempotent
+from api.access.authentication import door
+from api.core.errors import ApiError
+from api.core.idempotency import idempotent
 from batches.api.requests import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
 from batches.api.responses import ChangedSerializer, changed, etag, groups_json, in_one_step
 from batches.groups import operations as grouping

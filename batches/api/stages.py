@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.idempotency import idempotent
+from api.core.idempotency import idempotent
 from batches import services, stages
 from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
 from batches.api.responses import batch_answer, check_unchanged

@@ -12,11 +12,11 @@ from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import ErrorCode, invalid_field
-from api.filters import TruthFilter
-from api.idempotency import idempotent
+from api.core.errors import ErrorCode, invalid_field
+from api.core.filters import TruthFilter
+from api.core.idempotency import idempotent
+from api.core.written_files import removed_on_error
 from api.models import Scope
-from api.written_files import removed_on_error
 from batches import services
 from batches.api.groups import GroupsPart
 from batches.api.history import HistoryPart

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.clustering.diff import Diff, DiffItem, check, items_of, plan
 from batches.clustering.proposal import Move, Place, Proposal, propose
 from batches.history import changes

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from batches.clustering.proposal import Move, Proposal, propose
 from batches.models import Batch, ClusterRun
 

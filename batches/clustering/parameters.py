@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from api.errors import ApiError, ErrorCode, FieldError
+from api.core.errors import ApiError, ErrorCode, FieldError
 from images.vectors import embeddings
 from processing.algorithms.clustering.points import ClusterParameters
 from processing.algorithms.clustering.sweep import MOST_CELLS

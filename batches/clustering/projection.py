@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from images.models import Embedding
 from images.vectors.embeddings import numbers_of

@@ -10,7 +10,7 @@ import numpy as np
 from django.db import connection
 from django.utils import timezone
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.clustering import activation
 from batches.clustering.compute import Context, Outcome
 from batches.clustering.run_status import OPEN, show

@@ -7,8 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
 
-from api import audit
-from api.errors import ApiError, ErrorCode
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode
 from batches.clustering.parameters import (
     ACTIVATIONS,
     CLUSTERING,
@@ -26,7 +26,7 @@ from batches.history import changes
 from batches.models import Batch, BatchImage, ClusterRun
 from images.models import Embedding, Image
 from images.vectors import embeddings
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing import estimates
 from processing.engine import jobs
 from processing.engine.jobs import NewOperation

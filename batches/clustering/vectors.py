@@ -6,7 +6,7 @@ from uuid import UUID
 import numpy as np
 from django.db import connection
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.models import Batch
 from images.vectors import embeddings
 

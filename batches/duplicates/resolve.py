@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from api.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches.clustering import vectors
 from batches.duplicates import pairs as near_pairs
 from batches.history import changes

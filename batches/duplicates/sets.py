@@ -10,7 +10,7 @@ from uuid import UUID
 import numpy as np
 from django.core.cache import cache
 
-from api.errors import invalid_field
+from api.core.errors import invalid_field
 from batches.duplicates import pairs as near_pairs
 from batches.duplicates.pairs import CACHED_S, Pairs
 from batches.duplicates.resolve import Preview, preview, resolve

@@ -10,7 +10,7 @@ from typing import IO, Any
 from django.db import transaction
 from zipstream import ZIP_STORED, ZipStream
 
-from api.errors import ApiError, ErrorCode, FieldError
+from api.core.errors import ApiError, ErrorCode, FieldError
 from batches.exports.rows import COLUMNS, SOURCES, cells, chunks, rows_of, temporary_file, write_csv
 from batches.history import changes
 from batches.models import Batch, BatchImage, Group

@@ -11,7 +11,7 @@ from typing import IO
 
 from django.db import transaction
 
-from api.errors import ErrorCode, invalid_field
+from api.core.errors import ErrorCode, invalid_field
 from batches.exports.archive import zip_stream
 from batches.exports.manifest import manifest_parts
 from batches.exports.rows import COLUMNS, SOURCES, cells, chunks, rows_of, temporary_file, write_csv

@@ -8,13 +8,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from api.errors import ApiError, ErrorCode, invalid_field
-from api.text import has_unstorable_characters
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches.groups.validation import UNASSIGNED, checked_colour, checked_label, checked_name, checked_values
 from batches.history import changes
 from batches.history.changes import Kind, Seen
 from batches.history.edit import Edit, images, titles
 from batches.models import Batch, BatchImage, Group, GroupingChange
+from pixproject.web.base.text import has_unstorable_characters
 
 AssignedBy, Decision = BatchImage.AssignedBy, BatchImage.Decision
 MAX_REASON = 500

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from api.errors import ErrorCode, invalid_field
+from api.core.errors import ErrorCode, invalid_field
 from batches.groups.statistics import GroupFacts, group_facts
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from api.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches.clustering import vectors
 from batches.groups import operations as grouping
 from batches.groups import split_task
@@ -16,7 +16,7 @@ from batches.history import changes
 from batches.history.changes import Seen
 from batches.history.edit import MAX_LABEL, images
 from batches.models import Batch, BatchImage, Group
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing.algorithms.clustering.split import LARGEST_COUNT
 from processing.algorithms.errors import ProcessingError
 from processing.engine import jobs

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core.cache import cache
 from django.db import connection
 
-from api.errors import ErrorCode, invalid_field
+from api.core.errors import ErrorCode, invalid_field
 from batches.clustering import vectors
 from batches.history.edit import MAX_LABEL
 from batches.models import Batch, BatchImage, Group

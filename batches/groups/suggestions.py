@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.groups import statistics
 from batches.history import changes
 from batches.history.changes import Kind, Seen

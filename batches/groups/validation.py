@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from api.errors import ErrorCode, invalid_field
-from api.text import has_unstorable_characters
+from api.core.errors import ErrorCode, invalid_field
 from batches.history.edit import MAX_LABEL
 from batches.models import Group
+from pixproject.web.base.text import has_unstorable_characters
 
 MAX_NAME = 200
 UNASSIGNED = ("unassigned", "noise", "-1", "")  # words for no group, which no group may have as its label

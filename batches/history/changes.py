@@ -14,7 +14,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from api.errors import ApiError, ErrorCode, FieldError
+from api.core.errors import ApiError, ErrorCode, FieldError
 from batches.history import conflicts, snapshots
 from batches.history.edit import Edit
 from batches.models import Batch, GroupingChange

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from django.utils import timezone
 
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.history import snapshots
 from batches.models import Batch, BatchImage, Group, GroupingChange
 from images.models import DuplicatePair

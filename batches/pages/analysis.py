@@ -12,8 +12,8 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from api.errors import ApiError
-from api.permissions import has_scope
+from api.access.permissions import has_scope
+from api.core.errors import ApiError
 from batches.clustering import run_status
 from batches.clustering import service as analysis
 from batches.clustering.parameters import DEFAULT_SAMPLES, DEFAULT_SIZES
@@ -21,7 +21,7 @@ from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from batches.pages import history, presenters
 from batches.pages.presenters import find, number
 from images.vectors import embeddings
-from pixproject.page_access import needs, refusal_sentence
+from pixproject.web.access import needs, refusal_sentence
 from processing import estimates, model_availability
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.errors import ProcessingError

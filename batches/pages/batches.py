@@ -15,14 +15,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import PermissionDenied as NotAllowed
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import services, stages
 from batches.clustering import run_status
 from batches.models import Batch, BatchImage
 from batches.pages import analysis, compare, history, new, presenters, process
 from batches.pages.presenters import find, number, seen
 from images.services import PRESENT
-from pixproject.page_access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, tell
 from processing.pages import job_presenter
 from processing.states import Priority
 

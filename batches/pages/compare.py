@@ -10,12 +10,12 @@ from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from api.errors import ApiError
-from api.permissions import has_scope
+from api.access.permissions import has_scope
+from api.core.errors import ApiError
 from batches.clustering import activation
 from batches.models import Batch, ClusterRun
 from batches.pages.presenters import find, number, seen
-from pixproject.page_access import needs, tell
+from pixproject.web.access import needs, tell
 
 KINDS = ("changed", "new", "dissolved", "kept")
 

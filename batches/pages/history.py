@@ -13,11 +13,11 @@ from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from batches.history import changes
 from batches.models import Batch, GroupingChange
 from batches.pages.presenters import find, seen
-from pixproject.page_access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, tell
 
 CHANGES_PER_PAGE = 50
 

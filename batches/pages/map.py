@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from api.errors import ApiError
-from api.permissions import has_scope
+from api.access.permissions import has_scope
+from api.core.errors import ApiError
 from batches.clustering import projection
 from batches.history import changes
 from batches.models import Batch, ClusterRun

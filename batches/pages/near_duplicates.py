@@ -11,14 +11,14 @@ from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from api.errors import ApiError
-from api.permissions import has_scope
+from api.access.permissions import has_scope
+from api.core.errors import ApiError
 from batches.duplicates import sets as near_sets
 from batches.duplicates.sets import NearImage, NearSet
 from batches.history.changes import Seen
 from batches.models import Batch, BatchImage
 from batches.pages.map import is_open
-from pixproject.page_access import needs, tell
+from pixproject.web.access import needs, tell
 
 DEFAULT_THRESHOLD = 0.5
 SETS_PER_PAGE = 40

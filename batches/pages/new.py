@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import services
 from batches.models import Batch
 from batches.pages import presenters
@@ -19,7 +19,7 @@ from batches.pages.presenters import find, seen
 from images.models import Image
 from images.pages import library_presenter
 from images.services import ingest
-from pixproject.page_access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, tell
 from processing.algorithms.errors import ProcessingError
 from processing.states import Priority
 

@@ -11,12 +11,12 @@ from django.db.models import Count, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from api.permissions import GROUP_SCOPES
-from api.text import has_unstorable_characters
+from api.access.permissions import GROUP_SCOPES
 from batches import services
 from batches.history.changes import Seen
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
+from pixproject.web.base.text import has_unstorable_characters
 from processing.job_progress import add_running
 from processing.models import Job
 from processing.pages import job_presenter

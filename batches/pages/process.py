@@ -10,13 +10,13 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import processing, services
 from batches.models import Batch, BatchImage
 from batches.pages.presenters import find
 from images.pages.library_presenter import ISSUES
-from pixproject import request_id
-from pixproject.page_access import needs, refusal_sentence
+from pixproject.web.access import needs, refusal_sentence
+from pixproject.web.base import request_id
 from processing.algorithms.errors import ProcessingError
 from processing.pages import composer
 from processing.services import Delivery, Work, parse_work

@@ -12,7 +12,7 @@ from django.urls import path, reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from api.permissions import has_scope
+from api.access.permissions import has_scope
 from batches.clustering import vectors
 from batches.groups import statistics
 from batches.models import Batch, BatchImage, Group

@@ -10,12 +10,12 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.history import changes
 from batches.models import Batch, BatchImage, Group
 from batches.pages.presenters import find, seen
-from pixproject.page_access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, tell
 
 Decision, Status = BatchImage.Decision, Group.Status
 Act = Callable[..., Any]

@@ -5,7 +5,7 @@ from typing import Any
 
 from django import template
 
-from api.permissions import has_scope
+from api.access.permissions import has_scope
 from batches import services
 from batches.history import changes
 from batches.models import Batch, GroupingChange

@@ -14,9 +14,9 @@ from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from api.errors import ApiError
+from api.access.permissions import missing
+from api.core.errors import ApiError
 from api.models import Scope
-from api.permissions import missing
 from images import services
 from images.admin.forms import EditForm, UploadForm
 from images.admin.process import process_page
@@ -25,9 +25,9 @@ from images.admin.vectors import VectorActions, vectors_context
 from images.models import Image, Rendition
 from images.pages.quality import quality_context
 from images.quality import fingerprints
-from pixproject.admin_site import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
-from pixproject.templatetags.pix import byte_size
-from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
+from pixproject.web.admin import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
+from pixproject.web.templatetags.pix import byte_size
+from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
 from processing.algorithms.errors import ProcessingError
 from processing.models import Artifact, Job, OperationArtifact
 

@@ -11,11 +11,11 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from api import audit
-from api.errors import ApiError
+from api.access import audit
+from api.core.errors import ApiError
 from images.models import Image
-from pixproject import request_id
-from pixproject.admin_site import plural
+from pixproject.web.admin import plural
+from pixproject.web.base import request_id
 from processing import services
 from processing.algorithms.operations.table import OPERATIONS
 from processing.services import Delivery, Work

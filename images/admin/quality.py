@@ -10,10 +10,10 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from images.models import Image
 from images.quality import service as quality
-from pixproject.admin_site import go_back
+from pixproject.web.admin import go_back
 from processing.algorithms.quality.causes import CAUSES
 
 MOST_CHIPS = 3

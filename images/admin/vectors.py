@@ -7,11 +7,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from unfold.decorators import action
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from images.models import Image
 from images.pages.similar import similar_context
 from images.vectors import embeddings
-from pixproject.admin_site import go_back
+from pixproject.web.admin import go_back
 
 
 def vectors_context(image: Image) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.idempotency import idempotent
-from api.serializers import StrictSerializer
+from api.core.idempotency import idempotent
+from api.core.serializers import StrictSerializer
 from images import duplicates
 from images.api.viewset import UUID_PATTERN
 from images.models import DuplicatePair

@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.authentication import door
-from api.errors import ApiError, ErrorCode
-from api.idempotency import idempotent
+from api.access.authentication import door
+from api.access.permissions import require_scope
+from api.core.errors import ApiError, ErrorCode
+from api.core.idempotency import idempotent
+from api.core.serializers import StrictSerializer
 from api.models import Scope
-from api.permissions import require_scope
-from api.serializers import StrictSerializer
 from images.quality import profiles, report
 from images.quality import service as quality
 from images.serializers import IssueSerializer

@@ -13,13 +13,13 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import door
-from api.errors import ErrorCode, invalid_field
-from api.filters import check_parameters
-from api.idempotency import idempotent
+from api.access.authentication import door
+from api.access.permissions import require_scope
+from api.core.errors import ErrorCode, invalid_field
+from api.core.filters import check_parameters
+from api.core.idempotency import idempotent
+from api.core.serializers import StrictSerializer
 from api.models import Scope
-from api.permissions import require_scope
-from api.serializers import StrictSerializer
 from batches.models import Batch
 from images.models import Embedding, Image
 from images.serializers import ImageSerializer

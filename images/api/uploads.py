@@ -8,16 +8,16 @@ from django.core.files.uploadedfile import UploadedFile
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import door
-from api.errors import ApiError, ErrorCode, FieldError, error_body, invalid_field
-from api.handling import as_api_error
-from api.text import has_unstorable_characters
+from api.access.authentication import door
+from api.core.errors import ApiError, ErrorCode, FieldError, error_body, invalid_field
+from api.core.handling import as_api_error
 from batches.models import Batch
 from batches.services import open_batch
 from images.ingest.receive import parsed_metadata
 from images.models import Image
 from images.serializers import UploadedImageSerializer
 from images.services import Ingested, ingest
+from pixproject.web.base.text import has_unstorable_characters
 from processing.algorithms.errors import ProcessingError
 
 FILE_FIELDS = ("file", "files")

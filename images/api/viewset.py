@@ -9,11 +9,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.authentication import door
-from api.errors import ApiError, ErrorCode, FieldError
-from api.idempotency import idempotent
+from api.access.authentication import door
+from api.access.permissions import require_scope
+from api.core.errors import ApiError, ErrorCode, FieldError
+from api.core.idempotency import idempotent
 from api.models import Scope
-from api.permissions import require_scope
 from batches.services import add_images, open_batch
 from images import bulk, services
 from images.api.files import ImageParts, flag, original, wants_bytes
@@ -32,7 +32,7 @@ from images.serializers import (
     UploadResultsSerializer,
     UploadSerializer,
 )
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing.filters import priority_of
 from processing.serializers import JobSerializer, job_json
 from processing.services import Delivery, parse_work, submit_work

@@ -8,7 +8,7 @@ from django.conf import settings
 from images.models import Image
 from images.quality import service as quality
 from images.vectors import embeddings
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing import model_availability
 from processing.engine import jobs
 from processing.engine.jobs import NewOperation

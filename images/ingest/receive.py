@@ -13,9 +13,9 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.files.base import File
 
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
-from api.text import has_unstorable_characters
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from images.models import Image
+from pixproject.web.base.text import has_unstorable_characters
 from processing.files import ensure_free_space, scratch_root
 
 CHUNK = 1 << 20

@@ -15,15 +15,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from api import audit
-from api.errors import ApiError, ErrorCode
-from api.written_files import note_written, removed_on_error
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode
+from api.core.written_files import note_written, removed_on_error
 from images import renditions
 from images.ingest import measure_on_upload
 from images.ingest.filenames import safe_filename
 from images.ingest.receive import Facts, Upload, check_facts, check_size, cleaned_tags, receive
 from images.models import Image
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing import files
 from processing.engine import jobs
 from processing.engine.jobs import NewOperation

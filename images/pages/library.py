@@ -9,8 +9,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from api.errors import ApiError
-from api.permissions import has_scope
+from api.access.permissions import has_scope
+from api.core.errors import ApiError
 from images import bulk, damage, duplicates, services
 from images.models import Image
 from images.pages import library_presenter as galleries
@@ -18,7 +18,7 @@ from images.pages.quality import quality_context
 from images.pages.similar import similar_context
 from images.quality import fingerprints
 from images.vectors import text_search
-from pixproject.page_access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, tell
 from processing.algorithms.errors import ProcessingError
 from processing.models import OperationArtifact
 from processing.pages import job_presenter

@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from images.filters import ImageFilter
 from images.models import Image
 from images.services import library, listed

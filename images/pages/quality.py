@@ -11,13 +11,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from images.models import Image
 from images.quality import fingerprints
 from images.quality import profiles as quality_profiles
 from images.quality import report as quality_report
 from images.quality import service as quality
-from pixproject.page_access import needs, tell
+from pixproject.web.access import needs, tell
 from processing.algorithms.quality.causes import CAUSES, Cause
 from processing.algorithms.quality.grading import limits
 from processing.models import Operation

@@ -10,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from images import duplicates
 from images.models import Embedding, Image
 from images.services import listed
 from images.vectors import embeddings, similarity, text_search
-from pixproject.page_access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, tell
 from processing.models import Job
 
 STRIP = 12

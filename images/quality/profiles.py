@@ -7,10 +7,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Q
 
-from api import audit
-from api.errors import ApiError, ErrorCode, FieldError
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode, FieldError
 from images.models import Image, QualityProfile, QualityScore
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.quality.causes import CAUSES, VERSION
 from processing.algorithms.quality.grading import DEFAULT_CUTOFFS, check_cutoffs

@@ -7,12 +7,12 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from api.errors import ApiError, ErrorCode, FieldError
+from api.core.errors import ApiError, ErrorCode, FieldError
 from images.models import Image, QualityScore
 from images.quality import fingerprints
 from images.quality import profiles as quality_profiles
 from images.selection import ready_images
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing.algorithms.quality import causes
 from processing.algorithms.quality import metrics as quality
 from processing.algorithms.quality.causes import CAUSES

@@ -7,10 +7,10 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 
-from api.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from images.models import Embedding, Image
 from images.selection import ready_images
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing import model_availability
 from processing.algorithms.embedding.embedders import EMBEDDERS, EmbedderSpec
 from processing.engine import jobs

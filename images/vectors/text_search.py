@@ -9,10 +9,10 @@ from uuid import UUID
 import numpy as np
 from django.core.cache import cache
 
-from api.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from images.vectors import embeddings, similarity
 from images.vectors.similarity import MAX_LIMIT
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing import model_availability
 from processing.algorithms.embedding.embedders import TEXT_MODEL, TEXT_VOCABULARY
 from processing.algorithms.embedding.ranking import cut_at_gap

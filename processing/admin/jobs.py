@@ -11,8 +11,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from pixproject.admin_site import DefaultFilter, PixModelAdmin, go_back, may, plural
-from pixproject.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, duration, unbroken, when
+from pixproject.web.admin import DefaultFilter, PixModelAdmin, go_back, may, plural
+from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, duration, unbroken, when
 from processing import estimates
 from processing.engine import jobs
 from processing.models import Job, Operation, OperationArtifact

@@ -13,10 +13,10 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods
 
-from api import audit
-from api.errors import ErrorCode
+from api.access import audit
+from api.core.errors import ErrorCode
 from api.models import Scope
-from pixproject.admin_site import may, plural, require
+from pixproject.web.admin import may, plural, require
 from processing import queue_metrics
 from processing.engine import jobs
 from processing.models import Operation, QueueControl

@@ -7,9 +7,9 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import display
 
-from pixproject.admin_site import PixModelAdmin
-from pixproject.templatetags.pix import byte_size
-from pixproject.templatetags.pix_admin import unbroken, when
+from pixproject.web.admin import PixModelAdmin
+from pixproject.web.templatetags.pix import byte_size
+from pixproject.web.templatetags.pix_admin import unbroken, when
 from processing.models import OperationArtifact
 
 

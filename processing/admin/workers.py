@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.utils import timezone
 from unfold.decorators import display
 
-from pixproject.admin_site import PixModelAdmin
-from pixproject.templatetags.pix_admin import duration
+from pixproject.web.admin import PixModelAdmin
+from pixproject.web.templatetags.pix_admin import duration
 from processing.models import WorkerHeartbeat
 from processing.queue_metrics import WORKER_ALIVE_SECONDS
 

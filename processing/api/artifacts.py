@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from processing import files
 from processing.algorithms.codecs.formats import FORMATS
 from processing.algorithms.codecs.probing import Limits

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from processing.algorithms.operations.table import OPERATIONS
 from processing.filters import priority_of
 from processing.models import Job

@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import audit
-from api.errors import ApiError, ErrorCode
-from api.filters import check_parameters
-from api.idempotency import idempotent
+from api.access import audit
+from api.core.errors import ApiError, ErrorCode
+from api.core.filters import check_parameters
+from api.core.idempotency import idempotent
 from api.models import Scope
 from processing import queue_metrics
 from processing.api import submission

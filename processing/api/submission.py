@@ -16,15 +16,15 @@ from django.db import transaction
 from django.http import QueryDict
 from rest_framework.request import Request
 
-from api.authentication import door
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
-from api.idempotency import key_of
-from api.text import has_unstorable_characters
-from api.written_files import removed_on_error
+from api.access.authentication import door
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.idempotency import key_of
+from api.core.written_files import removed_on_error
 from batches.models import Batch
 from images import services as image_services
 from images.models import Image
-from pixproject import request_id
+from pixproject.web.base import request_id
+from pixproject.web.base.text import has_unstorable_characters
 from processing import services
 from processing.algorithms.errors import ProcessingError
 from processing.filters import priority_of, uuid_or_none

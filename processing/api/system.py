@@ -8,12 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import audit
-from api.authentication import door
-from api.errors import ApiError, ErrorCode, invalid_field
-from api.idempotency import idempotent
+from api.access import audit
+from api.access.authentication import door
+from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.idempotency import idempotent
 from api.models import Scope
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing import queue_metrics, services
 from processing.algorithms.operations.table import OPERATIONS, OperationSpec
 from processing.api.bodies import fields_of

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import invalid_field
+from api.core.errors import invalid_field
 from processing.models import Job
 from processing.serializers import job_json
 from processing.states import JOB_TERMINAL

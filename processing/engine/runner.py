@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
-from pixproject import request_id
+from pixproject.web.base import request_id
 from processing import files
 from processing.algorithms.errors import ProcessingError
 from processing.engine import leases

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from pixproject.page_access import needs, next_path
+from pixproject.web.access import needs, next_path
 from processing.engine import jobs
 from processing.models import Job
 from processing.pages import job_presenter

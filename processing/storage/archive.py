@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from django.core.files.storage import default_storage
 from zipstream import ZIP_STORED, ZipStream
 
-from api.errors import ApiError, ErrorCode
+from api.core.errors import ApiError, ErrorCode
 from processing import files
 from processing.models import OperationArtifact
 

@@ -16,7 +16,7 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from api.errors import invalid_field
+from api.core.errors import invalid_field
 from processing.engine import jobs, leases
 from processing.engine.registry import Claim, Handler
 from processing.models import Job, Operation

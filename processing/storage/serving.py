@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils.cache import patch_vary_headers
 from django.utils.http import content_disposition_header, parse_etags, quote_etag
 
-from api.errors import ApiError, ErrorCode, error_body
+from api.core.errors import ApiError, ErrorCode, error_body
 
 CHUNK = 1 << 18
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"

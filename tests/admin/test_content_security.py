@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import reverse
 
-from pixproject.middleware import ContentSecurityPolicyMiddleware
+from pixproject.web.middleware import ContentSecurityPolicyMiddleware
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 from django.utils import timezone
 
-from api import audit
-from api.keys import create_key, find_key
+from api.access import audit
+from api.access.keys import create_key, find_key
 from api.models import ApiKey, AuditEvent
 from tests.admin.support import act, audited, client_of, said
 from tests.factories import make_user

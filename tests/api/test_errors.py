@@ -7,8 +7,8 @@ from django.db import DataError, OperationalError
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 
-from api.errors import STATUS, ApiError, ErrorCode, FieldError, error_body
-from api.handling import as_api_error, json_error
+from api.core.errors import STATUS, ApiError, ErrorCode, FieldError, error_body
+from api.core.handling import as_api_error, json_error
 from images.api.viewset import ImageViewSet
 from processing.algorithms import errors as processing_errors
 from tests.factories import make_client, make_user

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from api.idempotency import Claim
-from api.keys import create_key
+from api.access.keys import create_key
+from api.core.idempotency import Claim
 from api.models import IdempotencyKey
 from batches.models import Batch
 from images.models import Image
@@ -121,7 +121,7 @@ def test_a_failure_in_the_transaction_leaves_no_file(client, monkeypatch):
     def fail(*args):
         raise RuntimeError("no")
 
-    monkeypatch.setattr("api.idempotency._store", fail)
+    monkeypatch.setattr("api.core.idempotency._store", fail)
     client.raise_request_exception = False
     form = {"file": upload(pictures.png(seed=113))}
 

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from api.keys import create_key
+from api.access.keys import create_key
 from api.models import ApiKey, AuditEvent
 from tests.factories import make_client, make_user
 

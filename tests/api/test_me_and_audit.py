@@ -8,9 +8,9 @@ from django.db import InternalError, connection, transaction
 from django.db.utils import IntegrityError
 from rest_framework.test import APIClient
 
-from api import audit
+from api.access import audit
+from api.access.permissions import has_scope, scopes_of
 from api.models import AuditEvent
-from api.permissions import has_scope, scopes_of
 from tests.factories import make_client, make_user
 
 pytestmark = pytest.mark.django_db

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from rest_framework import serializers
 
-from api.reading import QuickReading
+from api.core.reading import QuickReading
 from images.serializers import ImageSerializer, UploadedImageSerializer
 from tests.factories import make_image
 

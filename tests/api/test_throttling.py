@@ -4,7 +4,7 @@ import pytest
 from django.core.cache import cache
 from rest_framework.test import APIClient
 
-from api import throttling
+from api.access import throttling
 from tests.factories import make_client
 
 pytestmark = pytest.mark.django_db

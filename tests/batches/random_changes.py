@@ -3,7 +3,7 @@
 import random
 from typing import Any
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.history import changes
 from batches.membership import add_images, remove_images

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.clustering import activation
 from batches.clustering import service as analysis
 from batches.groups import operations as grouping

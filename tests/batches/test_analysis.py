@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from django.utils import timezone
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.clustering import service as analysis
 from batches.clustering.times import analysis_seconds
 from batches.groups import operations as grouping

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import processing, services
 from batches.clustering import activation
 from batches.groups import operations as grouping

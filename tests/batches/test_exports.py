@@ -11,7 +11,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import services
 from batches.exports import files as exports
 from batches.exports.archive import safe_name

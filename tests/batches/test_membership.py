@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import membership, services
 from batches.history import changes
 from batches.membership import add_images, remove_images

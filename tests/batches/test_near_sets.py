@@ -5,7 +5,7 @@ import uuid
 import numpy as np
 import pytest
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.duplicates import pairs as near_pairs
 from batches.duplicates import resolve as near_resolving
 from batches.duplicates import sets as near_sets

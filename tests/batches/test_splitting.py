@@ -3,7 +3,7 @@
 import pytest
 from django.db import transaction
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.groups import splitting
 from batches.history import changes

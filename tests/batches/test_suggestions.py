@@ -5,7 +5,7 @@ import uuid
 import numpy as np
 import pytest
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.groups import statistics, suggestions
 from batches.history import changes

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.history import changes
 from batches.history.changes import Seen

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches import processing, services
 from batches.groups import operations as grouping
 from batches.membership import add_images

@@ -6,7 +6,7 @@ import pytest
 from django.core.files.storage import default_storage
 from rest_framework.test import APIClient
 
-from api.keys import create_key
+from api.access.keys import create_key
 from images.models import Image, Rendition
 from images.renditions import thumbnail
 from tests import pictures

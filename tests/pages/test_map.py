@@ -5,7 +5,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.clustering import projection
 from batches.groups import operations as grouping
 from batches.membership import add_images

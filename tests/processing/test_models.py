@@ -3,7 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from ml_models import weights
 from processing import model_availability
 from tests.ml_models.conftest import GOOD, OTHER, folder, manifest, sha256  # noqa: F401  fixtures

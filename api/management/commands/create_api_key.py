@@ -5,10 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from api import audit
-from api.accounts import key_owner
-from api.errors import ApiError
-from api.keys import checked_scopes, create_key
+from api.access import audit
+from api.access.accounts import key_owner
+from api.access.keys import checked_scopes, create_key
+from api.core.errors import ApiError
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import ngettext
 from tqdm import tqdm
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.clustering import service as analysis
 from batches.clustering.parameters import ACTIVATIONS, MODES
 from batches.clustering.run_status import OPEN, settle

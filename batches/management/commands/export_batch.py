@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 from tqdm import tqdm
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.exports import files as exports
 from batches.history.edit import images
 from batches.models import Batch

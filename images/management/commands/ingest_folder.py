@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import ngettext
 from tqdm import tqdm
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.clustering import service as analysis
 from batches.models import Batch
 from batches.services import create_batch, priority_of, update_batch

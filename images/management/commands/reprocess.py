@@ -9,7 +9,7 @@ from django.db.models import F, Sum
 from django.utils.translation import ngettext
 from tqdm import tqdm
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from batches.models import Batch
 from images import reprocess
 from images.reprocess import Which

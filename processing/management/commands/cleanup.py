@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.template.defaultfilters import filesizeformat
 
-from api.errors import ApiError
+from api.core.errors import ApiError
 from processing.storage import retention
 
 

@@ -3,7 +3,7 @@ import uuid
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import ngettext
 
-from api.errors import ErrorCode
+from api.core.errors import ErrorCode
 from processing.engine import jobs
 from processing.models import Job, Operation
 from processing.states import OperationStatus

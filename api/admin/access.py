@@ -23,12 +23,12 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from api.accounts import key_owner
-from api.errors import ApiError
-from api.keys import KeyExists, create_key, revoke_key
+from api.access.accounts import key_owner
+from api.access.keys import KeyExists, create_key, revoke_key
+from api.core.errors import ApiError
 from api.models import ApiKey, AuditEvent, Scope
-from pixproject.admin_site import PixModelAdmin, add_refusal, go_back
-from pixproject.templatetags.pix_admin import unbroken, when
+from pixproject.web.admin import PixModelAdmin, add_refusal, go_back
+from pixproject.web.templatetags.pix_admin import unbroken, when
 
 NEW_KEY_IN_SESSION = "new_api_key"  # (id, text), from the form's answer to the page that shows it
 

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 
-from pixproject.templatetags.pix import byte_size
+from pixproject.web.templatetags.pix import byte_size
 from processing.models import OperationArtifact
 from processing.pages.job_presenter import job_title
 from processing.storage.links import signed_url

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, User
 
-from api.errors import invalid_field
-from api.permissions import GROUP_SCOPES, scopes_of, scopes_up_to
+from api.access.permissions import GROUP_SCOPES, scopes_of, scopes_up_to
+from api.core.errors import invalid_field
 
 SERVICE_USER = "service"
 

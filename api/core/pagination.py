@@ -3,7 +3,7 @@ from typing import Any
 from rest_framework import pagination
 from rest_framework.request import Request
 
-from api.errors import invalid_field
+from api.core.errors import invalid_field
 
 
 class PagePagination(pagination.PageNumberPagination):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import models
 
-from pixproject import request_id
+from pixproject.web.base import request_id
 
 
 class ErrorCode(models.TextChoices):

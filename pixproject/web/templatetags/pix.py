@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from api.permissions import has_scope as user_has_scope
+from api.access.permissions import has_scope as user_has_scope
 
 register = template.Library()
 

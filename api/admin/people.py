@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
+from api.access.permissions import GROUP_SCOPES, scopes_up_to
 from api.models import Scope
-from api.permissions import GROUP_SCOPES, scopes_up_to
-from pixproject.admin_site import PixModelAdmin
+from pixproject.web.admin import PixModelAdmin
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

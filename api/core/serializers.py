@@ -6,9 +6,9 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.errors import ErrorCode
+from api.core.errors import ErrorCode
 from api.models import ApiKey, AuditEvent, Scope
-from api.text import has_unstorable_characters
+from pixproject.web.base.text import has_unstorable_characters
 
 
 class StrictSerializer(serializers.Serializer):

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 
 from api.models import ApiKey, AuditEvent
-from pixproject import request_id
+from pixproject.web.base import request_id
 
 # Services know no request; what they record still says where it came from.
 _request: ContextVar[HttpRequest | None] = ContextVar("audited_request", default=None)

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 from django_filters.rest_framework import BooleanFilter, DjangoFilterBackend
 from rest_framework.request import Request
 
-from api.errors import ApiError, ErrorCode, FieldError, invalid_field
-from api.text import has_unstorable_characters
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from pixproject.web.base.text import has_unstorable_characters
 
 PAGING = {"page", "page_size"}
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}

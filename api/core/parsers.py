@@ -9,7 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
-from api.errors import ErrorCode, invalid_field
+from api.core.errors import ErrorCode, invalid_field
 
 
 def refuse_large_body(parser_context: Mapping[str, Any] | None) -> None:

@@ -11,14 +11,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import audit
-from api.accounts import key_owner
-from api.errors import ApiError, ErrorCode, status_of
-from api.keys import change_key, create_key, revoke_key
-from api.models import ApiKey, AuditEvent, Scope
-from api.pagination import PagePagination
-from api.permissions import require_scope, scopes_of, scopes_up_to
-from api.serializers import (
+from api.access import audit
+from api.access.accounts import key_owner
+from api.access.keys import change_key, create_key, revoke_key
+from api.access.permissions import require_scope, scopes_of, scopes_up_to
+from api.core.errors import ApiError, ErrorCode, status_of
+from api.core.pagination import PagePagination
+from api.core.serializers import (
     ApiKeyChangesSerializer,
     ApiKeySerializer,
     AuditEventSerializer,
@@ -27,6 +26,7 @@ from api.serializers import (
     MeSerializer,
     NewApiKeySerializer,
 )
+from api.models import ApiKey, AuditEvent, Scope
 
 ADMIN_ONLY = {
     "GET": Scope.ADMIN,

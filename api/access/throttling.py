@@ -9,7 +9,7 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from api.audit import client_ip
+from api.access.audit import client_ip
 from api.models import ApiKey
 
 # While Redis is away every request would wait for its time-out: leave it alone for a moment.

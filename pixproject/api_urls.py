@@ -4,8 +4,8 @@ from django.urls import path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import DefaultRouter
 
-from api.api import ApiKeyViewSet, AuditViewSet, ErrorCodesView, MeView
-from api.handling import UnknownAddress
+from api.core.handling import UnknownAddress
+from api.views.access import ApiKeyViewSet, AuditViewSet, ErrorCodesView, MeView
 from batches.api import BatchViewSet
 from images.api.duplicates import DuplicateViewSet
 from images.api.quality import MetricsView, ProfilePreviewView, ProfilesView, ProfileView

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from pixproject import request_id
+from pixproject.web.base import request_id
 
 logger = logging.getLogger("pix.request")
 PROBE_PATHS = ("/api/health/live", "/api/health/ready")

@@ -8,8 +8,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from api.errors import ApiError
-from api.permissions import has_scope
+from api.access.permissions import has_scope
+from api.core.errors import ApiError
 from processing.algorithms.errors import ProcessingError
 
 View = Callable[..., HttpResponseBase]

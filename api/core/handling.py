@@ -15,7 +15,7 @@ from rest_framework import exceptions as drf_errors
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.errors import ApiError, ErrorCode, FieldError, error_body
+from api.core.errors import ApiError, ErrorCode, FieldError, error_body
 from api.models import Scope
 from processing.algorithms.errors import ProcessingError
 

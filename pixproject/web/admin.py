@@ -21,10 +21,10 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from api import audit
-from api.errors import ApiError
+from api.access import audit
+from api.access.permissions import has_scope, missing
+from api.core.errors import ApiError
 from api.models import Scope
-from api.permissions import has_scope, missing
 
 
 def may(request: HttpRequest, scope: str) -> bool:

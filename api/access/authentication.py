@@ -7,7 +7,7 @@ from rest_framework import authentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from api.keys import find_key, note_use
+from api.access.keys import find_key, note_use
 from api.models import ApiKey
 
 

@@ -20,9 +20,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.written_files import removed_on_error
 from api.models import IdempotencyKey
-from api.written_files import removed_on_error
 
 HEADER = "Idempotency-Key"
 FIELD = "idempotency_key"

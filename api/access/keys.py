@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from api.errors import ErrorCode, invalid_field
+from api.core.errors import ErrorCode, invalid_field
 from api.models import ApiKey, Scope
 
 PREFIX_CHARACTERS = "abcdefghijkmnpqrstuvwxyz23456789"
