@@ -9,8 +9,7 @@ from batches.clustering import service as analysis
 from batches.groups.operations import create_group
 from batches.membership import add_images
 from batches.models import Batch
-from tests import pictures
-from tests.factories import make_client, make_image, upload
+from tests.factories import make_client, make_image, pictures, upload
 
 # Real transactions: a value that the database refuses must not be hidden by the test's own one.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from processing.algorithms.operations.table import OPERATIONS
-from tests.processing.support import client_of
+from tests.factories.rest import client_of
 
 
 def test_schema_is_valid_and_nothing_is_guessed():

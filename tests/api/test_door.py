@@ -5,8 +5,7 @@ from rest_framework.test import APIClient
 
 from images.models import Image
 from processing.models import Job
-from tests import pictures
-from tests.factories import make_client, make_user, upload
+from tests.factories import make_client, make_user, pictures, upload
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from batches.models import Batch
 from tests.browser.conftest import NARROW, WIDE
-from tests.engine.processes import workers
+from tests.processing.engine.processes import workers
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
@@ -156,8 +156,8 @@ def test_files_that_are_refused_keep_the_page_and_the_batch(open_page, folder, t
 
 @pytest.mark.parametrize("path", ["", "history/", "process/"])
 def test_pages_of_a_batch_fit_a_telephone(open_page, path):
-    from tests.batches.analysed import batch_of
     from tests.factories import make_image
+    from tests.factories.analyzed import batch_of
 
     batch = batch_of(
         [make_image() for _ in range(3)], name="A rather long name for a batch, as people give them"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.batches.with_map import mapped_batch
 from tests.browser.conftest import NARROW, WIDE
 from tests.factories import make_rows
+from tests.factories.with_map import mapped_batch
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 

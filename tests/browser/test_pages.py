@@ -7,10 +7,9 @@ import pytest
 from PIL import Image as Pillow
 
 from processing.models import Job
-from tests import pictures
 from tests.browser.conftest import NARROW, WIDE
-from tests.engine.processes import workers
-from tests.factories import make_image, make_rows
+from tests.factories import make_image, make_rows, pictures
+from tests.processing.engine.processes import workers
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 FOCUSED = "selector => document.activeElement.matches(selector)"

@@ -6,9 +6,8 @@ from batches.groups import operations as grouping
 from batches.models import Batch, BatchImage
 from batches.services import add_images, create_batch
 from images.models import Image
-from tests import pictures
 from tests.browser.conftest import NARROW, WIDE
-from tests.factories import make_image
+from tests.factories import make_image, pictures
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 NAMES = {"boots": 5, "hats": 4, "gloves": 3}

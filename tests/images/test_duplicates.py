@@ -13,9 +13,8 @@ from images.vectors import embeddings
 from ml_models import weights
 from processing import model_availability
 from processing.engine.worker import run_until_idle
-from tests import pictures
-from tests.factories import make_client, make_image, make_rows
-from tests.images.vectors import give, install, random_file, unit
+from tests.factories import make_client, make_image, make_rows, pictures
+from tests.factories.vectors import give, install, random_file, unit
 
 pytestmark = pytest.mark.django_db
 

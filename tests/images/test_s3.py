@@ -6,9 +6,8 @@ import pytest
 
 from images.models import Image
 from processing.engine.worker import run_until_idle
-from tests import pictures
-from tests.factories import make_client, upload
-from tests.processing.test_s3 import bucket, commits, endpoint, keys  # noqa: F401  fixtures
+from tests.factories import make_client, pictures, upload
+from tests.processing.storage.test_s3 import bucket, commits, endpoint, keys  # noqa: F401  fixtures
 
 pytestmark = pytest.mark.django_db
 

@@ -14,8 +14,7 @@ import redis
 from pixproject import embedded
 from pixproject.embedded.postgres import Postgres
 from pixproject.embedded.valkey import Valkey
-
-from .waiting import process_is_alive, wait_until
+from tests.factories.waiting import process_is_alive, wait_until
 
 pytestmark = pytest.mark.check
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from pixproject import health
 from processing.models import WorkerHeartbeat
-from tests.processing.support import client_of, finished, make_image, submit
+from tests.factories.rest import client_of, finished, make_image, submit
 
 pytestmark = pytest.mark.django_db
 NOWHERE = "redis://127.0.0.1:1/0"

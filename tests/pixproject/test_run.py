@@ -14,8 +14,7 @@ import pytest
 from pixproject.embedded.postgres import Postgres
 from pixproject.embedded.valkey import Valkey
 from pixproject.runner.instance import CannotRun, open_listener
-
-from .waiting import process_is_alive, wait_until
+from tests.factories.waiting import process_is_alive, wait_until
 
 pytestmark = pytest.mark.check
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .waiting import process_is_alive, wait_until
+from tests.factories.waiting import process_is_alive, wait_until
 
 pytestmark = pytest.mark.check
 

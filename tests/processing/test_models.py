@@ -6,8 +6,8 @@ from rest_framework.test import APIClient
 from api.core.errors import ApiError
 from ml_models import weights
 from processing import model_availability
+from tests.factories.rest import client_of
 from tests.ml_models.conftest import GOOD, OTHER, folder, manifest, sha256  # noqa: F401  fixtures
-from tests.processing.support import client_of
 
 pytestmark = pytest.mark.django_db
 

@@ -9,8 +9,8 @@ from processing.algorithms.quality.causes import CAUSES, Cause
 
 Cutoffs = Mapping[str, float | None]
 
-# Chosen on 500 photographs of clothing, 500 of groceries and CBSD68; `tests/processing/algorithms/test_causes.py`
-# says how many of them are flagged. None = this kind of picture is not judged by it.
+# Chosen on 500 photographs of clothing, 500 of groceries and CBSD68; how many of them are flagged is checked by
+# `tests/processing/algorithms/quality/test_causes.py`. None = this kind of image is not judged by it.
 DEFAULT_CUTOFFS: dict[str, dict[str, float | None]] = {
     "photo": {
         "sharpness": 0.38,

@@ -213,7 +213,7 @@ def score(name: str, pictures: Sequence[np.ndarray], *, folder: Path | str) -> l
 
     Returns:
         One score for each picture, in their order. Values are those of pyiqa 0.1.16 for the picture as it was
-        reduced; see `tests/processing/algorithms/test_quality.py` for how near they are to its calibration.
+        reduced; see `tests/processing/algorithms/quality/test_metrics.py` for how near they are to its calibration.
 
     Raises:
         ProcessingError: code `model_unavailable`, naming the command that helps. A file of another network is an
