@@ -1,0 +1,1 @@
+"""The library: uploaded images, their thumbnails, quality, vectors and duplicates."""

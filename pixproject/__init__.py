@@ -1,0 +1,1 @@
+"""The site: settings, URLs, the runner, embedded servers, health and metrics."""

@@ -1,0 +1,1 @@
+"""Near-duplicates within a batch: pairs, sets of them, and decisions about them."""

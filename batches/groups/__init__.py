@@ -1,0 +1,1 @@
+"""Groups of a batch: changing them, listing them, statistics, suggestions and splitting."""

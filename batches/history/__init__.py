@@ -1,0 +1,1 @@
+"""Every change to a batch is one recorded step that can be undone and redone."""

@@ -1,0 +1,1 @@
+"""The REST API of the library: uploads, images, files, quality, similarity, duplicates."""

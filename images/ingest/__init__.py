@@ -1,0 +1,1 @@
+"""From received bytes to a stored image: checks, hashing, deduplication, first jobs."""

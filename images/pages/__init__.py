@@ -1,0 +1,1 @@
+"""The pages of the library: gallery, one image, quality profiles, similar images."""

@@ -1,0 +1,1 @@
+"""Quality of images: measured causes and metrics, profiles that grade them, reports."""

@@ -1,0 +1,1 @@
+"""Embeddings of images and what they are used for: similar images and search by text."""

@@ -1,0 +1,1 @@
+"""What is done with arrays: pure functions, no Django, no files, no settings."""

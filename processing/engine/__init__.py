@@ -1,0 +1,1 @@
+"""Runs operations: PostgreSQL decides (jobs, leases), Dramatiq wakes up workers, subprocesses compute."""

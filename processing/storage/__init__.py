@@ -1,0 +1,1 @@
+"""Stored files: results, links to them, serving, retention, and integrity checks."""

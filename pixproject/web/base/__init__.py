@@ -1,0 +1,1 @@
+"""The ground under every app: the request id, and text."""

@@ -1,0 +1,1 @@
+"""DnCNN denoising in tiles, and estimates of noise."""

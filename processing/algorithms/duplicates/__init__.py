@@ -1,0 +1,1 @@
+"""Near-duplicates by perceptual hash and vectors: pairs and connected sets."""

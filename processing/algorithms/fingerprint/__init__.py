@@ -1,0 +1,1 @@
+"""Fingerprints: enhancement, ridge maps, quality and advice."""

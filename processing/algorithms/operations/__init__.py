@@ -1,0 +1,1 @@
+"""The table of operations: specifications, parameter schemas, planning of a sequence."""

@@ -1,0 +1,1 @@
+"""Operations on pixels: geometry, tone, sharpness, watermarks, comparison."""

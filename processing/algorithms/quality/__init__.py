@@ -1,0 +1,1 @@
+"""How good an image is: measured causes, PyIQA metrics, and grades."""
