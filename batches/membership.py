@@ -74,7 +74,7 @@ def remove_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: 
     return len(inside)
 
 
-def take_in(batch: Batch, image: Image, *, by: Any) -> None:
+def add_upload(batch: Batch, image: Image, *, by: Any) -> None:
     """Put one uploaded image at the end. Uploads that follow each other are one step of the history.
 
     The version stays: a new image, which is in no group, takes nothing away from what a reviewer is looking at.
@@ -92,10 +92,10 @@ def take_in(batch: Batch, image: Image, *, by: Any) -> None:
             added_at=timezone.now(),
         )
         row.save(force_insert=True)
-        _tell_upload(locked, row, by)
+        _record_upload(locked, row, by)
 
 
-def _tell_upload(batch: Batch, row: BatchImage, by: Any) -> None:
+def _record_upload(batch: Batch, row: BatchImage, by: Any) -> None:
     key, values = str(row.image_id), snapshots.values_of("images", row)
     last = batch.changes.order_by("-sequence").first()
     if last is None or not _is_same_upload(last, by):

@@ -14,8 +14,8 @@ from batches.groups.validation import UNASSIGNED
 from batches.history import changes
 from batches.history.edit import images as counted
 from batches.models import Batch, BatchImage
-from images.filters import ISSUE_CODES
 from images.models import Image
+from images.quality.service import ISSUE_CODES
 from images.services import PRESENT
 from processing import services
 from processing.models import Job, JobEvent

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection, transaction
 
+from api.core.disk import scratch_root
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.core.written_files import note_written, removed_on_error
 from images import damage
@@ -95,7 +96,7 @@ def _make(image: Image, size: int, format: str) -> Rendition:
         raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
     with (
         files.local_copy(image.file) as path,
-        tempfile.TemporaryDirectory(dir=files.scratch_root()) as folder,
+        tempfile.TemporaryDirectory(dir=scratch_root()) as folder,
     ):
         outputs = run_isolated(
             compute.make_thumbnails,

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from api.access import audit
 from api.core.errors import ApiError, ErrorCode
-from images.ingest.receive import Facts, check_facts, cleaned_tags
+from images.ingest.receive import UploadMetadata, check_facts, cleaned_tags
 from images.ingest.service import Ingested, ingest, submit_thumbnails
 from images.models import DuplicatePair, Image, QualityScore
 from images.quality import service as quality
@@ -90,7 +90,7 @@ def _check_changes(image: Image, changes: Mapping[str, Any]) -> None:
         length = len(changes["note"])
         raise ApiError(ErrorCode.TOO_LONG, f"note: {length} characters; the limit is {MAX_NOTE}.")
     said = {name: changes[name] for name in ("reference", "metadata", "kind", "title") if name in changes}
-    check_facts(Facts("", "", tags=tuple(changes.get("tags", ())), **said))
+    check_facts(UploadMetadata("", "", tags=tuple(changes.get("tags", ())), **said))
 
 
 def trash(image: Image, *, actor: Any) -> bool:

@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from ml_models import torchscript
+from ml_models.errors import Refused
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_TEXT_BYTES = 64 * 2**20  # a vocabulary, unpacked
-
-
-class Refused(Exception):
-    """The file is not of its kind, or wants code to be run; the sentence says which."""
 
 
 def tensors(stream: BinaryIO, suffix: str) -> dict[str, "Tensor"]:
@@ -23,8 +22,6 @@ def tensors(stream: BinaryIO, suffix: str) -> dict[str, "Tensor"]:
         return _safetensors(stream)
     if suffix not in (".pth", ".pt"):
         raise Refused(f"a file of type {suffix} holds no tensors that are read from here.")
-    from ml_models import torchscript
-
     if torchscript.is_archive(stream):
         return torchscript.tensors(stream)
     return _torch(stream)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ml_models import contents
+from ml_models.errors import Refused
 
 TIMEOUT_S = 300
 REFUSED = 3
@@ -41,7 +42,7 @@ def main() -> None:
     path, suffix, *holds = sys.argv[1:]
     try:
         contents.check(Path(path), suffix, holds)
-    except contents.Refused as error:
+    except Refused as error:
         print(error)
         sys.exit(REFUSED)
 

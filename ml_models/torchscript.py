@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ml_models.contents import Refused
+from ml_models.errors import Refused
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ml_models import hashing
+from ml_models.errors import Refused
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -218,7 +219,7 @@ def load_tensors(name: str, folder: Path | str) -> dict[str, "Tensor"]:
                 return contents.tensors(stream, path.suffix)
     except OSError as error:
         why_not = _unreadable(known, path, error)
-    except contents.Refused as error:
+    except Refused as error:
         why_not = f"The file {path.name}: {error}"
     raise ModelUnavailable(name, why_not, known.command)
 

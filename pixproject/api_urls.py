@@ -10,6 +10,7 @@ from batches.api import BatchViewSet
 from images.api.duplicates import DuplicateViewSet
 from images.api.quality import MetricsView, ProfilePreviewView, ProfilesView, ProfileView
 from images.api.viewset import ImageViewSet
+from pixproject import health_api
 from processing import api as processing_api
 
 router = DefaultRouter()
@@ -35,6 +36,9 @@ urlpatterns = [
         ProfilePreviewView.as_view(),
         name="quality-profile-preview",
     ),
+    re_path(r"^health/?$", health_api.HealthView.as_view(), name="health"),
+    re_path(r"^health/live/?$", health_api.LiveView.as_view(), name="health-live"),
+    re_path(r"^health/ready/?$", health_api.ReadyView.as_view(), name="health-ready"),
     *processing_api.urlpatterns,
     *router.urls,
     path("<path:address>", UnknownAddress.as_view()),

@@ -15,13 +15,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from django.views.decorators.vary import vary_on_headers
 
 from api.core.errors import ApiError, ErrorCode
+from batches.submission import Submission, submit
 from images.models import Image
 from pixproject import health
 from pixproject.web import access as page_access
 from pixproject.web.base import request_id
 from processing import queue_metrics, services
 from processing.algorithms.errors import ProcessingError
-from processing.api.submission import Submission, submit
 from processing.models import Job
 from processing.pages import composer, job_presenter
 from processing.states import Priority

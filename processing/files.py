@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import transaction
 
-from api.core.errors import ApiError, ErrorCode
+from api.core.disk import scratch_root
 
 logger = logging.getLogger("pix.files")
 COPY_CHUNK = 1 << 20
@@ -32,13 +31,6 @@ class _MovableFile(File):
 
 def is_local() -> bool:
     return isinstance(default_storage, FileSystemStorage)  # a lazy object answers for the one it stands for
-
-
-def scratch_root() -> Path:
-    """The folder for files on their way; on the storage's disk when that is local, so that moves are renames."""
-    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def fresh_key(prefix: str, extension: str, *, stem: str = "") -> str:
@@ -101,19 +93,3 @@ def delete_after_commit(keys: Iterable[str]) -> None:
     """Remove files once their rows are gone for good."""
     doomed = [key for key in keys if key]
     transaction.on_commit(lambda: delete(doomed), robust=True)
-
-
-def free_bytes() -> int:
-    """Free space where files are written first."""
-    return shutil.disk_usage(scratch_root()).free
-
-
-def ensure_free_space(wanted: int = 0) -> None:
-    """Refuse new work when the disk is nearly full."""
-    free = free_bytes() - wanted
-    if free < settings.MIN_FREE_DISK_BYTES:
-        raise ApiError(
-            ErrorCode.DISK_FULL,
-            f"The disk is nearly full: {free} bytes would be free; {settings.MIN_FREE_DISK_BYTES} are kept free.",
-            status=507,
-        )

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from processing.engine import jobs
 from processing.engine.jobs import NewOperation
 from processing.handlers import PIPELINE, input_limits, queue_of, steps_of
 from processing.models import Artifact, Job
-from processing.states import Priority
+from processing.states import JOB_TERMINAL, Priority
 
 MAX_STEPS = 20
 MAX_OPERATIONS = 20_000
@@ -284,3 +285,15 @@ def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
             [(step.name, dict(step.parameters)) for step in (*work.operations, *work.pipeline)], images
         ),
     }
+
+
+def wait_until_finished(job_id: Any, seconds: float) -> bool:
+    """Look at a job until it is finished or the time is up; often at first, since most work is short."""
+    ends, pause_s = time.monotonic() + seconds, 0.05
+    while not Job.objects.filter(pk=job_id, status__in=JOB_TERMINAL).exists():
+        left = ends - time.monotonic()
+        if left <= 0:
+            return False
+        time.sleep(min(pause_s, left))
+        pause_s = min(0.5, pause_s * 1.3)
+    return True

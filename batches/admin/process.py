@@ -13,7 +13,7 @@ from batches import services
 from batches.admin.confirmation import Line, back_url, images_in, rows, tell
 from batches.models import BatchImage
 from images.admin.process import TEXTS, asked_work, operation_choices, work_as_json
-from images.filters import ISSUE_CODES
+from images.quality.service import ISSUE_CODES
 from pixproject.web.admin import PixModelAdmin, plural
 from pixproject.web.base import request_id
 from pixproject.web.templatetags.pix_admin import duration

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.core.serializers import StrictSerializer
 from batches.history.changes import Seen
-from images.filters import chosen
+from images.api.filters import chosen
 from images.services import library
 
 MAX_IDS = 10_000

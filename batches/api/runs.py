@@ -22,7 +22,8 @@ from batches.clustering.run_status import settle
 from batches.groups.queries import image_ids_by_label, listed_groups
 from batches.models import Batch, ClusterRun
 from batches.serializers import BatchSerializer, RunSerializer
-from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s, wait_for
+from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s
+from processing.services import wait_until_finished
 
 QUICK_WAIT_S = 10
 PREFER = OpenApiParameter(
@@ -178,7 +179,7 @@ class AnalysisPart:
         run = batch.runs.get(number=number)
         if wait_s is None and waits_when_quick and analysis.is_quick(batch, {"model": run.model}):
             wait_s = QUICK_WAIT_S
-        if wait_s is None or run.job_id is None or not wait_for(run.job_id, wait_s):
+        if wait_s is None or run.job_id is None or not wait_until_finished(run.job_id, wait_s):
             return started
         answer = _grouped(batch, number, request)
         answer["Preference-Applied"] = f"wait={wait_s}"

@@ -19,8 +19,9 @@ from batches.groups import validation as group_values
 from batches.history.changes import Kind
 from batches.models import Batch
 from batches.serializers import GroupSerializer
-from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s, wait_for
+from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s
 from processing.models import Job
+from processing.services import wait_until_finished
 from processing.states import JobStatus
 
 WAIT_S = 10
@@ -77,7 +78,7 @@ class SplittingPart:
         """Take images of a group out into a new one, or have the group parted automatically."""
         wait_s = preferred_wait_s(request)
         answer = self._split(request)
-        if answer.status_code != 202 or not wait_for(
+        if answer.status_code != 202 or not wait_until_finished(
             answer.data["job"], WAIT_S if wait_s is None else wait_s
         ):
             return answer

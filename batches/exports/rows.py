@@ -8,9 +8,9 @@ from typing import IO, Any
 
 from django.db.models import Count, Q, QuerySet
 
+from api.core.disk import scratch_root
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
-from processing import files
 
 CHUNK = 1 << 16
 ROWS_AT_ONCE = 500
@@ -65,7 +65,7 @@ SOURCES = (
 
 def temporary_file() -> IO[bytes]:
     """A nameless file that goes with its last user."""
-    return tempfile.TemporaryFile(dir=files.scratch_root())
+    return tempfile.TemporaryFile(dir=scratch_root())
 
 
 def chunks(source: IO[bytes]) -> Iterator[bytes]:

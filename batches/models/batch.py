@@ -1,7 +1,6 @@
 """A batch, what is in it, and the groups that its images are in."""
 
 import uuid
-from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -111,12 +110,6 @@ class Batch(models.Model):
     @property
     def is_approved(self) -> bool:
         return self.review_stage == self.Stage.APPROVED
-
-    def take_in(self, image: Any, *, by: Any) -> None:
-        """Put an uploaded image at the end; what stores uploads stands below this app and knows only this name."""
-        from batches import membership  # which imports this module
-
-        membership.take_in(self, image, by=by)
 
 
 class Group(models.Model):

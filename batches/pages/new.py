@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from api.core.errors import ApiError
 from batches import services
+from batches.membership import add_upload
 from batches.models import Batch
 from batches.pages import presenters
 from batches.pages.presenters import find, seen
@@ -171,7 +173,7 @@ def _take_files(request: HttpRequest, batch: Batch) -> int:
                 filename=file.name or "",
                 uploaded_by=request.user,
                 source=Image.Source.WEB,
-                batch=batch,
+                after=partial(add_upload, batch, by=request.user),
             )
             stored += 1
         except (ApiError, ProcessingError) as error:

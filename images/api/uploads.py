@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -11,6 +12,7 @@ from rest_framework.response import Response
 from api.access.authentication import door
 from api.core.errors import ApiError, ErrorCode, FieldError, error_body, invalid_field
 from api.core.handling import as_api_error
+from batches.membership import add_upload
 from batches.models import Batch
 from batches.services import open_batch
 from images.ingest.receive import parsed_metadata
@@ -67,13 +69,14 @@ def _facts(request: Request, batch: Batch | None, besides: Sequence[str]) -> dic
         if has_unstorable_characters(data.getlist(name)):
             raise invalid_field(name, "NUL and half surrogate characters are not allowed.")
     named = data.get("batch") or (batch.pk if batch else None)
+    into = open_batch(named, field="batch") if named else None
     return {
         "kind": data.get("kind") or Image.Kind.PHOTO,
         "title": data.get("title", ""),
         "tags": _tags(data.getlist("tags")),
         "reference": data.get("reference", ""),
         "metadata": parsed_metadata(data.get("metadata", "")),
-        "batch": open_batch(named, field="batch") if named else None,
+        "after": partial(add_upload, into, by=request.user) if into else None,
     }
 
 

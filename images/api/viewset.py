@@ -17,11 +17,11 @@ from api.models import Scope
 from batches.services import add_images, open_batch
 from images import bulk, services
 from images.api.files import ImageParts, flag, original, wants_bytes
+from images.api.filters import ImageFilter, chosen
 from images.api.fingerprints import FingerprintParts
 from images.api.quality import QualityParts
 from images.api.similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
 from images.api.uploads import upload
-from images.filters import ImageFilter, chosen
 from images.models import Image
 from images.serializers import (
     BulkResultSerializer,

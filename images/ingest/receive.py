@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +13,10 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.files.base import File
 
+from api.core.disk import ensure_free_space, scratch_root
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from images.models import Image
 from pixproject.web.base.text import has_unstorable_characters
-from processing.files import ensure_free_space, scratch_root
 
 CHUNK = 1 << 20
 MAX_METADATA_BYTES = 16_384
@@ -35,7 +35,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Facts:
+class UploadMetadata:
     """What the sender says about an image."""
 
     filename: str
@@ -46,7 +46,7 @@ class Facts:
     kind: str = Image.Kind.PHOTO
     tags: tuple[str, ...] = ()
     title: str = ""
-    batch: Any = None
+    after: Callable[[Image], object] | None = None
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def receive(file: File | Path | str) -> Iterator[Upload]:
     """The file on our own disk; whatever of it is still there goes at the end of the block."""
     ensure_free_space()
     if isinstance(file, File) and hasattr(file, "sha256") and hasattr(file, "temporary_file_path"):
-        with file:  # hashed while it arrived, see pixproject.uploads
+        with file:  # hashed while it arrived, see pixproject.web.uploads
             yield Upload(Path(file.temporary_file_path()), file.sha256, file.size)
         return
     with tempfile.NamedTemporaryFile(dir=scratch_root(), prefix="upload-", delete=False) as target:
@@ -101,7 +101,7 @@ def check_size(upload: Upload, *, name: str) -> None:
         )
 
 
-def check_facts(facts: Facts) -> None:
+def check_facts(facts: UploadMetadata) -> None:
     """Refuse what a row cannot hold, naming each field."""
     errors = [error for check in (_text_errors, _tag_errors, _metadata_errors) for error in check(facts)]
     if facts.kind not in Image.Kind.values:
@@ -112,7 +112,7 @@ def check_facts(facts: Facts) -> None:
         raise ApiError(errors[0].code, sentences, errors=errors)
 
 
-def _text_errors(facts: Facts) -> Iterator[FieldError]:
+def _text_errors(facts: UploadMetadata) -> Iterator[FieldError]:
     for name, value, limit in (("reference", facts.reference, MAX_REFERENCE), ("title", facts.title, 200)):
         if len(value) > limit:
             yield FieldError(name, ErrorCode.TOO_LONG, f"{len(value)} characters; the limit is {limit}.")
@@ -120,7 +120,7 @@ def _text_errors(facts: Facts) -> Iterator[FieldError]:
             yield FieldError(name, ErrorCode.INVALID, "NUL and half surrogate characters are not allowed.")
 
 
-def _tag_errors(facts: Facts) -> Iterator[FieldError]:
+def _tag_errors(facts: UploadMetadata) -> Iterator[FieldError]:
     if len(facts.tags) > MAX_TAGS:
         yield FieldError("tags", ErrorCode.TOO_LONG, f"{len(facts.tags)} tags; the limit is {MAX_TAGS}.")
     for tag in facts.tags:
@@ -129,7 +129,7 @@ def _tag_errors(facts: Facts) -> Iterator[FieldError]:
             yield FieldError("tags", ErrorCode.INVALID, detail)
 
 
-def _metadata_errors(facts: Facts) -> Iterator[FieldError]:
+def _metadata_errors(facts: UploadMetadata) -> Iterator[FieldError]:
     try:
         text = json.dumps(facts.metadata, allow_nan=False)
         if not isinstance(facts.metadata, Mapping):

@@ -2,7 +2,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +16,13 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from api.access import audit
+from api.core.disk import scratch_root
 from api.core.errors import ApiError, ErrorCode
 from api.core.written_files import note_written, removed_on_error
 from images import renditions
 from images.ingest import measure_on_upload
 from images.ingest.filenames import safe_filename
-from images.ingest.receive import Facts, Upload, check_facts, check_size, cleaned_tags, receive
+from images.ingest.receive import Upload, UploadMetadata, check_facts, check_size, cleaned_tags, receive
 from images.models import Image
 from pixproject.web.base import request_id
 from processing import files
@@ -55,17 +56,20 @@ def ingest(
     kind: str = Image.Kind.PHOTO,
     tags: Iterable[str] = (),
     title: str = "",
-    batch: Any = None,
+    after: Callable[[Image], object] | None = None,
 ) -> Ingested:
     """Take a file in. Bytes that are known give the known image, whose own data stay as they are.
 
-    The picture is decoded once, in a subprocess, before this returns: what cannot be decoded leaves nothing behind.
+    The image is decoded once, in a subprocess, before this returns: what cannot be decoded leaves nothing behind.
+
+    Args:
+        after: called with the stored or known image within the same transaction.
 
     Raises:
         ApiError, ProcessingError: the file or a field is refused; 507 when the disk is nearly full.
     """
-    facts = Facts(
-        filename, source, uploaded_by, reference, metadata or {}, kind, cleaned_tags(tags), title, batch
+    facts = UploadMetadata(
+        filename, source, uploaded_by, reference, metadata or {}, kind, cleaned_tags(tags), title, after
     )
     check_facts(facts)
     with receive(file) as upload:
@@ -84,13 +88,13 @@ def examine(file: File | Path | str, *, filename: str) -> tuple[str, bool]:
         known = Image.objects.filter(sha256=upload.sha256).exclude(status=Image.Status.PURGED)
         if known.exists():
             return upload.sha256, True
-        with tempfile.TemporaryDirectory(dir=files.scratch_root(), prefix="inspect-") as folder:
+        with tempfile.TemporaryDirectory(dir=scratch_root(), prefix="inspect-") as folder:
             _inspect(upload, folder)
         return upload.sha256, False
 
 
-def _add(upload: Upload, facts: Facts) -> Ingested:
-    with tempfile.TemporaryDirectory(dir=files.scratch_root(), prefix="inspect-") as folder:
+def _add(upload: Upload, facts: UploadMetadata) -> Ingested:
+    with tempfile.TemporaryDirectory(dir=scratch_root(), prefix="inspect-") as folder:
         inspection = _inspect(upload, folder)
         try:
             with removed_on_error(), transaction.atomic():
@@ -122,13 +126,14 @@ def _is_same_bytes(error: IntegrityError) -> bool:
     return getattr(diagnosis, "constraint_name", "") == BYTES_ONCE
 
 
-def _create(upload: Upload, inspection: compute.Inspection, facts: Facts) -> Image:
+def _create(upload: Upload, inspection: compute.Inspection, facts: UploadMetadata) -> Image:
     """The row first: of several equal uploads one gets past the constraint, and only that one moves its file."""
     image = Image.objects.create(sha256=upload.sha256, **_said(facts, inspection), **measured(inspection))
     image.file = _store(upload, image)
     image.save(update_fields=["file"])
     _first_thumbnails(image, inspection)
-    _enter_batch(image, facts)
+    if facts.after is not None:
+        facts.after(image)
     audit.record("image.upload", image, actor=facts.uploaded_by, detail={"filename": image.original_filename})
     made = set(image.renditions.values_list("size", "format"))
     missing = [spec for spec in renditions.background_specs() if spec not in made]
@@ -138,7 +143,7 @@ def _create(upload: Upload, inspection: compute.Inspection, facts: Facts) -> Ima
     return image
 
 
-def _said(facts: Facts, inspection: compute.Inspection) -> dict[str, Any]:
+def _said(facts: UploadMetadata, inspection: compute.Inspection) -> dict[str, Any]:
     return {
         "original_filename": safe_filename(facts.filename, format=inspection.info.format),
         "reference": facts.reference,
@@ -195,11 +200,6 @@ def _first_thumbnails(image: Image, inspection: compute.Inspection) -> None:
         renditions.save(image, (size, output.format), output, key=key)
 
 
-def _enter_batch(image: Image, facts: Facts) -> None:
-    if facts.batch is not None:
-        facts.batch.take_in(image, by=facts.uploaded_by)
-
-
 def submit_thumbnails(
     images: Iterable[Image],
     *,
@@ -223,7 +223,7 @@ def submit_thumbnails(
 # --- bytes that are known -----------------------------------------------------------------------------
 
 
-def _use_known(upload: Upload, facts: Facts) -> Ingested | None:
+def _use_known(upload: Upload, facts: UploadMetadata) -> Ingested | None:
     """The image with these bytes, out of the trash and with its file mended where needed."""
     with removed_on_error(), transaction.atomic():
         images = Image.objects.select_for_update().filter(sha256=upload.sha256)
@@ -233,7 +233,8 @@ def _use_known(upload: Upload, facts: Facts) -> Ingested | None:
         changed = _mend(image, upload) + _bring_back(image, facts)
         if changed:
             image.save(update_fields=[*changed, "updated_at"])
-        _enter_batch(image, facts)
+        if facts.after is not None:
+            facts.after(image)
         return Ingested(image, is_duplicate=True)
 
 
@@ -246,7 +247,7 @@ def _mend(image: Image, upload: Upload) -> list[str]:
     return ["file"]
 
 
-def _bring_back(image: Image, facts: Facts) -> list[str]:
+def _bring_back(image: Image, facts: UploadMetadata) -> list[str]:
     if image.status == Image.Status.READY:
         return []
     audit.record(

@@ -11,7 +11,7 @@ from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 
 from api.core.errors import ApiError
-from images.filters import ImageFilter
+from images.api.filters import ImageFilter
 from images.models import Image
 from images.services import library, listed
 from processing.algorithms.quality.causes import CAUSES

@@ -11,7 +11,7 @@ from images.models import Image
 from images.quality import fingerprints
 from images.quality import service as quality
 from processing.algorithms.quality.causes import CAUSES, VERSION
-from processing.algorithms.quality.metrics import Score
+from processing.algorithms.quality.specs import Score
 from processing.engine.registry import Claim, Handler
 from processing.handlers import input_limits
 from processing.states import Queue

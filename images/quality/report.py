@@ -11,7 +11,8 @@ from images.quality import service as quality
 from processing.algorithms.quality import causes
 from processing.algorithms.quality.causes import CAUSES, Cause
 from processing.algorithms.quality.grading import is_fault, limits
-from processing.algorithms.quality.metrics import METRICS, Availability, MetricSpec
+from processing.algorithms.quality.metrics import METRICS
+from processing.algorithms.quality.specs import Availability, MetricSpec
 
 EMPTY_ROW = {
     "value": None,

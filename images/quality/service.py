@@ -13,16 +13,22 @@ from images.quality import fingerprints
 from images.quality import profiles as quality_profiles
 from images.selection import ready_images
 from pixproject.web.base import request_id
+from processing.algorithms.fingerprint.advice import NO_FINGERPRINT, RULES
 from processing.algorithms.quality import causes
 from processing.algorithms.quality import metrics as quality
 from processing.algorithms.quality.causes import CAUSES
 from processing.algorithms.quality.grading import judge
-from processing.algorithms.quality.metrics import METRICS, Availability
+from processing.algorithms.quality.metrics import METRICS
+from processing.algorithms.quality.specs import Availability
 from processing.engine import jobs
 from processing.engine.jobs import NewOperation
 from processing.models import Job
 from processing.states import Priority
 
+ISSUE_CODES = (
+    *(cause.code for cause in CAUSES.values()),
+    *dict.fromkeys(rule.code for rule in (NO_FINGERPRINT, *RULES)),
+)
 JOB_KIND = "quality"
 CAUSES_OPERATION, METRICS_OPERATION = "causes", "quality"
 ONE_CAUSE = next(iter(CAUSES))  # all of them are written together

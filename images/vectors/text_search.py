@@ -16,10 +16,10 @@ from pixproject.web.base import request_id
 from processing import model_availability
 from processing.algorithms.embedding.embedders import TEXT_MODEL, TEXT_VOCABULARY
 from processing.algorithms.embedding.ranking import cut_at_gap
-from processing.api.waiting import wait_for
 from processing.engine import jobs
 from processing.engine.jobs import NewOperation
 from processing.models import Job, Operation
+from processing.services import wait_until_finished
 from processing.states import OPERATION_OPEN, OperationStatus, Priority
 
 JOB_KIND = "search"
@@ -82,7 +82,7 @@ def vector_of(
     if (known := _known(key)) is not None:
         return known
     job = _open_job(key) or _submit(text, key, requested_by=requested_by, source=source)
-    if not wait_for(job.pk, WAIT_S if wait_s is None else wait_s):
+    if not wait_until_finished(job.pk, WAIT_S if wait_s is None else wait_s):
         return job
     made = _known(key)
     if made is None:

@@ -1,7 +1,7 @@
 """The operator's room: who may enter it, and what every list and form in it shares."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -42,6 +42,11 @@ class PixAdminSite(UnfoldAdminSite):
     index_template = "admin/home.html"
     index_title = "Today"
     enable_nav_sidebar = True
+    home_context: Callable[[], dict[str, Any]] = dict  # what the home shows; the site sets it
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pages: list[tuple[str, Callable[..., Any], str]] = []
 
     def has_permission(self, request: HttpRequest) -> bool:
         user = request.user
@@ -61,24 +66,23 @@ class PixAdminSite(UnfoldAdminSite):
             return HttpResponseRedirect(target)
         raise PermissionDenied("The admin is open to operators and administrators.")
 
-    def extra_urls(self) -> list[URLPattern]:
-        # Views import models and services: not before the apps are loaded.
-        from processing.admin import pages, weights
+    def add_page(self, address: str, view: Callable[..., Any], *, name: str) -> None:
+        """Add a page that shows no model; an app adds its own in its `admin` package."""
+        self._pages.append((address, view, name))
 
-        return [
-            path("failed-work/", self.admin_view(pages.failed_work), name="failed_work"),
-            path("queues/", self.admin_view(pages.queues), name="queues"),
-            path("models/", self.admin_view(weights.weights), name="models"),
-        ]
+    def extra_urls(self) -> list[URLPattern]:
+        return [path(address, self.admin_view(view), name=name) for address, view, name in self._pages]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        from pixproject.dashboard import dashboard
-
-        context = {"dashboard": dashboard(), **(extra_context or {})}
-        response: TemplateResponse = super().index(request, context)
+        response: TemplateResponse = super().index(request, {**self.home_context(), **(extra_context or {})})
         if request.headers.get("HX-Request"):
             response.template_name = "admin/_dashboard.html"
         return response
+
+
+def pix_site() -> PixAdminSite:
+    """The one admin site (`PixAdminConfig` makes it Django's default)."""
+    return cast(PixAdminSite, admin.site)
 
 
 class DefaultFilter(admin.SimpleListFilter):

@@ -9,7 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
-from processing.files import ensure_free_space
+from api.core.disk import ensure_free_space
 
 
 class HashedUpload(TemporaryUploadedFile):

@@ -1,9 +1,9 @@
-"""The REST door to work: jobs, results, operations, queues, workers, models, clean-up, health."""
+"""The REST API of work: jobs, results, operations, queues, workers, models, clean-up."""
 
 from django.urls import URLPattern, re_path
 from rest_framework.routers import BaseRouter
 
-from processing.api import health, system, weights
+from processing.api import system, weights
 from processing.api.artifacts import ArtifactViewSet
 from processing.api.jobs import ImageProcessView, JobViewSet
 
@@ -29,7 +29,4 @@ urlpatterns: list[URLPattern] = [
     re_path(r"^models/?$", weights.ModelsView.as_view(), name="models"),
     re_path(r"^models/(?P<name>[^/]+)/?$", weights.ModelView.as_view(), name="model"),
     re_path(r"^cleanup/?$", system.CleanupView.as_view(), name="cleanup"),
-    re_path(r"^health/?$", health.HealthView.as_view(), name="health"),
-    re_path(r"^health/live/?$", health.LiveView.as_view(), name="health-live"),
-    re_path(r"^health/ready/?$", health.ReadyView.as_view(), name="health-ready"),
 ]

@@ -17,6 +17,7 @@ from api.core.errors import ApiError, ErrorCode
 from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
 from api.models import Scope
+from batches.submission import estimate, submit
 from processing import queue_metrics
 from processing.api import submission
 from processing.api.artifacts import result_response
@@ -74,8 +75,8 @@ class SubmitsWork(WaitsForJob):
     def submit(self, request: Request, **source: Any) -> Response:
         wanted = submission.read(request, **source)
         if wanted.is_dry_run:
-            return Response({"dry_run": True, **submission.estimate(wanted)})
-        job = submission.submit(wanted)
+            return Response({"dry_run": True, **estimate(wanted)})
+        job = submit(wanted)
         audit.record("job.submit", job, request=request, detail={"operations": job.operations_total})
         return accepted(job)
 
@@ -112,7 +113,7 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     @action(detail=False, methods=["post"])
     def estimate(self, request: Request) -> Response:
         """What a submission would cost, from measured durations; nothing is stored."""
-        return Response(submission.estimate(submission.read(request)))
+        return Response(estimate(submission.read(request)))
 
     @extend_schema(request=PrioritySerializer, responses=JobSerializer)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:

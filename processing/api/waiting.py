@@ -1,7 +1,6 @@
 """`Prefer: wait=N` (RFC 7240): an answer that waits until its job is finished."""
 
 import re
-import time
 from typing import Any
 
 from rest_framework.request import Request
@@ -10,7 +9,7 @@ from rest_framework.response import Response
 from api.core.errors import invalid_field
 from processing.models import Job
 from processing.serializers import job_json
-from processing.states import JOB_TERMINAL
+from processing.services import wait_until_finished
 
 MAX_WAIT_S = 30
 RETRY_AFTER_S = 2
@@ -26,18 +25,6 @@ def preferred_wait_s(request: Request) -> int | None:
     if not (text.isascii() and text.isdigit() and int(text) <= MAX_WAIT_S):
         raise invalid_field("wait", f"must be a whole number from 0 to {MAX_WAIT_S} seconds, not {text!r}.")
     return int(text)
-
-
-def wait_for(job_id: Any, seconds: float) -> bool:
-    """Look at a job until it is finished or the time is up; often at first, since most work is short."""
-    ends, pause_s = time.monotonic() + seconds, 0.05
-    while not Job.objects.filter(pk=job_id, status__in=JOB_TERMINAL).exists():
-        left = ends - time.monotonic()
-        if left <= 0:
-            return False
-        time.sleep(min(pause_s, left))
-        pause_s = min(0.5, pause_s * 1.3)
-    return True
 
 
 def accepted(job: Job) -> Response:
@@ -64,7 +51,7 @@ class WaitsForJob:
             return response
         seconds = preferred_wait_s(request)
         if seconds is not None:
-            wait_for(response.data["id"], seconds)
+            wait_until_finished(response.data["id"], seconds)
             response.data = job_json(Job.objects.get(pk=response.data["id"]))
             response["Preference-Applied"] = f"wait={seconds}"
         if response.data["finished_at"] is not None and "Retry-After" in response:

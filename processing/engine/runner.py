@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
+from api.core.disk import scratch_root
 from pixproject.web.base import request_id
-from processing import files
 from processing.algorithms.errors import ProcessingError
 from processing.engine import leases
 from processing.engine.registry import HANDLERS, Claim, Handler, NotYet
@@ -97,7 +97,7 @@ def _scratch(handler: Handler) -> Iterator[Path]:
         yield Path(settings.FILE_UPLOAD_TEMP_DIR)
         return
     with tempfile.TemporaryDirectory(
-        dir=files.scratch_root(), prefix="work-", ignore_cleanup_errors=True
+        dir=scratch_root(), prefix="work-", ignore_cleanup_errors=True
     ) as folder:
         yield Path(folder)
 

@@ -13,7 +13,8 @@ from processing.algorithms.codecs.raster import flatten
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.fingerprint.quality import FingerprintPanel, panel
 from processing.algorithms.quality.causes import measure_causes
-from processing.algorithms.quality.metrics import Score, score
+from processing.algorithms.quality.metrics import score
+from processing.algorithms.quality.specs import Score
 
 # Path of the picture, names of metrics, folder of models, what is accepted.
 Member = tuple[str, Sequence[str], str, Limits]

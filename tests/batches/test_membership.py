@@ -8,7 +8,7 @@ from django.utils import timezone
 from api.core.errors import ApiError
 from batches import membership, services
 from batches.history import changes
-from batches.membership import add_images, remove_images
+from batches.membership import add_images, add_upload, remove_images
 from batches.models import Batch
 from tests.factories import make_image, make_rows, make_user
 
@@ -31,7 +31,7 @@ def told(batch):
 
 def test_uploads_that_follow_each_other_are_one_step_that_undo_takes_back(batch, anna):
     for row in make_rows(3):
-        batch.take_in(row, by=anna)
+        add_upload(batch, row, by=anna)
 
     assert told(batch) == [("uploaded 3 images", 3)]
     assert list(batch.batch_images.values_list("position", flat=True)) == [1, 2, 3]
@@ -45,11 +45,11 @@ def test_uploads_of_another_person_or_of_later_are_steps_of_their_own(batch, ann
     ben = make_user("write", username="ben")
     first, second, third, fourth = make_rows(4)
     monkeypatch.setattr(membership, "UPLOADS_TOGETHER", 2)
-    batch.take_in(first, by=anna)
-    batch.take_in(second, by=ben)
+    add_upload(batch, first, by=anna)
+    add_upload(batch, second, by=ben)
     batch.changes.update(created_at=timezone.now() - timedelta(hours=1))
-    batch.take_in(third, by=ben)
-    batch.take_in(fourth, by=ben)
+    add_upload(batch, third, by=ben)
+    add_upload(batch, fourth, by=ben)
 
     assert [count for _, count in told(batch)] == [1, 1, 2]
 
@@ -57,7 +57,7 @@ def test_uploads_of_another_person_or_of_later_are_steps_of_their_own(batch, ann
 def test_an_upload_leaves_the_version_that_a_reviewer_looks_at(batch, anna):
     version = batch.version
 
-    batch.take_in(make_rows(1)[0], by=anna)
+    add_upload(batch, make_rows(1)[0], by=anna)
 
     assert Batch.objects.get(pk=batch.pk).version == version
 
@@ -65,7 +65,7 @@ def test_an_upload_leaves_the_version_that_a_reviewer_looks_at(batch, anna):
 def test_the_same_file_again_comes_in_once(batch, anna):
     image = make_image(batch=batch, uploaded_by=anna)
 
-    batch.take_in(image, by=anna)
+    add_upload(batch, image, by=anna)
 
     assert told(batch) == [("uploaded 1 image", 1)]
 
@@ -78,7 +78,7 @@ def test_a_closed_batch_takes_nothing(batch, anna, close):
     else:
         {"archived": services.archive, "deleted": services.delete_batch}[close](batch, actor=anna)
 
-    for wrong in (lambda: batch.take_in(row, by=anna), lambda: add_images(batch, [row.pk], actor=anna)):
+    for wrong in (lambda: add_upload(batch, row, by=anna), lambda: add_images(batch, [row.pk], actor=anna)):
         with pytest.raises(ApiError, match=close):
             wrong()
     assert batch.batch_images.count() == 0

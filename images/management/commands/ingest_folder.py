@@ -2,6 +2,7 @@ import sys
 from argparse import ArgumentParser, BooleanOptionalAction
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from api.core.errors import ApiError
 from batches.clustering import service as analysis
+from batches.membership import add_upload
 from batches.models import Batch
 from batches.services import create_batch, priority_of, update_batch
 from images.ingest.service import examine, ingest
@@ -102,7 +104,8 @@ class Command(BaseCommand):
             if is_dry_run:
                 return self.examined(path)
             source = Image.Source.COMMAND
-            taken = ingest(path, filename=path.name, uploaded_by=user, source=source, batch=batch)
+            after = partial(add_upload, batch, by=user) if batch else None
+            taken = ingest(path, filename=path.name, uploaded_by=user, source=source, after=after)
             return "known" if taken.is_duplicate else "new"
         except (ApiError, ProcessingError) as error:
             if isinstance(error, ApiError) and error.status >= 500:

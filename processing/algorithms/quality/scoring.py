@@ -11,8 +11,8 @@ import numpy as np
 
 from processing.algorithms.offline import offline
 from processing.algorithms.quality.causes import bound
-from processing.algorithms.quality.metrics import Availability, MetricSpec, Score
 from processing.algorithms.quality.networks import NotTheWeights, network
+from processing.algorithms.quality.specs import Availability, MetricSpec, Score
 
 MOST_TOGETHER = 8  # pictures in one tensor: enough to keep the cores busy, few enough for the memory
 

@@ -4,6 +4,7 @@ import pytest
 
 from batches import services
 from batches.groups import operations as grouping
+from batches.membership import add_upload
 from tests.batches.pages.test_batches import address, ids, make_batch, text_of
 from tests.factories import make_rows, make_user
 
@@ -66,7 +67,7 @@ def test_history_and_steps(viewer, reviewer):
 def test_history_tells_of_uploads_into_a_new_batch(reviewer):
     batch = services.create_batch("Shoes", owner=reviewer.user)
     for row in make_rows(2):
-        batch.take_in(row, by=reviewer.user)
+        add_upload(batch, row, by=reviewer.user)
 
     assert "uploaded 2 images" in text_of(reviewer.get(address("batch-history", batch)))
     assert "Nothing was changed yet." not in text_of(reviewer.get(address("batch", batch)))

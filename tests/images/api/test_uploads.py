@@ -7,9 +7,9 @@ import pytest
 from django.conf import settings
 from django.core.files.storage import default_storage
 
+from api.core.disk import scratch_root
 from images.models import Image, Rendition
 from images.services import purge, trash
-from processing import files
 from processing.models import Job
 from tests.factories import make_client, make_image, pictures, upload
 
@@ -364,7 +364,7 @@ def test_names_are_made_safe(sent, kept):
 
 def test_local_storage_and_temporary_files_share_a_disk():
     """Uploads are moved into storage: a rename, not a copy."""
-    assert files.scratch_root().stat().st_dev == Path(settings.DATA_DIR).stat().st_dev
+    assert scratch_root().stat().st_dev == Path(settings.DATA_DIR).stat().st_dev
 
 
 @pytest.mark.parametrize(("scope", "status"), [("read", 403), (None, 401)])

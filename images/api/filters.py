@@ -14,16 +14,11 @@ from batches.models import Batch
 from images import bulk
 from images.duplicates import has_undecided
 from images.models import Image
+from images.quality.service import ISSUE_CODES
 from images.services import PRESENT
 from processing.algorithms.codecs.formats import FORMATS
-from processing.algorithms.fingerprint.advice import NO_FINGERPRINT, RULES
-from processing.algorithms.quality.causes import CAUSES
 
 MAX_INTEGER = 2**31 - 1
-ISSUE_CODES = (
-    *(cause.code for cause in CAUSES.values()),
-    *dict.fromkeys(rule.code for rule in (NO_FINGERPRINT, *RULES)),
-)
 ORDERINGS = (
     "quality_grade",
     "created_at",

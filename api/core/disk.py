@@ -1,0 +1,31 @@
+"""Room for files: where they lie on their way, and the space that is kept free."""
+
+import shutil
+from pathlib import Path
+
+from django.conf import settings
+
+from api.core.errors import ApiError, ErrorCode
+
+
+def scratch_root() -> Path:
+    """The folder for files on their way; on the storage's disk when that is local, so that moves are renames."""
+    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def free_bytes() -> int:
+    """Free space where files are written first."""
+    return shutil.disk_usage(scratch_root()).free
+
+
+def ensure_free_space(wanted: int = 0) -> None:
+    """Refuse new work when the disk is nearly full."""
+    free = free_bytes() - wanted
+    if free < settings.MIN_FREE_DISK_BYTES:
+        raise ApiError(
+            ErrorCode.DISK_FULL,
+            f"The disk is nearly full: {free} bytes would be free; {settings.MIN_FREE_DISK_BYTES} are kept free.",
+            status=507,
+        )
