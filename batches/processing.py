@@ -1,7 +1,7 @@
 """Operations on the images of a batch: which images, what it would cost, one job for all of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 
 from api.access import audit
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from batches.clustering import run_status
 from batches.groups.validation import UNASSIGNED
 from batches.history import changes
 from batches.history.edit import images as counted
@@ -18,8 +19,10 @@ from images.models import Image
 from images.quality.service import ISSUE_CODES
 from images.services import PRESENT
 from processing import services
+from processing.engine import jobs
 from processing.models import Job, JobEvent
 from processing.services import MAX_OPERATIONS, Delivery, Work
+from processing.states import OPERATION_OPEN, OperationStatus
 
 Decision = BatchImage.Decision
 FILTERS = ("group", "decision", "image_ids", "min_quality", "issue")
@@ -246,6 +249,42 @@ def process_batch(
         job = services.submit_work(work, found.images, delivery, batch_id=locked.pk)
         _tell(locked, job, found, filters, actor=delivery.requested_by)
     return job
+
+
+@dataclass(frozen=True)
+class ChangedJobs:
+    """How many jobs of a batch were changed, and how many of their operations."""
+
+    jobs: int
+    operations: int
+
+
+def retry_jobs(batch: Batch, *, only_failed: bool = False, actor: Any) -> ChangedJobs:
+    """Queue the failed and cancelled operations of a batch's jobs again, or only the failed ones.
+
+    Raises:
+        ApiError: 409 or 410 for a batch that is archived or deleted.
+    """
+    _check_workable(batch)
+    statuses = [OperationStatus.FAILED, *([] if only_failed else [OperationStatus.CANCELLED])]
+    retried = batch.jobs.filter(operations__status__in=statuses).distinct()
+    counts = [jobs.retry_job(job, statuses=statuses, actor=actor) for job in retried]
+    return _changed_jobs(batch, "batch.retry_failed" if only_failed else "batch.retry", counts, actor)
+
+
+def cancel_jobs(batch: Batch, *, actor: Any) -> ChangedJobs:
+    """Cancel what waits or runs of a batch's jobs; what is done stays."""
+    unfinished = batch.jobs.filter(operations__status__in=OPERATION_OPEN).distinct()
+    counts = [jobs.cancel_job(job, actor=actor) for job in unfinished]
+    return _changed_jobs(batch, "batch.cancel", counts, actor)
+
+
+def _changed_jobs(batch: Batch, name: str, counts: Sequence[int], actor: Any) -> ChangedJobs:
+    changed = ChangedJobs(sum(1 for count in counts if count), sum(counts))
+    if changed.operations:
+        run_status.settle(batch.pk)
+        audit.record(name, batch, actor=actor, detail=asdict(changed))
+    return changed
 
 
 def _check_workable(batch: Batch) -> None:

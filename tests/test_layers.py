@@ -1,6 +1,7 @@
 """Imports go one way, and what is an interface is decided by its folder (DESIGN: the layers)."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,19 @@ def modules() -> list[Path]:
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_module_imports_only_what_stands_before_it(path):
     assert not faults(path)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    paths = {module_of(path): path for path in modules()}
+    graph = {}
+    for module, path in paths.items():
+        names = imported(path)
+        known = {name for name in names if name in paths} | {name.rpartition(".")[0] for name in names} & set(
+            paths
+        )
+        # `from package import module` reads the module; what the package itself imports is its own affair.
+        graph[module] = {
+            name for name in known - {module} if not any(one.startswith(f"{name}.") for one in known)
+        }
+
+    assert tuple(TopologicalSorter(graph).static_order())  # raises CycleError, naming the circle

@@ -14,13 +14,12 @@ from batches.admin.confirmation import Line, Question, ask, back_url, each, imag
 from batches.admin.forms import AnalyzeForm, analysis_initial
 from batches.admin.process import process_page
 from batches.clustering import service as analysis
-from batches.clustering.run_status import settle
 from batches.history import changes
 from batches.models import Batch, ClusterRun
+from batches.processing import cancel_jobs, retry_jobs
 from pixproject.web.admin import PixModelAdmin, add_refusal, plural
 from pixproject.web.templatetags.pix_admin import duration
 from processing import estimates
-from processing.engine import jobs
 from processing.models import Operation
 from processing.states import OPERATION_OPEN, OperationStatus
 
@@ -87,7 +86,7 @@ class WorkActions(PixModelAdmin):
                 self,
                 request,
                 batches,
-                lambda batch: self._retry(request, batch),
+                lambda batch: retry_jobs(batch, only_failed=True, actor=request.user).operations > 0,
                 "set to run again what failed",
                 why_not="no operation of it has failed.",
             )
@@ -109,16 +108,6 @@ class WorkActions(PixModelAdmin):
         )
         return ask(self, request, question)
 
-    def _retry(self, request: HttpRequest, batch: Batch) -> bool:
-        if batch.is_archived or batch.deleted_at is not None:
-            changes.check_open(batch)
-        failed = [OperationStatus.FAILED]
-        count = sum(
-            jobs.retry_job(job, statuses=failed, actor=request.user)
-            for job in batch.jobs.filter(operations__status__in=failed).distinct()
-        )
-        return self._told(request, batch, "batch.retry_failed", count)
-
     @action(description="Cancel its work…", permissions=["process"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         batches = list(queryset)
@@ -127,7 +116,7 @@ class WorkActions(PixModelAdmin):
                 self,
                 request,
                 batches,
-                lambda batch: self._cancel(request, batch),
+                lambda batch: cancel_jobs(batch, actor=request.user).operations > 0,
                 "cancelled",
                 why_not="nothing of it waits or runs.",
             )
@@ -148,17 +137,6 @@ class WorkActions(PixModelAdmin):
             is_possible=bool(under_way),
         )
         return ask(self, request, question)
-
-    def _cancel(self, request: HttpRequest, batch: Batch) -> bool:
-        unfinished = batch.jobs.filter(operations__status__in=OPERATION_OPEN).distinct()
-        count = sum(jobs.cancel_job(job, actor=request.user) for job in unfinished)
-        return self._told(request, batch, "batch.cancel", count)
-
-    def _told(self, request: HttpRequest, batch: Batch, name: str, count: int) -> bool:
-        if count:
-            settle(batch.pk)
-            self.audit(request, name, batch, {"operations": count})
-        return bool(count)
 
 
 def _analysis_question(form: AnalyzeForm, batches: Sequence[Any], parameters: dict[str, Any]) -> Question:

@@ -1,5 +1,6 @@
 """Operations on a batch's images, and the batch as a file."""
 
+from dataclasses import asdict
 from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
@@ -65,6 +66,21 @@ class BatchEstimateSerializer(EstimateSerializer):
     )
 
 
+class RetrySerializer(StrictSerializer):
+    """Which operations run again: all that failed or were cancelled, unless `only` says less."""
+
+    only = serializers.ChoiceField(choices=["failed"], required=False, help_text="Only those that failed.")
+
+
+class ChangedJobsSerializer(serializers.Serializer):
+    jobs = serializers.IntegerField()
+    operations = serializers.IntegerField()
+
+
+class NoFieldsSerializer(StrictSerializer):
+    """Takes no fields."""
+
+
 class SizeSerializer(serializers.Serializer):
     label = serializers.CharField()  # type: ignore[assignment]
     title = serializers.CharField()
@@ -124,6 +140,23 @@ class WorkPart:
         priority = services.priority_of(asked["priority"]) if "priority" in asked else None
         job = batch_work.process_batch(batch, work, filters=filters, delivery=delivery, priority=priority)
         return accepted(job)
+
+    @extend_schema(request=RetrySerializer, responses=ChangedJobsSerializer)
+    @action(detail=True, methods=["POST"], url_path="jobs/retry")
+    def retry_jobs(self, request: Request, pk: str) -> Response:
+        """Queue the failed and cancelled operations of the batch's jobs again; what is done stays."""
+        asked = checked(RetrySerializer, request)
+        changed = batch_work.retry_jobs(
+            self.get_object(), only_failed=asked.get("only") == "failed", actor=request.user
+        )
+        return Response(asdict(changed))
+
+    @extend_schema(request=NoFieldsSerializer, responses=ChangedJobsSerializer)
+    @action(detail=True, methods=["POST"], url_path="jobs/cancel")
+    def cancel_jobs(self, request: Request, pk: str) -> Response:
+        """Cancel what waits or runs of the batch's jobs; what is done stays."""
+        checked(NoFieldsSerializer, request)
+        return Response(asdict(batch_work.cancel_jobs(self.get_object(), actor=request.user)))
 
     @extend_schema(
         parameters=[

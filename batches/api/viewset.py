@@ -48,6 +48,8 @@ PROCESS = {
     "analyze",
     "analyze_and_wait",
     "archive",
+    "cancel_jobs",
+    "retry_jobs",
     "destroy",
     "process",
     "reopen",

@@ -13,6 +13,7 @@ from processing.services import wait_until_finished
 
 MAX_WAIT_S = 30
 RETRY_AFTER_S = 2
+JOB_FIELDS = {"id", "operations", "finished_at"}  # by which the answer of a view is known as a job
 _WAIT = re.compile(r"\bwait\s*=\s*(\d{1,9})\b")
 
 
@@ -46,7 +47,7 @@ class WaitsForJob:
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
-        is_job = isinstance(getattr(response, "data", None), dict) and "operations" in response.data
+        is_job = isinstance(getattr(response, "data", None), dict) and set(response.data) >= JOB_FIELDS
         if not is_job or response.status_code not in (200, 202) or "Idempotent-Replayed" in response:
             return response
         seconds = preferred_wait_s(request)
