@@ -1,4 +1,4 @@
-"""A real worker on the tests' database with the tests' handlers: `python -m tests.processing.engine.run_worker QUEUES`."""
+"""A real worker on the tests' database, with the tests' handlers: `-m tests.processing.engine.run_worker QUEUES`."""
 
 import os
 import sys
