@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.urls import Resolver404, resolve
 
+from processing.algorithms.operations.table import OPERATIONS
 from tests.documents import DOCUMENTS, PAGES, ROOT, blocks, fences, section, title, without_first_column
 
 README = ROOT / "README.md"
@@ -231,13 +232,7 @@ def test_table_of_sources_names_five_systems():
 def test_operations_in_the_guide_are_those_of_the_table():
     table = section(ROOT / "docs" / "using.md", "Operations").split("\n\n")[0]
 
-    assert set(re.findall(r"`(\w+)`", table)) == set(operation_names())
-
-
-def operation_names() -> list[str]:
-    from processing.api.system import OPERATIONS
-
-    return list(OPERATIONS)
+    assert set(re.findall(r"`(\w+)`", table)) == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)
@@ -248,6 +243,14 @@ def test_blocks_that_do_not_run_say_why(document):
     assert 2 * known == fences(document)
     if document not in PAGES:  # nothing runs them
         assert [block.code for block in blocks(document) if not block.skip] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=title)
+def test_files_that_are_named_exist(document):
+    """Those in backquotes such as `deploy/healthcheck.py`, from the top or from where the document stands."""
+    named = re.findall(r"`([\w.-]+/[\w./-]+\.(?:py|toml|json|yaml|md|safetensors|env))`", our_text(document))
+
+    assert [path for path in named if not ((ROOT / path).exists() or (document.parent / path).exists())] == []
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=title)
@@ -262,6 +265,24 @@ def anchors(document: Path) -> set[str]:
     """The anchors that GitHub gives to headings."""
     headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def packages() -> set[str]:
+    """Every room of the source, but those that each app has for Django's sake."""
+    tops = ("ml_models", "api", "processing", "images", "batches", "pixproject")
+    found = {path.parent.relative_to(ROOT) for top in tops for path in (ROOT / top).rglob("__init__.py")}
+    usual = {"management", "migrations", "templatetags"}
+    return {str(folder) for folder in found if not usual & set(folder.parts)}
+
+
+def test_tree_shows_every_package():
+    [tree] = blocks(ROOT / "docs" / "developing.md", "text")
+    shown, parent = [], ""
+    for indent, folder in re.findall(r"^( *)([\w/]+)/  ", tree.code, re.MULTILINE):
+        parent = parent if indent else folder
+        shown.append(f"{parent}/{folder}" if indent else folder)
+
+    assert sorted(shown) == sorted(packages())
 
 
 def test_top_level_names_exist():

@@ -45,9 +45,8 @@ class Command(BaseCommand):
     def show(self, plans: dict[str, retention.ClassPlan]) -> None:
         for name, part in plans.items():
             size = filesizeformat(part.byte_size)
-            self.stdout.write(
-                f"{name} ({part.title}) older than {part.cutoff:%F %T}: {part.count} would be deleted ({size})"
-            )
+            since = f"older than {part.cutoff:%F %T} UTC"
+            self.stdout.write(f"{name}: {part.count} would be deleted ({size}), {since}")
             for example in part.examples:
                 self.stdout.write(f"    {example}")
             for reason, count in part.kept.items():
