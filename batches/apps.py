@@ -12,5 +12,5 @@ class BatchesConfig(AppConfig):
         from processing.engine import registry
 
         registry.register(*analysis_handlers.HANDLERS, *splitting.HANDLERS)
-        registry.register_chore("batches.settle", run_status.settle, every_s=run_status.INTERVAL_S)
+        registry.register_chore("batches.settle", run_status.sync_runs, every_s=run_status.INTERVAL_S)
         registry.register_chore("batches.purge", purging.purge_old, every_s=purging.INTERVAL_S)

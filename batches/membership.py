@@ -12,7 +12,7 @@ from django.utils import timezone
 from api.access import audit
 from api.core.errors import ApiError, ErrorCode, FieldError
 from batches.history import changes, snapshots
-from batches.history.changes import Kind, Seen
+from batches.history.changes import ExpectedVersion, Kind
 from batches.history.edit import images as counted
 from batches.models import Batch, BatchImage, GroupingChange
 from images.models import Image
@@ -22,7 +22,9 @@ UPLOADS_TOGETHER = 200
 TOGETHER_FOR = timedelta(minutes=10)
 
 
-def add_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: Seen | None = None) -> int:
+def add_images(
+    batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: ExpectedVersion | None = None
+) -> int:
     """Put images at the end of a batch; answers how many were not in it yet.
 
     Raises:
@@ -58,7 +60,9 @@ def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
         raise ApiError(ErrorCode.DOES_NOT_EXIST, f"image_ids: {errors[0].detail}", errors=errors)
 
 
-def remove_images(batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: Seen | None = None) -> int:
+def remove_images(
+    batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: ExpectedVersion | None = None
+) -> int:
     """Take images out of a batch; answers how many. They stay in the library.
 
     Raises:

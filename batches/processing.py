@@ -32,7 +32,7 @@ TOLD = 100
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class SkippedImage:
     """A chosen image that the work does not fit, and why."""
 
     image: UUID
@@ -49,7 +49,7 @@ class Suited:
     """The chosen images that the work fits, in the batch's order, and the others."""
 
     images: list[Image] = field(default_factory=list)
-    left_out: list[LeftOut] = field(default_factory=list)
+    left_out: list[SkippedImage] = field(default_factory=list)
 
     @property
     def reasons(self) -> str:
@@ -168,7 +168,7 @@ def suited(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None
     _check_count(images, work)
     found = Suited()
     for image in images:
-        if left_out := _misfit(work, image):
+        if left_out := _rejection_reason(work, image):
             found.left_out.append(left_out)
         else:
             found.images.append(image)
@@ -185,16 +185,18 @@ def _check_count(images: Sequence[Image], work: Work) -> None:
         raise ApiError(ErrorCode.TOO_LONG, detail)
 
 
-def _misfit(work: Work, image: Image) -> LeftOut | None:
+def _rejection_reason(work: Work, image: Image) -> SkippedImage | None:
     name = image.original_filename
     if image.status == Image.Status.DAMAGED:
-        return LeftOut(image.pk, name, "damaged", "Its stored file is missing or damaged; upload it again.")
+        return SkippedImage(
+            image.pk, name, "damaged", "Its stored file is missing or damaged; upload it again."
+        )
     if image.status != Image.Status.READY:
-        return LeftOut(image.pk, name, str(image.status), f"The image is {image.status}.")
+        return SkippedImage(image.pk, name, str(image.status), f"The image is {image.status}.")
     try:
         services.check_source(work, format=image.format, width=image.width, height=image.height)
     except ApiError as error:
-        return LeftOut(image.pk, name, str(error.code), error.detail)
+        return SkippedImage(image.pk, name, str(error.code), error.detail)
     return None
 
 
@@ -282,7 +284,7 @@ def cancel_jobs(batch: Batch, *, actor: Any) -> ChangedJobs:
 def _changed_jobs(batch: Batch, name: str, counts: Sequence[int], actor: Any) -> ChangedJobs:
     changed = ChangedJobs(sum(1 for count in counts if count), sum(counts))
     if changed.operations:
-        run_status.settle(batch.pk)
+        run_status.sync_runs(batch.pk)
         audit.record(name, batch, actor=actor, detail=asdict(changed))
     return changed
 

@@ -121,14 +121,14 @@ def _person(who: Any, *, field: str) -> Any:
 
 
 def update_batch(
-    batch: Batch, *, actor: Any, values: Mapping[str, Any], seen: changes.Seen | None = None
+    batch: Batch, *, actor: Any, values: Mapping[str, Any], seen: changes.ExpectedVersion | None = None
 ) -> Batch:
     """Change what describes a batch; a new priority is that of its unfinished jobs too."""
     values = _checked(values)
     with transaction.atomic():
         locked = changes.lock(batch)
         _check_not_archived(locked)
-        changes.check_seen(locked, seen)
+        changes.check_version(locked, seen)
         before = {name: getattr(locked, name) for name in values}
         for name, value in values.items():
             setattr(locked, name, value)

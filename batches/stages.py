@@ -8,7 +8,7 @@ from api.access import audit
 from api.access.permissions import has_scope, require_scope
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches.history import changes
-from batches.history.changes import Kind, Seen
+from batches.history.changes import ExpectedVersion, Kind
 from batches.models import Batch
 from pixproject.web.base.text import has_unstorable_characters
 
@@ -55,7 +55,13 @@ def _is_reviewer(batch: Batch, user: Any) -> bool:
 
 
 def move(
-    batch: Batch, name: str, *, actor: Any, subject: Any = None, reason: str = "", seen: Seen | None = None
+    batch: Batch,
+    name: str,
+    *,
+    actor: Any,
+    subject: Any = None,
+    reason: str = "",
+    seen: ExpectedVersion | None = None,
 ) -> Batch:
     """Hand a batch on, send it back or open it again.
 
@@ -73,7 +79,7 @@ def move(
         locked = changes.lock(batch)
         if locked.is_archived or locked.deleted_at is not None:
             changes.check_open(locked)
-        changes.check_seen(locked, seen)
+        changes.check_version(locked, seen)
         target = MOVES[name].get(locked.review_stage)
         if target is None:
             starts = " or ".join(MOVES[name])

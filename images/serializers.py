@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.access.permissions import has_scope
-from api.core.reading import QuickReading
+from api.core.reading import FastSerializerMixin
 from api.core.serializers import ErrorItemSerializer, StrictSerializer
 from api.models import AuditEvent, Scope
 from images.ingest.receive import MAX_REFERENCE, MAX_TAG, MAX_TAGS
@@ -40,7 +40,7 @@ class IssueSerializer(serializers.Serializer):
     severity = serializers.FloatField(required=False, help_text="Above 0 (at the cut-off) to 1.")
 
 
-class ImageSerializer(QuickReading, serializers.ModelSerializer):
+class ImageSerializer(FastSerializerMixin, serializers.ModelSerializer):
     """An image. `filename`, `file_path` and `image_hash` are older names of three of its fields."""
 
     filename = serializers.CharField(source="original_filename")

@@ -259,7 +259,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["api.access.throttling.AnonThrottle", "api.access.throttling.KeyThrottle"],
     "DEFAULT_THROTTLE_RATES": {"anon": API_RATE_ANON, "key": API_RATE_KEY},
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.core.negotiation.JsonAnyway",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.core.negotiation.JsonFallbackNegotiation",
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter (of images) and a choice (of thumbnails)
     "EXCEPTION_HANDLER": "api.core.handling.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

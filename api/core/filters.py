@@ -25,7 +25,7 @@ class TruthField(forms.NullBooleanField):
         return _TRUTHS.get(word)
 
 
-class TruthFilter(BooleanFilter):
+class StrictBooleanFilter(BooleanFilter):
     field_class = TruthField
 
     def __init__(self, *args: Any, **options: Any) -> None:

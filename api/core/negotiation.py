@@ -5,7 +5,7 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 
-class JsonAnyway(DefaultContentNegotiation):
+class JsonFallbackNegotiation(DefaultContentNegotiation):
     """Answer with the first renderer where no other suits: a browser or `Accept: image/*` gets JSON, not 406."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:

@@ -22,7 +22,7 @@ from django.http import HttpRequest
 
 from api.models import Scope
 from batches import stages
-from batches.clustering.run_status import settle
+from batches.clustering.run_status import sync_runs
 from batches.history import changes
 from batches.models import Batch, BatchImage, ClusterRun, Group
 from batches.pages import presenters
@@ -64,7 +64,7 @@ class Throughput:
 
 def details(request: HttpRequest, batch: Any) -> dict[str, Any]:
     """A constant number of queries, however large the batch is."""
-    if settle(batch.pk):
+    if sync_runs(batch.pk):
         batch.refresh_from_db(fields=["status"])
     group_bars, more_bars = presenters.group_bars(batch)
     quality_bars, unmeasured = presenters.quality_bars(batch)

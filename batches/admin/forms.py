@@ -14,7 +14,7 @@ from unfold.widgets import (
 )
 
 from batches import stages
-from batches.clustering.parameters import ACTIVATIONS, DEFAULTS, MODES, said_of
+from batches.clustering.parameters import ACTIVATIONS, DEFAULTS, MODES, stored_parameters
 from batches.models import Batch
 from batches.pages import presenters
 from images.vectors.embeddings import AUTO
@@ -183,5 +183,5 @@ class AnalyzeForm(forms.Form):
 
 def analysis_initial(batches: list[Batch]) -> dict[str, Any]:
     """What the form of an analysis shows first: what a single batch was asked with last, else the defaults."""
-    kept = said_of(batches[0].parameters) if len(batches) == 1 else {}
+    kept = stored_parameters(batches[0].parameters) if len(batches) == 1 else {}
     return {**DEFAULTS, **{name: value for name, value in kept.items() if name in DEFAULTS}}

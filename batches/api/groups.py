@@ -17,8 +17,8 @@ from batches.api.requests import (
     ImageIdsSerializer,
     VersionedSerializer,
     checked,
+    expected_version,
     ids_field,
-    seen_of,
 )
 from batches.api.responses import (
     ChangedGroupSerializer,
@@ -121,7 +121,7 @@ class GroupListSerializer(serializers.Serializer):
     version = serializers.IntegerField(help_text="For If-Match; also the header ETag.")
 
 
-class GroupsPart:
+class GroupsActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -238,7 +238,7 @@ def _group_step(
 
 
 def _writing(batch: Batch, request: Request, write: Callable[..., Any], **asked: Any) -> Callable[[], Any]:
-    seen = seen_of(request)
+    seen = expected_version(request)
     if "label" in asked and write is not grouping.create_group:
         _check_label(batch, asked["label"])
     return lambda: write(batch, actor=request.user, seen=seen, **asked)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from api.core.errors import invalid_field
 from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.history import changes
 from batches.models import Batch, GroupingChange
@@ -48,7 +48,7 @@ class UndoSerializer(VersionedSerializer):
     )
 
 
-class HistoryPart:
+class HistoryActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -105,12 +105,15 @@ class HistoryPart:
         """Do the step again that was undone last."""
         batch = self.get_object()
         checked(RedoSerializer, request)
-        return _answer(batch, changes.redo(batch, actor=request.user, seen=seen_of(request)))
+        return _answer(batch, changes.redo(batch, actor=request.user, seen=expected_version(request)))
 
     def _undo(self, request: Request, sequence: int | None = None) -> Response:
         batch, asked = self.get_object(), checked(UndoSerializer, request)
         return _answer(
-            batch, changes.undo(batch, actor=request.user, seen=seen_of(request), **asked, sequence=sequence)
+            batch,
+            changes.undo(
+                batch, actor=request.user, seen=expected_version(request), **asked, sequence=sequence
+            ),
         )
 
 

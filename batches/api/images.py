@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.errors import ApiError, ErrorCode, invalid_field
-from api.core.filters import PAGING, TruthFilter, check_parameters
+from api.core.filters import PAGING, StrictBooleanFilter, check_parameters
 from api.core.idempotency import idempotent
 from batches import services
 from batches.api.requests import (
@@ -22,7 +22,7 @@ from batches.api.requests import (
     ImageIdsSerializer,
     checked,
     chosen_ids,
-    seen_of,
+    expected_version,
 )
 from batches.api.responses import ChangedSerializer, changed, etag, step_at
 from batches.groups import validation as group_values
@@ -47,7 +47,7 @@ class RemovedSerializer(ChangedSerializer):
 class MemberFilter(filters.FilterSet):
     group = filters.CharFilter(method="in_group", max_length=64, help_text="A group's label, or unassigned.")
     decision = filters.ChoiceFilter(choices=BatchImage.Decision.choices)
-    locked = TruthFilter("locked")
+    locked = StrictBooleanFilter("locked")
 
     class Meta:
         model = BatchImage
@@ -66,7 +66,7 @@ class MemberFilter(filters.FilterSet):
         return members.filter(group=group)
 
 
-class MembersPart:
+class ImagesActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -117,7 +117,7 @@ class MembersPart:
                 "image_ids", "name images by image_ids or by a filter.", code=ErrorCode.REQUIRED
             )
         wanted = chosen_ids(asked, request)
-        added = services.add_images(batch, wanted, actor=request.user, seen=seen_of(request))
+        added = services.add_images(batch, wanted, actor=request.user, seen=expected_version(request))
         return _counted(batch, added=added)
 
     @extend_schema(request=ImageIdsSerializer, parameters=[IF_MATCH], responses=RemovedSerializer)
@@ -127,7 +127,7 @@ class MembersPart:
         """Take images out of the batch; they stay in the library."""
         batch = self.get_object()
         wanted = checked(ImageIdsSerializer, request)["image_ids"]
-        removed = services.remove_images(batch, wanted, actor=request.user, seen=seen_of(request))
+        removed = services.remove_images(batch, wanted, actor=request.user, seen=expected_version(request))
         return _counted(batch, removed=removed)
 
     @extend_schema(parameters=[IF_MATCH], responses={204: None})
@@ -135,7 +135,7 @@ class MembersPart:
     def remove_image(self, request: Request, pk: str, image_id: str) -> Response:
         """Take one image out of the batch."""
         batch = self.get_object()
-        seen = seen_of(request)
+        seen = expected_version(request)
         if not batch.batch_images.filter(image=image_id).exists():
             raise ApiError(ErrorCode.NOT_FOUND, f"The image {image_id} is not in this batch.")
         services.remove_images(batch, [UUID(image_id)], actor=request.user, seen=seen)

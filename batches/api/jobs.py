@@ -48,7 +48,7 @@ class ProcessSerializer(StrictSerializer, WorkSerializer):
     filter = ChosenSerializer(required=False)
 
 
-class LeftOutSerializer(serializers.Serializer):
+class SkippedImageSerializer(serializers.Serializer):
     image = serializers.UUIDField()
     name = serializers.CharField()
     code = serializers.CharField()
@@ -61,7 +61,7 @@ class BatchEstimateSerializer(EstimateSerializer):
     dry_run = serializers.BooleanField()
     images = serializers.IntegerField(help_text="Chosen images that the work fits.")
     left_out_count = serializers.IntegerField()
-    left_out = LeftOutSerializer(
+    left_out = SkippedImageSerializer(
         many=True, help_text="The first chosen images that it does not fit, with reasons."
     )
 
@@ -109,7 +109,7 @@ class BatchStatisticsSerializer(serializers.Serializer):
     changes = serializers.IntegerField()
 
 
-class WorkPart:
+class JobsActions:
     """Mixed into the view set of batches."""
 
     get_object: Any

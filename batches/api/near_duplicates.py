@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
 from batches.api.neighbours import MAX_LIMIT, decimal_in, number_in
-from batches.api.requests import IF_MATCH, MAX_IDS, VersionedSerializer, checked, ids_field, seen_of
+from batches.api.requests import IF_MATCH, MAX_IDS, VersionedSerializer, checked, expected_version, ids_field
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.duplicates import sets as near_sets
 from batches.duplicates.resolve import VERDICTS
@@ -98,7 +98,7 @@ class ResolvedSerializer(ChangedSerializer):
     pairs = serializers.IntegerField(help_text="Pairs that get a verdict by this.")
 
 
-class NearDuplicatesPart:
+class NearDuplicatesActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -136,7 +136,7 @@ class NearDuplicatesPart:
     def resolve_near_duplicates(self, request: Request, pk: str) -> Response:
         """Decide sets as one step: reject all but the kept image, or say that they are different pictures."""
         batch, asked = self.get_object(), checked(ResolveSetsSerializer, request)
-        verdict, is_dry_run, seen = asked["verdict"], asked["dry_run"], seen_of(request)
+        verdict, is_dry_run, seen = asked["verdict"], asked["dry_run"], expected_version(request)
         decisions = near_sets.all_decisions(batch, asked["threshold"]) if asked["all"] else asked["decisions"]
         if not decisions:  # all of none
             return changed(batch, None, dry_run=is_dry_run, sets=0, rejected=0, pairs=0)

@@ -72,7 +72,7 @@ class SuggestionsSerializer(serializers.Serializer):
     version = serializers.IntegerField()
 
 
-class NeighboursPart:
+class NeighboursActions:
     """Mixed into the view set of batches."""
 
     get_object: Any

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.api.runs import run_of, settled
 from batches.clustering import activation
@@ -78,7 +78,7 @@ class ActivatedSerializer(ChangedSerializer):
     run = RunSerializer()
 
 
-class ProposalsPart:
+class ProposalsActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -104,6 +104,6 @@ class ProposalsPart:
         run = run_of(batch, number)
         asked = checked(ActivateSerializer, request)
         change = activation.activate(
-            batch, run, actor=request.user, items=asked.get("items"), seen=seen_of(request)
+            batch, run, actor=request.user, items=asked.get("items"), seen=expected_version(request)
         )
         return changed(batch, change, run=RunSerializer(run_of(batch, number)).data)

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.core.serializers import StrictSerializer
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from images.api.filters import chosen
 from images.services import library
 
@@ -88,7 +88,7 @@ def checked(serializer_class: type[serializers.Serializer], request: Request) ->
     return {name: value for name, value in serializer.validated_data.items() if name != "version"}
 
 
-def seen_of(request: Request) -> Seen | None:
+def expected_version(request: Request) -> ExpectedVersion | None:
     """The version that the caller looked at, by the header `If-Match` or the field `version`.
 
     Raises:
@@ -100,13 +100,13 @@ def seen_of(request: Request) -> Seen | None:
         if match is None:
             detail = f'{text[:50]!r} is no version such as "7".'
             raise invalid_field("If-Match", detail, code=ErrorCode.MALFORMED)
-        return Seen(int(match[1] or match[2]))
+        return ExpectedVersion(int(match[1] or match[2]))
     data: Any = request.data
     version = data.get("version") if isinstance(data, Mapping) else None
     if version is None:
         return None
     field = VersionedSerializer().fields["version"]
     try:
-        return Seen(field.run_validation(version), is_header=False)
+        return ExpectedVersion(field.run_validation(version), is_header=False)
     except serializers.ValidationError as error:
         raise serializers.ValidationError({"version": error.detail}) from None

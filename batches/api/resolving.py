@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, ids_field, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version, ids_field
 from batches.api.responses import ChangedSerializer, changed
 from batches.groups import suggestions
 
@@ -39,7 +39,7 @@ class AcceptedSerializer(ChangedSerializer):
     groups = CountedGroupSerializer(many=True, required=False, help_text="dry_run: where they would go.")
 
 
-class ResolvingPart:
+class ResolvingActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -56,5 +56,5 @@ class ResolvingPart:
                 {"group_label": group.label, "title": group.title, "count": count} for group, count in rows
             ]
             return changed(batch, None, dry_run=True, count=sum(count for _, count in rows), groups=groups)
-        change, count = suggestions.accept(batch, actor=request.user, seen=seen_of(request), **asked)
+        change, count = suggestions.accept(batch, actor=request.user, seen=expected_version(request), **asked)
         return changed(batch, change, dry_run=False, count=count)

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from batches.groups.queries import listed_groups
 from batches.history import changes
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.models import Batch, Group, GroupingChange
 from batches.serializers import ChangeSerializer, GroupSerializer, batches_json
 from batches.services import listed
@@ -76,6 +76,6 @@ def group_json(batch: Batch, group: Group) -> dict[str, Any]:
     return groups_json(batch, group.label)[0]
 
 
-def check_unchanged(batch: Batch, seen: Seen | None) -> None:
+def check_unchanged(batch: Batch, seen: ExpectedVersion | None) -> None:
     """Refuse what was decided on an older state; within a transaction, whose lock then keeps it so."""
-    changes.check_seen(changes.lock(batch), seen)
+    changes.check_version(changes.lock(batch), seen)

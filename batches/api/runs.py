@@ -14,11 +14,11 @@ from api.access.authentication import door
 from api.core.errors import ApiError, ErrorCode
 from api.core.filters import PAGING, check_parameters
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
 from batches.api.responses import batch_answer, check_unchanged, etag
 from batches.clustering import service as analysis
-from batches.clustering.parameters import ACTIVATIONS, MODES, said_of
-from batches.clustering.run_status import settle
+from batches.clustering.parameters import ACTIVATIONS, MODES, stored_parameters
+from batches.clustering.run_status import sync_runs
 from batches.groups.queries import image_ids_by_label, listed_groups
 from batches.models import Batch, ClusterRun
 from batches.serializers import BatchSerializer, RunSerializer
@@ -151,7 +151,7 @@ ANALYZE: dict[str, Any] = {
 }
 
 
-class AnalysisPart:
+class RunsActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -189,14 +189,14 @@ class AnalysisPart:
     def _start(self, request: Request) -> Response:
         batch, asked = self.get_object(), checked(AnalyzeSerializer, request)
         given = {name: value for name, value in asked.items() if name not in _WORDS}
-        parameters = analysis.parse_parameters(given, fallback=said_of(batch.parameters))
+        parameters = analysis.parse_parameters(given, fallback=stored_parameters(batch.parameters))
         mode = asked.get("mode", "full")
         if asked.get("dry_run"):
             found = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)
             return Response({"dry_run": True, **found})
         words = {name: asked[name] for name in ("activate", "sizes", "samples") if name in asked}
         with transaction.atomic():
-            check_unchanged(batch, seen_of(request))
+            check_unchanged(batch, expected_version(request))
             run = analysis.submit_analysis(
                 batch, parameters=parameters, mode=mode, actor=request.user, source=door(request), **words
             )
@@ -225,7 +225,7 @@ class AnalysisPart:
 
 def settled(batch: Batch) -> Batch:
     """The batch in line with its jobs."""
-    if settle(batch.pk):
+    if sync_runs(batch.pk):
         batch.refresh_from_db()
     return batch
 

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from api.core.idempotency import idempotent
 from batches import services, stages
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, seen_of
+from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
 from batches.api.responses import batch_answer, check_unchanged
 from batches.models import Batch
 from batches.serializers import BatchSerializer
@@ -29,7 +29,7 @@ class ReasonSerializer(VersionedSerializer):
 ANSWER: dict[str, Any] = {"parameters": [IF_MATCH], "responses": BatchSerializer}
 
 
-class StagesPart:
+class StagesActions:
     """Mixed into the view set of batches."""
 
     get_object: Any
@@ -87,13 +87,13 @@ class StagesPart:
         self, request: Request, name: str, body: type[serializers.Serializer] = EmptySerializer
     ) -> Response:
         batch, asked = self.get_object(), checked(body, request)
-        stages.move(batch, name, actor=request.user, subject=request, seen=seen_of(request), **asked)
+        stages.move(batch, name, actor=request.user, subject=request, seen=expected_version(request), **asked)
         return batch_answer(batch, request)
 
     def _put(self, request: Request, write: Callable[..., Batch]) -> Response:
         batch = self.get_object()
         checked(EmptySerializer, request)
         with transaction.atomic():
-            check_unchanged(batch, seen_of(request))
+            check_unchanged(batch, expected_version(request))
             write(batch, actor=request.user)
         return batch_answer(batch, request)

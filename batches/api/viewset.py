@@ -13,25 +13,25 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.errors import ErrorCode, invalid_field
-from api.core.filters import TruthFilter
+from api.core.filters import StrictBooleanFilter
 from api.core.idempotency import idempotent
 from api.core.written_files import removed_on_error
 from api.models import Scope
 from batches import services
-from batches.api.groups import GroupsPart
-from batches.api.history import HistoryPart
-from batches.api.images import MembersPart
-from batches.api.jobs import WorkPart
-from batches.api.near_duplicates import NearDuplicatesPart
-from batches.api.neighbours import NeighboursPart
-from batches.api.proposals import ProposalsPart
-from batches.api.requests import IF_MATCH, ChosenImagesSerializer, checked, chosen_ids, seen_of
-from batches.api.resolving import ResolvingPart
+from batches.api.groups import GroupsActions
+from batches.api.history import HistoryActions
+from batches.api.images import ImagesActions
+from batches.api.jobs import JobsActions
+from batches.api.near_duplicates import NearDuplicatesActions
+from batches.api.neighbours import NeighboursActions
+from batches.api.proposals import ProposalsActions
+from batches.api.requests import IF_MATCH, ChosenImagesSerializer, checked, chosen_ids, expected_version
+from batches.api.resolving import ResolvingActions
 from batches.api.responses import batch_answer, check_unchanged, etag
-from batches.api.runs import AnalysisPart
-from batches.api.splitting import SplittingPart
-from batches.api.stages import StagesPart
-from batches.clustering.run_status import settle
+from batches.api.runs import RunsActions
+from batches.api.splitting import SplittingActions
+from batches.api.stages import StagesActions
+from batches.clustering.run_status import sync_runs
 from batches.models import Batch
 from batches.serializers import BatchSerializer, batches_json
 from images.api.uploads import upload
@@ -136,8 +136,8 @@ class BatchFilter(filters.FilterSet):
     batch_name = filters.CharFilter("batch_name", max_length=200)
     image = filters.ModelChoiceFilter(field_name="batch_images__image", queryset=Image.objects.all())
     search = filters.CharFilter("batch_name", "icontains", max_length=200)
-    archived = TruthFilter(method="in_archive", help_text="true: only archived ones; false: no such.")
-    deleted = TruthFilter(method="among_deleted", help_text="true: only deleted ones.")
+    archived = StrictBooleanFilter(method="in_archive", help_text="true: only archived ones; false: no such.")
+    deleted = StrictBooleanFilter(method="among_deleted", help_text="true: only deleted ones.")
     created_after = filters.IsoDateTimeFilter("created_at", "gte")
     created_before = filters.IsoDateTimeFilter("created_at", "lt")
     ordering = filters.OrderingFilter(
@@ -172,17 +172,17 @@ class BatchFilter(filters.FilterSet):
 @extend_schema(tags=["batches"])
 class BatchViewSet(
     WaitsForJob,
-    AnalysisPart,
-    GroupsPart,
-    HistoryPart,
-    MembersPart,
-    NearDuplicatesPart,
-    NeighboursPart,
-    ProposalsPart,
-    ResolvingPart,
-    SplittingPart,
-    StagesPart,
-    WorkPart,
+    RunsActions,
+    GroupsActions,
+    HistoryActions,
+    ImagesActions,
+    NearDuplicatesActions,
+    NeighboursActions,
+    ProposalsActions,
+    ResolvingActions,
+    SplittingActions,
+    StagesActions,
+    JobsActions,
     mixins.ListModelMixin,
     viewsets.GenericViewSet,
 ):
@@ -236,7 +236,7 @@ class BatchViewSet(
     @extend_schema(responses=BatchSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         """One batch; its version is the ETag."""
-        settle(UUID(pk))
+        sync_runs(UUID(pk))
         batch = self.get_object()
         return Response(batches_json([batch], request)[0], headers=etag(batch.version))
 
@@ -245,7 +245,7 @@ class BatchViewSet(
         """Change what describes the batch."""
         batch = self.get_object()
         values = checked(BatchChangesSerializer, request)
-        services.update_batch(batch, actor=request.user, values=values, seen=seen_of(request))
+        services.update_batch(batch, actor=request.user, values=values, seen=expected_version(request))
         return batch_answer(batch, request)
 
     @extend_schema(parameters=[IF_MATCH], responses={204: OpenApiResponse(description="Deleted.")})
@@ -253,7 +253,7 @@ class BatchViewSet(
         """Put the batch among the deleted ones, from where it can be restored; its images stay."""
         batch = self.get_object()
         with transaction.atomic():
-            check_unchanged(batch, seen_of(request))
+            check_unchanged(batch, expected_version(request))
             services.delete_batch(batch, actor=request.user)
         return Response(status=204)
 

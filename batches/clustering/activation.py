@@ -12,7 +12,7 @@ from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.clustering.diff import Diff, DiffItem, check, items_of, plan
 from batches.clustering.proposal import Move, Place, Proposal, propose
 from batches.history import changes
-from batches.history.changes import Kind, Seen
+from batches.history.changes import ExpectedVersion, Kind
 from batches.history.edit import Edit, images
 from batches.models import Batch, BatchImage, ClusterRun, Group, GroupingChange
 
@@ -27,7 +27,7 @@ def activate(
     *,
     actor: Any,
     items: Collection[str] | None = None,
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
 ) -> GroupingChange | None:
     """Make a run's groups those of the batch, as one step of the history.
 

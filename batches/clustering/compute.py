@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from batches.clustering.incremental import PACKAGES, incremental
-from batches.clustering.task import Context, Outcome, Task, asked_of, facts
+from batches.clustering.task import Context, Outcome, Task, cluster_parameters, facts
 from processing.algorithms.clustering.cluster import cluster
 from processing.algorithms.clustering.sweep import Trial, sweep
 from processing.algorithms.clustering.tree import Progress
-from processing.tasks.progress import Watched
+from processing.tasks.progress import ProgressFile
 
 __all__ = ["Context", "Outcome", "Task", "analyse"]
 
@@ -25,7 +25,7 @@ def analyse(task: Task) -> Outcome:
         ProcessingError: unusable vectors or parameters, or too many vectors.
         Stopped: somebody asked in the folder to stop.
     """
-    tell = Watched(Path(task.folder)).tell
+    tell = ProgressFile(Path(task.folder)).report
     tell(0.0)
     with np.load(task.inputs) as stored:
         inputs = {name: stored[name] for name in stored.files}
@@ -33,7 +33,7 @@ def analyse(task: Task) -> Outcome:
 
 
 def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
-    asked, vectors = asked_of(task), inputs["vectors"]
+    asked, vectors = cluster_parameters(task), inputs["vectors"]
     found = cluster(vectors, asked, seed=task.seed, progress=tell)
     labelling = found.labelling
     return Outcome(
@@ -52,7 +52,7 @@ def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outco
 
 
 def _sweep(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
-    asked = asked_of(task)
+    asked = cluster_parameters(task)
     trials = sweep(
         inputs["vectors"],
         task.parameters["sizes"],

@@ -12,7 +12,7 @@ from batches.clustering import batch_vectors, saving
 from batches.clustering import compute as analysis_compute
 from batches.clustering.batch_vectors import Vectors
 from batches.clustering.compute import Context, Outcome, Task
-from batches.clustering.run_status import OPEN, OPERATION, settle
+from batches.clustering.run_status import OPEN, OPERATION, sync_runs
 from batches.models import BatchImage, ClusterRun
 from images.vectors import embeddings
 from processing import model_availability
@@ -49,7 +49,7 @@ def _run(claim: Claim) -> ClusterRun:
     run = ClusterRun.objects.filter(pk=claim.parameters["run"]).first()
     if run is None:
         raise ProcessingError("The batch was removed.", code="gone")
-    settle(run.batch_id)
+    sync_runs(run.batch_id)
     run.refresh_from_db()
     if run.status not in OPEN:
         detail = f"Run {run.number} is {run.status}, and another one of this batch is under way."

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import numpy as np
 
-from batches.clustering.task import Outcome, Task, asked_of, facts
+from batches.clustering.task import Outcome, Task, cluster_parameters, facts
 from processing.algorithms.clustering.groups import Groups, assign, describe_groups
 from processing.algorithms.clustering.joining import group_waiting, join
 from processing.algorithms.clustering.points import ClusterParameters, as_points
@@ -26,7 +26,7 @@ def incremental(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) ->
 
     The existing groups are measured from their present members, so what people moved counts.
     """
-    asked, vectors, is_new = asked_of(task), inputs["vectors"], inputs["is_new"]
+    asked, vectors, is_new = cluster_parameters(task), inputs["vectors"], inputs["is_new"]
     points, labels = as_points(vectors, asked.metric), inputs["labels"].astype(np.intp)
     present = describe_groups(points[~is_new], labels[~is_new], asked.metric)
     if is_new.any():

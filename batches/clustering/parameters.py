@@ -30,7 +30,7 @@ DEFAULT_SAMPLES: tuple[int | None, ...] = (1, 2, 5, 10)
 _TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0", "")
 
 
-def said_of(described: Mapping[str, Any]) -> dict[str, Any]:
+def stored_parameters(described: Mapping[str, Any]) -> dict[str, Any]:
     """What the parameters of a batch say of its analysis: under `analysis`, where the last run is too, or beside it."""
     inside = described.get("analysis")
     beside = {name: described[name] for name in PARAMETERS if name in described}
@@ -61,7 +61,7 @@ def parse_parameters(data: Mapping[str, Any], *, fallback: Mapping[str, Any] | N
     Args:
         data: any of `PARAMETERS`; numbers may be given as text, as forms do. `min_samples` None or "" means: as many
             as min_cluster_size.
-        fallback: such as what `said_of` a batch's parameters; what is unusable in it counts as absent.
+        fallback: such as `stored_parameters` of a batch; unusable ones count as absent.
 
     Raises:
         ApiError: 400 naming each field that is wrong or unknown.

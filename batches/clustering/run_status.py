@@ -23,7 +23,7 @@ _BATCH_STATUS = {
 }
 
 
-def settle(*batch_ids: UUID) -> int:
+def sync_runs(*batch_ids: UUID) -> int:
     """Bring runs and batches in line with their jobs, of these batches or of all; answers how many runs moved.
 
     A completed run is written by the operation that completes it, so only the other ends are found here.

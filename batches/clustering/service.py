@@ -18,9 +18,9 @@ from batches.clustering.parameters import (
     one_of,
     parse_grid,
     parse_parameters,
-    said_of,
+    stored_parameters,
 )
-from batches.clustering.run_status import settle
+from batches.clustering.run_status import sync_runs
 from batches.clustering.times import analysis_seconds
 from batches.history import changes
 from batches.models import Batch, BatchImage, ClusterRun
@@ -39,7 +39,7 @@ __all__ = [
     "estimate_analysis",
     "is_quick",
     "parse_parameters",
-    "said_of",
+    "stored_parameters",
     "submit_analysis",
 ]
 
@@ -89,7 +89,7 @@ def submit_analysis(
     one_of("activate", activate, ACTIVATIONS)
     spec, sha256 = embeddings.usable(str(parameters["model"]))
     asked = {name: parameters[name] for name in CLUSTERING}
-    settle(batch.pk)
+    sync_runs(batch.pk)
     with transaction.atomic():
         locked = changes.lock(batch)
         changes.check_open(locked)

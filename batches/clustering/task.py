@@ -87,7 +87,7 @@ class Outcome:
     context: Context | None = None
 
 
-def asked_of(task: Task) -> ClusterParameters:
+def cluster_parameters(task: Task) -> ClusterParameters:
     """How to group."""
     names = ClusterParameters.__dataclass_fields__
     return ClusterParameters(**{name: value for name, value in task.parameters.items() if name in names})

@@ -11,7 +11,7 @@ from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches.clustering import vectors
 from batches.duplicates import pairs as near_pairs
 from batches.history import changes
-from batches.history.changes import Kind, Seen
+from batches.history.changes import ExpectedVersion, Kind
 from batches.history.edit import Edit, images
 from batches.models import Batch, BatchImage, GroupingChange
 from images.models import DuplicatePair, Image
@@ -48,7 +48,7 @@ def resolve(
     decisions: Sequence[Mapping[str, Any]],
     verdict: str,
     actor: Any,
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
 ) -> GroupingChange | None:
     """Decide sets as one step: `duplicate` rejects the others, `not_duplicate` says that all are different pictures.
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from batches.groups.validation import UNASSIGNED, checked_colour, checked_label, checked_name, checked_values
 from batches.history import changes
-from batches.history.changes import Kind, Seen
+from batches.history.changes import ExpectedVersion, Kind
 from batches.history.edit import Edit, images, titles
 from batches.models import Batch, BatchImage, Group, GroupingChange
 from pixproject.web.base.text import has_unstorable_characters
@@ -23,7 +23,12 @@ Change = GroupingChange | None
 
 
 def move(
-    batch: Batch, image_ids: Sequence[UUID], *, to: str | None, actor: Any, seen: Seen | None = None
+    batch: Batch,
+    image_ids: Sequence[UUID],
+    *,
+    to: str | None,
+    actor: Any,
+    seen: ExpectedVersion | None = None,
 ) -> Change:
     """Put images into a group, or into none (`to` None). The machine leaves them there."""
     with changes.edit(batch, actor=actor, kind=Kind.MOVE, seen=seen) as edit:
@@ -61,7 +66,7 @@ def create_group(
     name: str = "",
     colour: str = "",
     image_ids: Sequence[UUID] = (),
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
 ) -> Group:
     """Make a group, with images when some are named."""
     label, name, colour = checked_label(label), checked_name(name), checked_colour(colour)
@@ -76,7 +81,7 @@ def create_group(
 
 
 def edit_group(
-    batch: Batch, label: str, *, actor: Any, values: Mapping[str, Any], seen: Seen | None = None
+    batch: Batch, label: str, *, actor: Any, values: Mapping[str, Any], seen: ExpectedVersion | None = None
 ) -> Group:
     """Rename a group, give it another label or colour, set its cover, confirm it or open it again.
 
@@ -116,7 +121,7 @@ def _check_cover(edit: Edit, group: Group, cover: UUID) -> None:
         raise invalid_field("cover", f"the image {cover} is not in {group.title}.")
 
 
-def delete_group(batch: Batch, label: str, *, actor: Any, seen: Seen | None = None) -> Change:
+def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion | None = None) -> Change:
     """Dissolve a group; its images are in no group then."""
     with changes.edit(batch, actor=actor, kind=Kind.DELETE_GROUP, seen=seen) as edit:
         group = edit.group(label)
@@ -128,7 +133,9 @@ def delete_group(batch: Batch, label: str, *, actor: Any, seen: Seen | None = No
     return edit.change
 
 
-def merge(batch: Batch, *, into: str, sources: Sequence[str], actor: Any, seen: Seen | None = None) -> Change:
+def merge(
+    batch: Batch, *, into: str, sources: Sequence[str], actor: Any, seen: ExpectedVersion | None = None
+) -> Change:
     """Put all images of several groups into one; the emptied groups go."""
     if not sources:
         raise invalid_field("from", "name at least one group.", code=ErrorCode.REQUIRED)
@@ -153,7 +160,7 @@ def split(
     *,
     actor: Any,
     name: str = "",
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
 ) -> Group:
     """Take some images of a group out into a new one."""
     name = checked_name(name)
@@ -205,7 +212,7 @@ def decide(
     decision: str,
     actor: Any,
     reason: str = "",
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
 ) -> Change:
     """Accept or reject images, or leave it open again; a rejected one stays in its group and the machine leaves it."""
     if decision not in Decision.values:
@@ -226,7 +233,7 @@ def decide(
 
 
 def lock(
-    batch: Batch, image_ids: Sequence[UUID], *, locked: bool, actor: Any, seen: Seen | None = None
+    batch: Batch, image_ids: Sequence[UUID], *, locked: bool, actor: Any, seen: ExpectedVersion | None = None
 ) -> Change:
     """Hold images where they are against every later run, or let go of them."""
     with changes.edit(batch, actor=actor, kind=Kind.LOCK, seen=seen) as edit:
@@ -243,7 +250,7 @@ def set_groups(
     *,
     actor: Any,
     creates: bool = True,
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
 ) -> Change:
     """Say for images which group each is in; images that are not named stay where they are.
 

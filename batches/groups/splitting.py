@@ -13,7 +13,7 @@ from batches.groups import operations as grouping
 from batches.groups import split_task
 from batches.groups.split_task import Parts
 from batches.history import changes
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.history.edit import MAX_LABEL, images
 from batches.models import Batch, BatchImage, Group
 from pixproject.web.base import request_id
@@ -30,7 +30,7 @@ OPERATION = "split_group"
 
 
 def submit_split(
-    batch: Batch, label: str, *, actor: Any, source: str = "api", seen: Seen | None = None
+    batch: Batch, label: str, *, actor: Any, source: str = "api", seen: ExpectedVersion | None = None
 ) -> Job:
     """Have a group split into its parts; the largest stays, each other becomes a group. Undone as one step.
 
@@ -44,7 +44,7 @@ def submit_split(
     with transaction.atomic():
         locked = changes.lock(batch)
         changes.check_open(locked)
-        changes.check_seen(locked, seen)
+        changes.check_version(locked, seen)
         group = _group(locked, label)
         running = locked.jobs.filter(kind=JOB_KIND, parameters__group=str(group.pk))
         job: Job | None = running.exclude(status__in=JOB_TERMINAL).first()

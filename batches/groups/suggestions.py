@@ -8,7 +8,7 @@ from uuid import UUID
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.groups import statistics
 from batches.history import changes
-from batches.history.changes import Kind, Seen
+from batches.history.changes import ExpectedVersion, Kind
 from batches.history.edit import NAMED, Edit, titles
 from batches.models import Batch, BatchImage, Group, GroupingChange
 
@@ -20,7 +20,7 @@ def accept(
     group_label: str | None = None,
     max_distance: float | None = None,
     actor: Any,
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
 ) -> tuple[GroupingChange | None, int]:
     """Put images that are in no group into the group nearest to each; answers the change and how many.
 

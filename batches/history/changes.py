@@ -24,7 +24,7 @@ CONFLICTS_NAMED = 50
 
 
 @dataclass(frozen=True)
-class Seen:
+class ExpectedVersion:
     """The version that the caller looked at when they decided; `is_header`: it came as `If-Match`."""
 
     version: int
@@ -50,7 +50,7 @@ def check_open(batch: Batch) -> None:
         )
 
 
-def check_seen(batch: Batch, seen: Seen | None) -> None:
+def check_version(batch: Batch, seen: ExpectedVersion | None) -> None:
     """Refuse a decision that was made on an older state, saying what happened since."""
     if seen is None or seen.version == batch.version:
         return
@@ -63,7 +63,7 @@ def check_seen(batch: Batch, seen: Seen | None) -> None:
 
 
 @contextmanager
-def edit(batch: Batch, *, actor: Any, kind: str, seen: Seen | None = None) -> Iterator[Edit]:
+def edit(batch: Batch, *, actor: Any, kind: str, seen: ExpectedVersion | None = None) -> Iterator[Edit]:
     """Change a batch's groups and images inside the block; all of it is written at its end, as one step.
 
     Raises:
@@ -72,7 +72,7 @@ def edit(batch: Batch, *, actor: Any, kind: str, seen: Seen | None = None) -> It
     with transaction.atomic():
         locked = lock(batch)
         check_open(locked)
-        check_seen(locked, seen)
+        check_version(locked, seen)
         under_way = Edit(locked)
         yield under_way
         forward, inverse = under_way.difference()
@@ -119,7 +119,7 @@ def undo(
     *,
     actor: Any,
     sequence: int | None = None,
-    seen: Seen | None = None,
+    seen: ExpectedVersion | None = None,
     skip_conflicts: bool = False,
 ) -> GroupingChange:
     """Take back the last step, or the one with this number.
@@ -140,7 +140,7 @@ def undo(
     return entry
 
 
-def redo(batch: Batch, *, actor: Any, seen: Seen | None = None) -> GroupingChange:
+def redo(batch: Batch, *, actor: Any, seen: ExpectedVersion | None = None) -> GroupingChange:
     """Do the step again that was undone last; not after a new step, which continues from what undoing left.
 
     Raises:
@@ -180,10 +180,10 @@ def _steps(batch: Batch) -> Any:
     return batch.changes.exclude(kind__in=[Kind.UNDO, Kind.REDO, Kind.STAGE])
 
 
-def _ready(batch: Batch, seen: Seen | None) -> Batch:
+def _ready(batch: Batch, seen: ExpectedVersion | None) -> Batch:
     locked = lock(batch)
     check_open(locked)
-    check_seen(locked, seen)
+    check_version(locked, seen)
     return locked
 
 
@@ -205,12 +205,12 @@ def _step(batch: Batch, sequence: int | None) -> GroupingChange:
 def _revert(
     batch: Batch, step: GroupingChange, *, kind: str, actor: Any, skip_conflicts: bool
 ) -> GroupingChange:
-    step.forward, step.inverse = map(snapshots.without_lost_people, (step.forward, step.inverse))
+    step.forward, step.inverse = map(snapshots.drop_deleted_users, (step.forward, step.inverse))
     current = snapshots.read(batch, step.forward)
     wanted, found = conflicts.fitting(batch, step, current)
     if found and not (skip_conflicts and wanted):
         raise _refusal(batch, step, found)
-    after = snapshots.overlaid(current, wanted)
+    after = snapshots.apply_patch(current, wanted)
     snapshots.write(batch, wanted, after)
     words = {Kind.UNDO: "undid", Kind.REDO: "did again"}[Kind(kind)]
     told = step.undoes if step.undoes is not None else step

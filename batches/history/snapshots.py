@@ -101,7 +101,7 @@ def difference(before: State, after: State) -> tuple[State, State]:
     return forward, inverse
 
 
-def overlaid(current: State, wanted: State) -> State:
+def apply_patch(current: State, wanted: State) -> State:
     """The whole rows after `wanted` is written over `current`."""
     return {
         table: {key: _over(current[table][key], values) for key, values in rows.items()}
@@ -125,7 +125,7 @@ def _narrow(current: Values, values: Values) -> Values:
     return current if current is None or values is None else {cell: current[cell] for cell in values}
 
 
-def without_lost_people(state: State) -> State:
+def drop_deleted_users(state: State) -> State:
     """The same without accounts that were deleted since: the database has emptied their places in the rows, too."""
     named = {
         values[cell]

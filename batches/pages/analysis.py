@@ -67,7 +67,7 @@ def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> d
         batch.runs.select_related("job", "created_by").defer("centroids", "projection", "groups")[:RUNS_SHOWN]
     )
     under_way = next((run for run in runs if run.status in OPEN), None)
-    parameters = analysis.parse_parameters({}, fallback=analysis.said_of(batch.parameters))
+    parameters = analysis.parse_parameters({}, fallback=analysis.stored_parameters(batch.parameters))
     sweeps = [run for run in runs if run.mode == "sweep" and run.status == "completed"]
     context: dict[str, Any] = {
         "runs": runs,
@@ -158,7 +158,7 @@ def _cell(trial: dict[str, Any], low: float, high: float) -> Cell:
 @never_cache
 def live(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The card of the analysis; it asks for itself until the run is over, then brings what the run changed."""
-    run_status.settle(batch_id)
+    run_status.sync_runs(batch_id)
     batch = find(batch_id)
     step, seen = number(request, "step", 0), number(request, "seen", -1)
     context = {"batch": batch, **card_context(batch, request.user, step=step, seen=seen)}
@@ -192,7 +192,7 @@ def _asked(request: HttpRequest, batch: Batch) -> dict[str, Any]:
     named: dict[str, Any] = {name: given[name] for name in analysis.PARAMETERS if name in given}
     if "shown" in given:  # a box that is not ticked is not sent
         named["allow_single_cluster"] = "allow_single_cluster" in given
-    return analysis.parse_parameters(named, fallback=analysis.said_of(batch.parameters))
+    return analysis.parse_parameters(named, fallback=analysis.stored_parameters(batch.parameters))
 
 
 @require_safe

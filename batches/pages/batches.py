@@ -63,7 +63,7 @@ def card(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 @never_cache
 def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """What a batch is, where it stands and what can be done with it."""
-    run_status.settle(batch_id)
+    run_status.sync_runs(batch_id)
     batch = find(batch_id)
     jobs = job_presenter.visible_jobs().filter(batch=batch)[:JOBS_SHOWN]
     context = {

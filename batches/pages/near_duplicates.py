@@ -15,7 +15,7 @@ from api.access.permissions import has_scope
 from api.core.errors import ApiError
 from batches.duplicates import sets as near_sets
 from batches.duplicates.sets import NearImage, NearSet
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.models import Batch, BatchImage
 from batches.pages.map import is_open
 from pixproject.web.access import needs, tell
@@ -132,9 +132,13 @@ def _decision(request: HttpRequest) -> dict[str, Any]:
     return {"keep": keep, "others": [key for key in named if key != keep]}
 
 
-def _seen(request: HttpRequest) -> Seen | None:
+def _seen(request: HttpRequest) -> ExpectedVersion | None:
     text = request.POST.get("version", "")
-    return Seen(int(text), is_header=False) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    return (
+        ExpectedVersion(int(text), is_header=False)
+        if text.isascii() and text.isdigit() and len(text) < 10
+        else None
+    )
 
 
 urlpatterns = [

@@ -13,7 +13,7 @@ from django.shortcuts import get_object_or_404
 
 from api.access.permissions import GROUP_SCOPES
 from batches import services
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.models import Batch, BatchImage, Group
 from images.services import PRESENT
 from pixproject.web.base.text import has_unstorable_characters
@@ -43,10 +43,10 @@ def number(request: HttpRequest, name: str, default: int) -> int:
     return int(value) if value.isdecimal() and len(value) < 9 else default
 
 
-def seen(request: HttpRequest) -> Seen | None:
+def seen(request: HttpRequest) -> ExpectedVersion | None:
     """The version that the page showed, where its form names it."""
     value = request.POST.get("version", "")
-    return Seen(int(value), is_header=False) if value.isdecimal() and len(value) < 10 else None
+    return ExpectedVersion(int(value), is_header=False) if value.isdecimal() and len(value) < 10 else None
 
 
 @dataclass(frozen=True)

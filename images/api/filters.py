@@ -9,7 +9,7 @@ from django_filters import rest_framework as filters
 from django_filters.utils import translate_validation
 
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
-from api.core.filters import TruthFilter
+from api.core.filters import StrictBooleanFilter
 from batches.models import Batch
 from images import bulk
 from images.duplicates import has_undecided
@@ -45,7 +45,7 @@ class ImageFilter(filters.FilterSet):
     uploaded_by = filters.CharFilter(method="sent_by", max_length=150, help_text="A user name, or me.")
     reference = filters.CharFilter("reference", max_length=200)
     sha256 = filters.CharFilter(method="with_hash", max_length=64)
-    pinned = TruthFilter("pinned")
+    pinned = StrictBooleanFilter("pinned")
     captured_after = filters.IsoDateTimeFilter("captured_at", "gte")
     captured_before = filters.IsoDateTimeFilter("captured_at", "lt")
     created_after = filters.IsoDateTimeFilter("created_at", "gte")
@@ -60,8 +60,8 @@ class ImageFilter(filters.FilterSet):
     issue = filters.CharFilter(
         method="with_issue", max_length=64, help_text="Code of a fault, such as blurred; any: at least one."
     )
-    deleted = TruthFilter(method="in_trash", help_text="true: only the trash.")
-    has_duplicates = TruthFilter(
+    deleted = StrictBooleanFilter(method="in_trash", help_text="true: only the trash.")
+    has_duplicates = StrictBooleanFilter(
         method="in_pairs", help_text="In a pair of near-duplicates that nobody has decided yet."
     )
     search = filters.CharFilter(

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-def untold(_share: float) -> None:
+def ignore_progress(_share: float) -> None:
     """For work that nobody watches."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ExecutionContext:
     """Where the models lie, and whom to tell how far the work is.
 
     Attributes:
@@ -19,4 +19,4 @@ class Surroundings:
     """
 
     models_dir: Path = Path()
-    progress: Callable[[float], None] = untold
+    progress: Callable[[float], None] = ignore_progress

@@ -14,11 +14,11 @@ from processing.algorithms.codecs.metadata import Metadata, read_metadata
 from processing.algorithms.codecs.probing import ImageInfo, Limits
 from processing.algorithms.codecs.raster import Raster, flatten
 from processing.algorithms.codecs.thumbnails import decode_scaled, perceptual_hash, shrink
-from processing.algorithms.context import Surroundings
+from processing.algorithms.context import ExecutionContext
 from processing.algorithms.denoise.noise import estimate_sigma
 from processing.algorithms.operations.planning import Storage, check_result_size
 from processing.algorithms.operations.table import find_operation, storage_for, validate_parameters
-from processing.tasks.progress import Watched
+from processing.tasks.progress import ProgressFile
 
 _THUMBNAIL_STORAGE = Storage("webp")
 ORIGINAL_COPY = "original_copy"
@@ -98,7 +98,9 @@ def run_steps(
         source = decode(stream, limits=limits)
     storage = storage_for(checked, source_format=source.info.format)
     original = Raster(source.pixels, source.alpha, source.notes)
-    result = _apply(original, checked, limits, Surroundings(Path(models_dir), Watched(Path(out_dir)).tell))
+    result = _apply(
+        original, checked, limits, ExecutionContext(Path(models_dir), ProgressFile(Path(out_dir)).report)
+    )
     roles = find_operation(checked[-1][0]).roles
     outputs = [_write(result, storage, Path(out_dir), role=roles[0])]
     if ORIGINAL_COPY in roles:
@@ -107,7 +109,10 @@ def run_steps(
 
 
 def _apply(
-    raster: Raster, steps: Sequence[tuple[str, Mapping[str, Any]]], limits: Limits, surroundings: Surroundings
+    raster: Raster,
+    steps: Sequence[tuple[str, Mapping[str, Any]]],
+    limits: Limits,
+    surroundings: ExecutionContext,
 ) -> Raster:
     notes, facts = raster.notes, dict(raster.facts)
     for index, (name, parameters) in enumerate(steps):

@@ -15,15 +15,15 @@ class Stopped(Exception):
     """The function was asked to stop: its operation was cancelled or taken away."""
 
 
-class Watched:
+class ProgressFile:
     """The function's side."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._told_at = float("-inf")
 
-    def tell(self, share: float) -> None:
-        """Tell the share that is done, 0 to 1; called as often as one likes.
+    def report(self, share: float) -> None:
+        """Write the share that is done, 0 to 1; called as often as one likes.
 
         Raises:
             Stopped: the worker asked for it.

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from api.core.errors import ApiError
 from batches.clustering import service as analysis
 from batches.clustering.parameters import ACTIVATIONS, MODES
-from batches.clustering.run_status import OPEN, settle
+from batches.clustering.run_status import OPEN, sync_runs
 from batches.models import Batch, ClusterRun
 from processing.job_progress import add_running
 
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
     def analyze(self, batch: Batch, options: dict[str, Any]) -> None:
         asked = {name: options[name] for name in analysis.PARAMETERS if options.get(name) is not None}
-        parameters = analysis.parse_parameters(asked, fallback=analysis.said_of(batch.parameters))
+        parameters = analysis.parse_parameters(asked, fallback=analysis.stored_parameters(batch.parameters))
         self.show_estimate(analysis.estimate_analysis(batch, parameters=parameters, mode=options["mode"]))
         if options["dry_run"]:
             return
@@ -99,7 +99,7 @@ class Command(BaseCommand):
             with tqdm(total=100, unit="%", disable=None) as bar:
                 while run.status in OPEN:
                     time.sleep(POLL_S)
-                    settle(run.batch_id)
+                    sync_runs(run.batch_id)
                     run.refresh_from_db()
                     run.job.refresh_from_db()
                     add_running([run.job])

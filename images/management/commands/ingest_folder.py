@@ -90,7 +90,7 @@ class Command(BaseCommand):
             self.stdout.write(f"To group them, open its page or call POST /api/batches/{batch.pk}/analyze/")
             return
         try:
-            parameters = analysis.parse_parameters({}, fallback=analysis.said_of(batch.parameters))
+            parameters = analysis.parse_parameters({}, fallback=analysis.stored_parameters(batch.parameters))
             run = analysis.submit_analysis(batch, parameters=parameters, actor=user, source="command")
         except ApiError as error:
             raise CommandError(

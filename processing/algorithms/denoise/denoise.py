@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from processing.algorithms.codecs.raster import Raster
-from processing.algorithms.context import Surroundings, untold
+from processing.algorithms.context import ExecutionContext, ignore_progress
 from processing.algorithms.denoise.network import NoiseFinder, finder, sha256_of
 from processing.algorithms.denoise.noise import estimate_sigma
 from processing.algorithms.errors import InvalidParameter
@@ -75,7 +75,7 @@ def denoise(
     strength: float = 1.0,
     model: str = AUTO,
     min_sigma: float = MIN_SIGMA,
-    surroundings: Surroundings,
+    surroundings: ExecutionContext,
 ) -> Raster:
     """Remove noise of unknown strength; the transparency stays as it is.
 
@@ -135,7 +135,7 @@ def denoise_pixels(
     *,
     strength: float = 1.0,
     tile_px: int = TILE_PX,
-    progress: Callable[[float], None] = untold,
+    progress: Callable[[float], None] = ignore_progress,
 ) -> np.ndarray:
     """Subtract the noise that a network finds.
 

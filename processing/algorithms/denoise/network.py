@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ml_models import weights
-from processing.algorithms.context import untold
+from processing.algorithms.context import ignore_progress
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.torch_engine import Engine, engines, ready
 
@@ -39,7 +39,7 @@ class NoiseFinder:
     def channels(self) -> int:
         return int(self.network.channels)
 
-    def noise_in(self, picture: "Tensor", progress: Callable[[float], None] = untold) -> "Tensor":
+    def noise_in(self, picture: "Tensor", progress: Callable[[float], None] = ignore_progress) -> "Tensor":
         """The noise in a picture, both float (1, channels, H, W) on the engine's device; called in inference mode."""
         layers = list(self.network.model)
         if self.engine.method == "winograd":

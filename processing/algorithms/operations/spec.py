@@ -8,7 +8,7 @@ import numpy as np
 
 from processing.algorithms.codecs.formats import WRITABLE_FORMATS
 from processing.algorithms.codecs.raster import Raster
-from processing.algorithms.context import Surroundings
+from processing.algorithms.context import ExecutionContext
 from processing.algorithms.operations.schema import Schema, output_format, quality, schema_of
 
 Kind = Literal["convert", "geometry", "colour", "overlay", "enhance"]
@@ -54,10 +54,10 @@ class OperationSpec:
     models: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
 
     def apply(
-        self, raster: Raster, parameters: Mapping[str, Any], surroundings: Surroundings | None = None
+        self, raster: Raster, parameters: Mapping[str, Any], surroundings: ExecutionContext | None = None
     ) -> Raster:
         """Run the operation with checked parameters."""
-        more = {} if self.models is None else {"surroundings": surroundings or Surroundings()}
+        more = {} if self.models is None else {"surroundings": surroundings or ExecutionContext()}
         return self.function(raster, **working_parameters(parameters), **more)
 
     def needed_models(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 from rest_framework import serializers
 
-from api.core.reading import QuickReading
+from api.core.reading import FastSerializerMixin
 from images.serializers import ImageSerializer, UploadedImageSerializer
 from tests.factories import make_image
 
@@ -16,7 +16,7 @@ class InnerSerializer(serializers.Serializer):
     number = serializers.FloatField()
 
 
-class SomeSerializer(QuickReading, serializers.Serializer):
+class SomeSerializer(FastSerializerMixin, serializers.Serializer):
     name = serializers.CharField()
     secret = serializers.CharField(write_only=True)
     deep = serializers.IntegerField(source="inner.number")

@@ -7,7 +7,7 @@ from batches.clustering import activation
 from batches.clustering import service as analysis
 from batches.groups import operations as grouping
 from batches.history import changes
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.models import BatchImage, ClusterRun
 from batches.services import add_images
 from processing.engine.worker import run_until_idle
@@ -205,7 +205,7 @@ def test_a_stale_version_is_refused(batch):
     run = said(batch, *[0] * 8)
 
     with pytest.raises(ApiError) as refused:
-        activation.activate(batch, run, actor=None, seen=Seen(0))
+        activation.activate(batch, run, actor=None, seen=ExpectedVersion(0))
 
     assert refused.value.status == 412
 

@@ -3,7 +3,7 @@
 import pytest
 
 from batches.clustering import service as analysis
-from batches.clustering.run_status import settle
+from batches.clustering.run_status import sync_runs
 from batches.models import ClusterRun
 from processing.engine import jobs, leases
 from processing.engine.worker import run_until_idle
@@ -32,19 +32,19 @@ def test_a_claimed_job_is_a_running_run(run):
     assert statuses(run) == ("queued", "queued")
     leases.claim("ml")
 
-    assert settle() == 1
+    assert sync_runs() == 1
 
     assert statuses(run) == ("running", "analyzing")
-    assert settle() == 0
+    assert sync_runs() == 0
 
 
 def test_a_cancelled_job_cancels_its_run_and_a_retry_takes_it_up_again(batch, run):
     jobs.cancel_job(run.job)
-    settle(batch.pk)
+    sync_runs(batch.pk)
     assert statuses(run) == ("cancelled", "cancelled")
 
     jobs.retry_job(run.job)
-    settle(batch.pk)
+    sync_runs(batch.pk)
     assert statuses(run) == ("queued", "queued")
 
     run_until_idle()
@@ -57,7 +57,7 @@ def test_a_failed_job_tells_why(batch, run):
     [claim] = leases.claim("ml")
     leases.fail(claim, code="memory_limit", detail="It needed more memory than there is.")
 
-    settle()
+    sync_runs()
 
     assert statuses(run) == ("failed", "failed")
     run.refresh_from_db()
@@ -71,7 +71,7 @@ def test_a_retry_beside_another_run_waits_for_nobody(batch, run):
     second = analysis.submit_analysis(batch, parameters=analysis.parse_parameters({"model": MODEL}))
     jobs.retry_job(run.job)
 
-    settle()
+    sync_runs()
     assert statuses(run) == ("cancelled", "queued")
     Operation.objects.filter(job=second.job).update(available_at="2999-01-01T00:00Z")
     run_until_idle()
@@ -84,7 +84,7 @@ def test_a_retry_beside_another_run_waits_for_nobody(batch, run):
 def test_a_removed_job_ends_its_run(batch, run):
     run.job.delete()
 
-    settle()
+    sync_runs()
 
     assert statuses(run) == ("failed", "failed")
 
@@ -93,7 +93,7 @@ def test_an_archived_batch_keeps_its_status(batch, run):
     type(batch).objects.filter(pk=batch.pk).update(status="archived")
     jobs.cancel_job(run.job)
 
-    settle()
+    sync_runs()
 
     assert statuses(run) == ("cancelled", "archived")
 

@@ -11,7 +11,7 @@ from batches.duplicates import resolve as near_resolving
 from batches.duplicates import sets as near_sets
 from batches.groups import operations as grouping
 from batches.history import changes
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.membership import add_images
 from batches.models import Batch
 from batches.services import create_batch
@@ -254,7 +254,7 @@ def test_a_stale_version_is_refused(batch):
     before = whole(batch)
 
     with pytest.raises(ApiError) as refused:
-        resolve(batch, 0, 1, seen=Seen(batch.version - 1, is_header=False))
+        resolve(batch, 0, 1, seen=ExpectedVersion(batch.version - 1, is_header=False))
 
     assert refused.value.status == 409
     assert whole(batch) == before

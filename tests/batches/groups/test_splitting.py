@@ -7,7 +7,7 @@ from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.groups import splitting
 from batches.history import changes
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from images.models import Embedding
 from processing.engine.registry import Claim
 from processing.engine.worker import run_until_idle
@@ -214,7 +214,7 @@ def test_bad_requests_are_refused(batch):
         assert refused.value.status == status
 
     refusal(400, "no group 'none'", label="none")
-    refusal(412, "Look again", seen=Seen(version - 1))
+    refusal(412, "Look again", seen=ExpectedVersion(version - 1))
     Embedding.objects.all().delete()
     refusal(409, "0 of the 29 images of shoes have a vector; analyze the batch first")
     grouping.edit_group(batch, "1", values={"status": "confirmed"}, actor=None)

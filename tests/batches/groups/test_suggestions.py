@@ -9,7 +9,7 @@ from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.groups import statistics, suggestions
 from batches.history import changes
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.membership import add_images
 from batches.models import Batch
 from tests.batches.history.random_changes import state
@@ -196,7 +196,7 @@ def test_bad_input_is_refused_and_changes_nothing(batch, asked, field):
 
 def test_a_stale_version_is_refused(batch):
     with pytest.raises(ApiError) as refused:
-        suggestions.accept(batch, max_distance=2.0, actor=None, seen=Seen(batch.version - 1))
+        suggestions.accept(batch, max_distance=2.0, actor=None, seen=ExpectedVersion(batch.version - 1))
 
     assert refused.value.status == 412
     assert statistics.suggestions(batch).count == 4

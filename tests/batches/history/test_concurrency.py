@@ -11,7 +11,7 @@ from api.core.errors import ApiError
 from batches import processing, services
 from batches.clustering import activation
 from batches.groups import operations as grouping
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.membership import add_images, remove_images
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun, Group, GroupingChange
 from images.services import restore_many, trash_many
@@ -146,7 +146,7 @@ def test_trashing_does_not_wait_for_what_refers_to_its_images():
 def test_of_many_decisions_on_one_version_one_is_taken():
     rows = make_rows(8)
     batch = make_batch(rows)
-    seen = Seen(batch.version)
+    seen = ExpectedVersion(batch.version)
 
     def decide(number):
         own = Batch.objects.get(pk=batch.pk)

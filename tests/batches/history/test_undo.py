@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from api.core.errors import ApiError
 from batches.groups import operations as grouping
 from batches.history import changes
-from batches.history.changes import Seen
+from batches.history.changes import ExpectedVersion
 from batches.membership import add_images, remove_images
 from batches.models import Batch, Group
 from batches.services import create_batch
@@ -145,7 +145,7 @@ def test_a_stale_version_changes_nothing(batch, people):
 
     for is_header, status in ((True, 412), (False, 409)):
         with pytest.raises(ApiError, match="anna made the group red") as refused:
-            grouping.create_group(batch, name="blue", actor=ben, seen=Seen(version, is_header))
+            grouping.create_group(batch, name="blue", actor=ben, seen=ExpectedVersion(version, is_header))
         assert refused.value.status == status
 
     assert list(batch.groups.values_list("name", flat=True)) == ["red"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from processing.tasks.progress import Stopped, Watched
+from processing.tasks.progress import ProgressFile, Stopped
 
 
 def double(value: int) -> int:
@@ -26,14 +26,14 @@ def wait_and_tell(seconds: float, folder: str, name: str) -> str:
 
 def tell(seconds: float, scratch: str, folder: str) -> str:
     """Tell the share that is done until the time is over or somebody asks to stop; leave marks of both."""
-    watched = Watched(Path(scratch))
+    watched = ProgressFile(Path(scratch))
     mark = Path(folder, "tell.started")
     with mark.open("a") as file:
         file.write(f"{os.getpid()}\n")
     started = time.monotonic()
     try:
         while (share := (time.monotonic() - started) / seconds) < 1:
-            watched.tell(share)
+            watched.report(share)
             time.sleep(0.02)
     except Stopped:
         mark.with_name("tell.stopped").touch()

@@ -85,9 +85,9 @@ def test_function_is_asked_only_where_it_looks(tmp_path):
     assert watched.share_of(tmp_path) is None
     assert not watched.ask_to_stop(tmp_path)
 
-    watched.Watched(tmp_path).tell(0.25)
+    watched.ProgressFile(tmp_path).report(0.25)
 
     assert watched.share_of(tmp_path) == 0.25
     assert watched.ask_to_stop(tmp_path)
     with pytest.raises(watched.Stopped):
-        watched.Watched(tmp_path).tell(0.5)
+        watched.ProgressFile(tmp_path).report(0.5)

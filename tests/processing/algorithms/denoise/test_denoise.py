@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from processing.algorithms.codecs.raster import Raster
-from processing.algorithms.context import Surroundings
+from processing.algorithms.context import ExecutionContext
 from processing.algorithms.denoise.denoise import (
     AUTO,
     MIN_SIGMA,
@@ -178,7 +178,7 @@ def test_strength_zero_changes_nothing_and_half_lies_between(random_models: Path
 
 def apply(raster: Raster, models: Path, **parameters) -> Raster:
     values = validate_parameters("denoise", {"model": PUBLISHED, **parameters})
-    return OPERATIONS["denoise"].apply(raster, values, Surroundings(models))
+    return OPERATIONS["denoise"].apply(raster, values, ExecutionContext(models))
 
 
 def test_transparency_stays_and_what_was_used_is_recorded(random_models: Path) -> None:

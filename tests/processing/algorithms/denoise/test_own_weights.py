@@ -7,7 +7,7 @@ import pytest
 from skimage import data
 
 from processing.algorithms.codecs.raster import Raster
-from processing.algorithms.context import Surroundings
+from processing.algorithms.context import ExecutionContext
 from processing.algorithms.denoise.denoise import denoise
 from processing.algorithms.embedding.embedders import EMBEDDERS, load_embedder
 from processing.algorithms.embedding.inputs import prepare
@@ -31,7 +31,7 @@ def test_noise_is_removed(tmp_path: Path, is_grey: bool, model: str, sigma: floa
     clean = picture(is_grey=is_grey)
     worse = noisy(clean, sigma)
 
-    result = denoise(Raster(worse), surroundings=Surroundings(tmp_path))
+    result = denoise(Raster(worse), surroundings=ExecutionContext(tmp_path))
 
     assert result.facts["model"] == model
     assert psnr(result.pixels, clean) > psnr(worse, clean) + gain_db
