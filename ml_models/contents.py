@@ -21,7 +21,7 @@ def tensors(stream: BinaryIO, suffix: str) -> dict[str, "Tensor"]:
     if suffix == ".safetensors":
         return _safetensors(stream)
     if suffix not in (".pth", ".pt"):
-        raise Refused(f"a file of type {suffix} holds no tensors that are read from here.")
+        raise Refused(f"files of type {suffix} are not supported.")
     if torchscript.is_archive(stream):
         return torchscript.tensors(stream)
     return _torch(stream)
@@ -46,13 +46,13 @@ def _torch(stream: BinaryIO) -> dict[str, "Tensor"]:
         stream.seek(0)
         # Pickles begin with 0x80; with anything else the reader stumbled over another kind of file.
         if stream.read(1) == b"\x80" or "Unsupported operand" not in str(error):
-            raise Refused("it holds more than tensors and would run code while it is loaded.") from error
-        raise Refused("it is not a file of torch.") from error
+            raise Refused("it contains more than tensors and would run code when loaded.") from error
+        raise Refused("it is not a PyTorch file.") from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise Refused("it is not a file of torch, or a damaged one.") from error
+        raise Refused("it is not a PyTorch file, or it is damaged.") from error
     found = dict(_named(loaded))
     if not found:
-        raise Refused("it holds no tensors.")
+        raise Refused("it contains no tensors.")
     return found
 
 
@@ -87,7 +87,7 @@ def check(path: Path, suffix: str, holds: Sequence[str] = ()) -> None:
         with path.open("rb") as stream:
             names = tensors(stream, suffix)
     if missing := sorted(set(holds) - set(names)):
-        raise Refused(f"it has no {missing[0]}: it is the file of another model.")
+        raise Refused(f"it has no {missing[0]}: it belongs to a different model.")
 
 
 def _matlab_names(path: Path) -> list[str]:
@@ -98,7 +98,7 @@ def _matlab_names(path: Path) -> list[str]:
     except (
         Exception
     ) as error:  # scipy raises what its parser stumbles over: ValueError, TypeError, zlib.error …
-        raise Refused("it is not a MATLAB file, or a damaged one.") from error
+        raise Refused("it is not a MATLAB file, or it is damaged.") from error
     if not variables:
         raise Refused("it is a MATLAB file without variables.")
     return [name for name, _, _ in variables]
@@ -108,6 +108,6 @@ def _check_gzip(path: Path) -> None:
     try:
         with gzip.open(path) as stream:
             if len(stream.read(MAX_TEXT_BYTES + 1)) > MAX_TEXT_BYTES:
-                raise Refused(f"unpacked it has more than {MAX_TEXT_BYTES} bytes.")
+                raise Refused(f"unpacked, it exceeds {MAX_TEXT_BYTES} bytes.")
     except (OSError, EOFError, zlib.error) as error:
-        raise Refused("it is not a gzip file, or a damaged one.") from error
+        raise Refused("it is not a gzip file, or it is damaged.") from error

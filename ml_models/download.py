@@ -61,7 +61,7 @@ def download(task: Download, *, backoff_s: float = 1.0) -> None:
             failures = 1 if task.offset > furthest else failures + 1
             furthest = max(furthest, task.offset)
             if failures >= ATTEMPTS:
-                raise FetchFailed(f"{task.address}: {error} Given up after {ATTEMPTS} attempts.") from error
+                raise FetchFailed(f"{task.address}: {error} Gave up after {ATTEMPTS} attempts.") from error
         time.sleep(backoff_s * 2 ** (failures - 1))
 
 
@@ -81,11 +81,13 @@ def _attempt(task: Download) -> None:
             if not _is_complete_already(task, response, offset):
                 _receive(task, response, _total(task, response, offset))
     except (requests.exceptions.MissingSchema, requests.exceptions.InvalidURL) as error:
-        raise FetchFailed(f"{task.address} is not an address that can be fetched.") from error
+        raise FetchFailed(f"{task.address} is not a valid address.") from error
     except requests.exceptions.InvalidSchema as error:
-        raise FetchFailed(f"{task.address} begins with neither http:// nor https://.") from error
+        raise FetchFailed(f"{task.address} must start with http:// or https://.") from error
     except requests.exceptions.SSLError as error:
-        raise FetchFailed(f"{task.address}: the server's certificate is not accepted ({error}).") from error
+        raise FetchFailed(
+            f"{task.address}: the certificate of the server is not accepted ({error})."
+        ) from error
     except requests.exceptions.Timeout as error:
         raise _TryAgain(f"no answer within {READ_TIMEOUT_S} s.") from error
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
@@ -99,26 +101,26 @@ def _is_complete_already(task: Download, response: "Response", offset: int) -> b
     if response.headers.get("Content-Range", "") == f"bytes */{offset}":
         return True
     task.restart()
-    raise _TryAgain("the server has another file than the one that was begun.")
+    raise _TryAgain("the file on the server has changed since the download started.")
 
 
 def _total(task: Download, response: "Response", offset: int) -> int:
     """How many bytes the whole file has (0: not told), after anything but the file was refused."""
     status = response.status_code
     if status in PASSING:
-        raise _TryAgain(f"the server answers {status}.")
+        raise _TryAgain(f"the server returned {status}.")
     if status not in (200, 206):
         hint = {401: " (not signed in)", 403: " (forbidden)", 404: " (not found)"}.get(status, "")
-        raise FetchFailed(f"{task.address}: the server answers {status}{hint}.")
+        raise FetchFailed(f"{task.address}: the server returned {status}{hint}.")
     if task.address.startswith("https:") and not response.url.startswith("https:"):
-        raise FetchFailed(f"{task.address}: the server sends elsewhere without encryption ({response.url}).")
+        raise FetchFailed(f"{task.address}: the server redirects to an unencrypted address ({response.url}).")
     if response.headers.get("Content-Type", "").startswith("text/html"):
-        raise FetchFailed(f"{task.address}: the answer is a web page, not the file.")
+        raise FetchFailed(f"{task.address}: the server returned a web page instead of the file.")
     begin, total = _range_of(response)
     if begin != offset:
         task.restart()
         if begin:
-            raise _TryAgain("the server sent another part than the one that was asked for.")
+            raise _TryAgain("the server sent a different part of the file than requested.")
     _check_size(task, total)
     task.version = _version(response)
     return total
@@ -141,9 +143,9 @@ def _version(response: "Response") -> str:
 
 def _check_size(task: Download, total: int) -> None:
     if total and task.byte_size and total != task.byte_size:
-        raise FetchFailed(f"{task.address}: the file has {total} bytes; {task.byte_size} are expected.")
+        raise FetchFailed(f"{task.address}: the file has {total} bytes instead of {task.byte_size}.")
     if total > task.max_bytes:
-        raise FetchFailed(f"{task.address}: the file has {total} bytes; at most {task.max_bytes} are taken.")
+        raise FetchFailed(f"{task.address}: the file has {total} bytes; the limit is {task.max_bytes}.")
 
 
 def _receive(task: Download, response: "Response", total: int) -> None:
@@ -154,10 +156,12 @@ def _receive(task: Download, response: "Response", total: int) -> None:
         received += len(chunk)
         if received > task.max_bytes:
             task.restart()
-            raise FetchFailed(f"{task.address}: more than {task.max_bytes} bytes came; it is another file.")
+            raise FetchFailed(
+                f"{task.address}: received more than {task.max_bytes} bytes; this is a different file."
+            )
         task.part.write(chunk)
         task.progress(received, total or task.byte_size)
     task.part.flush()
     should_be = total or task.byte_size
     if should_be and received < should_be:
-        raise _TryAgain(f"only {received} of {should_be} bytes came.")
+        raise _TryAgain(f"received only {received} of {should_be} bytes.")

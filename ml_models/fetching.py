@@ -39,7 +39,7 @@ class Source:
             return cls(base_address=text)
         folder = Path(text).expanduser()
         if not folder.is_dir():
-            raise FetchFailed(f"There is no folder {text}, and it is no address beginning with http.")
+            raise FetchFailed(f"{text} is neither a folder nor an address that starts with http.")
         return cls(folder=folder)
 
     def address(self, known: Entry) -> str:
@@ -93,7 +93,7 @@ def fetch(
 def _bundled(known: Entry, folder: Path | str) -> bool:
     found = weights.state(known.name, folder)
     if found.why_not:
-        raise FetchFailed(f"{found.why_not} It is not fetched: it comes with Pix.")
+        raise FetchFailed(f"{found.why_not} It comes with Pix and cannot be downloaded.")
     return False
 
 
@@ -159,7 +159,7 @@ def _bring(
         wanted = known.sha256 or f"one that begins with {known.sha256_start}"
         raise FetchFailed(
             f"The file for {known.name} has the SHA-256 {sha256} ({size} bytes), not {wanted}: "
-            "it is damaged or another file, and was not installed."
+            "it is damaged or a different file, and was not installed."
         )
 
 
@@ -186,7 +186,7 @@ def _fill(known: Entry, part: BinaryIO, source: Source, progress: Progress, back
 def _check_room(known: Entry, folder: Path, there_bytes: int) -> None:
     needed, free = known.byte_size - there_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
     if free < needed:
-        raise FetchFailed(f"The disk of {folder} has {free} bytes free; {known.name} needs {needed}.")
+        raise FetchFailed(f"The disk of {folder} has {free} bytes free, but {known.name} needs {needed}.")
 
 
 def _copy(known: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: Progress) -> None:
@@ -195,7 +195,7 @@ def _copy(known: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: 
         raise FetchFailed(f"There is no file {known.file} in {folder}.")
     size = origin.stat().st_size
     if size > max_bytes:
-        raise FetchFailed(f"The file {origin} has {size} bytes; at most {max_bytes} are taken.")
+        raise FetchFailed(f"The file {origin} has {size} bytes; the limit is {max_bytes}.")
     part.truncate(0)
     with origin.open("rb") as stream:
         done = 0
@@ -212,8 +212,8 @@ def _install(known: Entry, path: Path, part: BinaryIO, *, force: bool) -> None:
     if recorded and sha256 != recorded and not _is_right(known, sha256):
         part.truncate(0)
         raise FetchFailed(
-            f"The file for {known.name} has the SHA-256 {sha256}; the first one that was installed had {recorded}. "
-            "Where the change is meant, say --force."
+            f"The file for {known.name} has the SHA-256 {sha256}; the first one installed had {recorded}. "
+            "If this change is intended, use --force."
         )
     why_not = inspection.why_unreadable(Path(part.name), path.suffix, known.holds)
     if why_not:

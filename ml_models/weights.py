@@ -128,23 +128,21 @@ def objection(known: Entry, path: Path, sha256: str) -> str:
         return ""
     if not sha256.startswith(known.sha256_start):
         return (
-            f"The file {path.name} has the SHA-256 {sha256}, which does not begin with {known.sha256_start}: "
-            "it is damaged or another file."
+            f"The file {path.name} has the SHA-256 {sha256}, which does not start with {known.sha256_start}: "
+            "it is damaged or a different file."
         )
     if sha256 == should_be:
         return ""
     if should_be:
-        return (
-            f"The file {path.name} has the SHA-256 {sha256}, not {should_be}: it is damaged or another file."
-        )
+        return f"The file {path.name} has the SHA-256 {sha256}, not {should_be}: it is damaged or a different file."
     if known.is_bundled:
         return f"The file {path.name} has no hash in weights.toml."
-    return f"The file {path.name} was never checked, and no hash of it is published."
+    return f"The file {path.name} was never checked, and its hash is not published."
 
 
 def _absence(known: Entry, path: Path) -> str:
     if not known.is_bundled:
-        return f"The model {known.name} is not installed (no file {path.name} in the folder of models)."
+        return f"The model {known.name} is not installed ({path.name} is not in the folder of models)."
     if not known.sha256:
         return f"The model {known.name} is not part of this version of Pix."
     return f"The model {known.name} comes with Pix, but {path.name} is not in ml_models/weights."

@@ -53,7 +53,7 @@ def make_venv() -> str:
         import venv  # noqa: F401
     except ImportError:
         stop(f"Python's venv module is missing. {ADVICE}")
-    say(f"Making .venv with Python {sys.version.split()[0]}")
+    say(f"Creating .venv with Python {sys.version.split()[0]}")
     run([sys.executable, "-m", "venv", "--clear", VENV])
     return venv_version()
 
@@ -81,7 +81,7 @@ def install(title: str, version: str, file: str, options: list[str]) -> None:
     state = hashlib.sha256(f"{version} {TORCH_INDEX} {read(path)}".encode()).hexdigest()
     if read(note) == state:
         return
-    say(f"Installing {title} (once; this can take minutes)")
+    say(f"Installing {title} (only once; this can take a few minutes)")
     command = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", *options, "--requirement", path]
     # No retries at first: where PyTorch's index cannot be reached, they would cost minutes for nothing.
     if subprocess.call([*command, "--retries", "0", "--timeout", "15"]) != 0:
@@ -100,8 +100,8 @@ def read(path: str) -> str:
 
 def run(command: list[str]) -> None:
     if subprocess.call(command) != 0:
-        advice = "Where it asks for a compiler: sudo apt-get install -y build-essential python3-dev"
-        stop(f"This failed: {' '.join(command)}\n{advice}")
+        advice = "If it needs a compiler: sudo apt-get install -y build-essential python3-dev"
+        stop(f"This command failed: {' '.join(command)}\n{advice}")
 
 
 def say(text: str) -> None:

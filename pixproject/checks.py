@@ -1,4 +1,4 @@
-"""Settings that contradict each other or cannot work: told at every start and by `manage.py check`."""
+"""Settings that contradict each other or cannot work, reported at every start and by `manage.py check`."""
 
 import re
 from collections.abc import Iterable
@@ -41,7 +41,9 @@ def _storage() -> Iterable[CheckMessage]:
     if any(_is_within(a, b) for i, a in enumerate(folders) for j, b in enumerate(folders) if i != j):
         named = ", ".join(folders)
         # The integrity check would take the files of one for orphans of the other.
-        yield Error(f"UPLOAD_DIR, PROCESSED_DIR and thumbnails must lie apart, not {named}.", id="pix.E004")
+        yield Error(
+            f"UPLOAD_DIR, PROCESSED_DIR and thumbnails must be separate folders, not {named}.", id="pix.E004"
+        )
 
 
 def _is_within(a: str, b: str) -> bool:
@@ -55,14 +57,17 @@ def _engine() -> Iterable[CheckMessage]:
             f"DEFAULT_EMBEDDER must be one of {names}, not {settings.DEFAULT_EMBEDDER!r}.", id="pix.E011"
         )
     if unknown := [name for name in settings.QUALITY_METRICS if name not in METRICS]:
-        yield Error(f"QUALITY_METRICS: {unknown[0]!r} is none of {', '.join(METRICS)}.", id="pix.E012")
+        yield Error(
+            f"QUALITY_METRICS: {unknown[0]!r} is not one of: {', '.join(METRICS)}.",
+            id="pix.E012",
+        )
     if unknown := [name for name in settings.MEASURE_ON_UPLOAD if name not in MEASURES]:
-        detail = f"{unknown[0]!r} is none of {', '.join(MEASURES)}; `none` alone measures nothing."
+        detail = f"{unknown[0]!r} is not a valid choice. Choose from: {', '.join(MEASURES)}; or none alone."
         yield Error(f"MEASURE_ON_UPLOAD: {detail}", id="pix.E013")
     if settings.LEASE_SECONDS < MIN_LEASE_SECONDS:
         yield Error(
-            f"LEASE_SECONDS is {settings.LEASE_SECONDS}; at least {MIN_LEASE_SECONDS} are needed.",
-            hint="A shorter lease ends while its worker still renews it.",
+            f"LEASE_SECONDS is {settings.LEASE_SECONDS}; it must be at least {MIN_LEASE_SECONDS}.",
+            hint="A shorter lease would end while its worker is still renewing it.",
             id="pix.E010",
         )
     positive = (
@@ -96,24 +101,25 @@ def _limits() -> Iterable[CheckMessage]:
     if unknown or not settings.ALLOWED_EXTENSIONS:
         known = ", ".join(FORMATS)
         yield Error(
-            f"ALLOWED_EXTENSIONS has {', '.join(unknown) or 'no format'}; Pix knows {known}.", id="pix.E021"
+            f"ALLOWED_EXTENSIONS has {', '.join(unknown) or 'no format'}. Choose from: {known}.",
+            id="pix.E021",
         )
     if any(not 1 <= size <= settings.MAX_IMAGE_SIDE for size in settings.DEFAULT_THUMBNAIL_SIZES):
         yield Error(
-            f"DEFAULT_THUMBNAIL_SIZES must lie within 1 and {settings.MAX_IMAGE_SIDE} px.", id="pix.E022"
+            f"DEFAULT_THUMBNAIL_SIZES must be between 1 and {settings.MAX_IMAGE_SIDE} px.", id="pix.E022"
         )
 
 
 def _at_least(name: str, minimum: int) -> Iterable[CheckMessage]:
     value = getattr(settings, name)
     if value < minimum:
-        yield Error(f"{name} is {value}; at least {minimum} is needed.", id="pix.E020")
+        yield Error(f"{name} is {value}; it must be at least {minimum}.", id="pix.E020")
 
 
 def _servers() -> Iterable[CheckMessage]:
     if settings.RABBITMQ_URL:
         yield Warning(
-            "RABBITMQ_URL is not used: wake-ups go through Redis.", hint="Set REDIS_URL.", id="pix.W010"
+            "RABBITMQ_URL is not used: Redis wakes the workers.", hint="Set REDIS_URL.", id="pix.W010"
         )
     if settings.DATABASE_URL and urlsplit(settings.DATABASE_URL).scheme not in DATABASE_SCHEMES:
         scheme = urlsplit(settings.DATABASE_URL).scheme
@@ -121,7 +127,7 @@ def _servers() -> Iterable[CheckMessage]:
     if urlsplit(settings.REDIS_URL).scheme not in REDIS_SCHEMES:
         scheme = urlsplit(settings.REDIS_URL).scheme
         yield Error(
-            f"REDIS_URL must begin with redis://, rediss:// or unix://, not {scheme!r}.", id="pix.E031"
+            f"REDIS_URL must start with redis://, rediss:// or unix://, not {scheme!r}.", id="pix.E031"
         )
 
 
@@ -129,7 +135,7 @@ def _api_and_logs() -> Iterable[CheckMessage]:
     for name in ("API_RATE_ANON", "API_RATE_KEY"):
         if not RATE.fullmatch(getattr(settings, name)):
             yield Error(
-                f"{name} is {getattr(settings, name)!r}; write a number per sec, min, hour or day: 60/min.",
+                f"{name} is {getattr(settings, name)!r}; it must be a rate such as 60/min (sec, min, hour, day).",
                 id="pix.E032",
             )
     if settings.LOG_FORMAT not in ("json", "text"):
@@ -140,10 +146,10 @@ def _safety() -> Iterable[CheckMessage]:
     is_public = settings.HOST not in LOOPBACK
     if settings.DEBUG and is_public:
         yield Error(
-            f"DEBUG shows everybody who reaches {settings.HOST} the code and settings.", id="pix.E040"
+            f"DEBUG shows code and settings to everyone who can reach {settings.HOST}.", id="pix.E040"
         )
     if is_public and set(settings.ALLOWED_HOSTS) <= {"localhost", "127.0.0.1", "[::1]"}:
-        hint = "Set ALLOWED_HOSTS to the names that Pix is reached by."
+        hint = "Set ALLOWED_HOSTS to the host names under which Pix is reached."
         yield Warning(
-            f"HOST is {settings.HOST}, but only local host names are answered.", hint=hint, id="pix.W040"
+            f"HOST is {settings.HOST}, but ALLOWED_HOSTS has only local names.", hint=hint, id="pix.W040"
         )

@@ -74,9 +74,9 @@ class Client:
         try:
             response = self.stranger.get(urljoin(self.url, url), timeout=TIMEOUT_S)
         except requests.RequestException as error:
-            raise Refused(f"No answer from {url}: {error}") from error
+            raise Refused(f"No response from {url}: {error}") from error
         if response.status_code != 200:
-            raise Refused(f"{url} answered {response.status_code}.")
+            raise Refused(f"{url} returned {response.status_code}.")
         return response.content
 
     def purge(self, image_id: str) -> None:
@@ -90,9 +90,9 @@ class Client:
         try:
             response = self.session.request(method, urljoin(self.url, path), timeout=TIMEOUT_S, **options)
         except requests.RequestException as error:
-            raise Refused(f"No answer from {self.url}: {error}") from error
+            raise Refused(f"No response from {self.url}: {error}") from error
         if not response.ok:
-            raise Refused(f"{method} /{path} answered {response.status_code}: {_detail(response)}")
+            raise Refused(f"{method} /{path} returned {response.status_code}: {_detail(response)}")
         return response
 
 

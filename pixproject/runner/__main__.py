@@ -16,7 +16,7 @@ COMMANDS = ("run", "dev", "stop", "logs")
 
 def main(arguments: list[str]) -> None:
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        sys.exit(f"Say one of: {', '.join(COMMANDS)}.")
+        sys.exit(f"Choose one of: {', '.join(COMMANDS)}.")
     try:
         _carry_out(arguments[0], _settings())
     except KeyboardInterrupt:
@@ -32,7 +32,7 @@ def _settings() -> ModuleType:
         raise CannotRun(str(error)) from error
     except PermissionError as error:
         raise CannotRun(
-            f"{error.filename} cannot be read or written by this user; PIX_DATA_DIR names another."
+            f"This user cannot read or write {error.filename}. Choose another folder with PIX_DATA_DIR."
         ) from error
     return settings
 

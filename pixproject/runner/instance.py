@@ -36,10 +36,10 @@ def only_instance(data_dir: Path) -> Iterator[Callable[[str], None]]:
         if not _lock(file):
             other = _read(file)
             raise CannotRun(
-                f"Pix already runs on {data_dir}"
+                f"Pix is already running on {data_dir}"
                 + (f" at {other.url} (process {other.pid})" if other else "")
                 + ".\n"
-                "`make stop` ends it. Another one beside it: PORT=8010 PIX_DATA_DIR=another/folder make run"
+                "Stop it with `make stop`, or start a second one: PORT=8010 PIX_DATA_DIR=another/folder make run"
             )
 
         def announce(url: str) -> None:
@@ -65,15 +65,15 @@ def stop(data_dir: Path) -> str:
     """End the instance of this data folder and wait until it is gone; return what happened as a sentence."""
     with _open_lock(data_dir) as file:
         if _lock(file):
-            return f"No Pix runs on {data_dir}."
+            return f"Pix is not running on {data_dir}."
         other = _read(file)
         if other is None:
-            raise CannotRun(f"Pix on {data_dir} is just starting or ending; try again.")
+            raise CannotRun(f"Pix on {data_dir} is just starting or stopping. Try again.")
         os.kill(other.pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_WAIT_S
         while not _lock(file):
             if time.monotonic() > deadline:
-                raise CannotRun(f"Process {other.pid} has not ended after {STOP_WAIT_S} s.")
+                raise CannotRun(f"Process {other.pid} did not stop within {STOP_WAIT_S} s.")
             time.sleep(0.05)
     return f"Stopped Pix at {other.url}."
 
@@ -85,18 +85,20 @@ def open_listener(host: str, port: int) -> socket.socket:
         CannotRun: naming the setting to change.
     """
     if not 0 <= port <= 65535:  # the C library would take the remainder
-        raise CannotRun(f"PORT is {port}; the highest port is 65535.")
+        raise CannotRun(f"PORT is {port}, but the highest port is 65535.")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except PermissionError as error:
-        raise CannotRun(f"Port {port} needs root; choose one above 1023: PORT=8010 make run") from error
+        raise CannotRun(
+            f"Only root may use port {port}. Choose one above 1023: PORT=8010 make run"
+        ) from error
     except socket.gaierror as error:
         raise CannotRun(f"HOST={host} is not a name or address of this machine: {error.strerror}.") from error
     except OSError as error:
         raise CannotRun(
             f"Port {port} on {host} cannot be used: {os.strerror(error.errno or 0)}. "
-            "PORT names another: PORT=8010 make run"
+            "Choose another port: PORT=8010 make run"
         ) from error
 
 

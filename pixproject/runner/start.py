@@ -62,7 +62,7 @@ def _prepare(environment: dict[str, str]) -> str:
         check=False,
     )
     if process.returncode != 0:
-        raise CannotRun("Settings or database are not fit to start with; see above.")
+        raise CannotRun("Pix cannot start with these settings or this database. See above.")
     return process.stdout.strip()
 
 
@@ -111,7 +111,7 @@ class Welcome:
             say(self._text())
         elif time.monotonic() > self.deadline:
             self.is_done = True
-            say(f"Pix does not answer at {self.url} yet; look above or into {self.data_dir / 'logs'}.")
+            say(f"Pix is not responding at {self.url} yet. See above or in {self.data_dir / 'logs'}.")
 
     def _answers(self) -> bool:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.address[0], self.address[0])
@@ -126,7 +126,7 @@ class Welcome:
 
     def _text(self) -> str:
         lines = [
-            f"Pix runs at {self.url}",
+            f"Pix is running at {self.url}",
             *self.first_lines.splitlines(),
             "Stop: Ctrl-C or make stop",
             f"Logs: make logs (files in {self.data_dir / 'logs'})",

@@ -174,7 +174,7 @@ class Supervisor:
         code = child.process.returncode if child.process else None
         child.plan_restart()
         if not self.stops_asked:
-            child.output.write(f"ended with code {code}; starts again in {child.pause_s:g} s")
+            child.output.write(f"ended with code {code}; restarting in {child.pause_s:g} s")
 
     def _stop_all(self) -> None:
         """Ask all at once, wait, then end by force; a second Ctrl-C ends the waiting."""

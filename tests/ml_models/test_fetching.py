@@ -127,7 +127,7 @@ def test_connection_that_is_always_cut_at_once_is_given_up(folder, site):
 
     said = refusal("known", folder, site)
 
-    assert f"Given up after {ATTEMPTS} attempts" in said
+    assert f"Gave up after {ATTEMPTS} attempts" in said
     assert len(site.asked) == ATTEMPTS
     assert left(folder) == []
 
@@ -162,7 +162,7 @@ def test_refusal_of_the_server_is_final(folder, site, status, said):
 def test_web_page_instead_of_the_file(folder, site):
     site.content_type = "text/html; charset=utf-8"
 
-    assert "a web page, not the file" in refusal("known", folder, site)
+    assert "a web page instead of the file" in refusal("known", folder, site)
     assert left(folder) == []
 
 
@@ -189,7 +189,7 @@ def test_wrong_hash_leaves_what_was_installed(folder, site):
 def test_short_file_is_refused_with_both_sizes(folder, site):
     site.files["known.gz"] = GOOD[:-100]
 
-    assert f"has {len(GOOD) - 100} bytes; {len(GOOD)} are expected" in refusal("known", folder, site)
+    assert f"has {len(GOOD) - 100} bytes instead of {len(GOOD)}" in refusal("known", folder, site)
 
 
 def test_short_file_of_unknown_length_is_refused(folder, site):
@@ -197,13 +197,13 @@ def test_short_file_of_unknown_length_is_refused(folder, site):
 
     said = refusal("known", folder, site)
 
-    assert f"only {len(GOOD) - 100} of {len(GOOD)} bytes came" in said
+    assert f"received only {len(GOOD) - 100} of {len(GOOD)} bytes" in said
 
 
 def test_longer_file_is_refused_before_it_is_read(folder, site):
     site.files["known.gz"] = GOOD + bytes(100)
 
-    assert f"has {len(GOOD) + 100} bytes; {len(GOOD)} are expected" in refusal("known", folder, site)
+    assert f"has {len(GOOD) + 100} bytes instead of {len(GOOD)}" in refusal("known", folder, site)
 
 
 def test_file_without_end_is_cut_off_at_the_limit(folder, site, monkeypatch):
@@ -211,14 +211,14 @@ def test_file_without_end_is_cut_off_at_the_limit(folder, site, monkeypatch):
 
     said = refusal("known", folder, site)
 
-    assert f"more than {len(GOOD) + fetching.TOLERANCE_BYTES} bytes came" in said
+    assert f"received more than {len(GOOD) + fetching.TOLERANCE_BYTES} bytes" in said
     assert left(folder) == []
 
 
 def test_file_of_unknown_size_has_a_limit_too(folder, site, monkeypatch):
     monkeypatch.setattr(fetching, "MAX_UNKNOWN_BYTES", 100_000)
 
-    assert "at most 100000 are taken" in refusal("unknown", folder, site)
+    assert "the limit is 100000" in refusal("unknown", folder, site)
 
 
 def test_encoded_answer_is_stored_as_it_came(folder, site):
@@ -235,7 +235,7 @@ def test_unpublished_hash_is_recorded_and_then_asked_for(folder, site):
     assert fetch("unknown", folder, site) is True
     assert weights.sha256_of("unknown", folder) == sha256(GOOD)
     (folder / "unknown.gz").write_bytes(OTHER)
-    with pytest.raises(weights.ModelUnavailable, match="damaged or another file"):
+    with pytest.raises(weights.ModelUnavailable, match="damaged or a different file"):
         weights.find("unknown", folder)
 
 
@@ -273,7 +273,7 @@ def test_file_of_another_kind_is_refused(folder, site):
     site.files["network.pth"] = b"<html>not found</html>" * 50
     site.files["unknown.gz"] = tensors_file()
 
-    assert "not a file of torch" in refusal("network", folder, site)
+    assert "not a PyTorch file" in refusal("network", folder, site)
     assert "not a gzip file" in refusal("unknown", folder, site)
     assert left(folder) == []
 
@@ -288,7 +288,7 @@ def test_file_of_another_model_is_refused_without_a_published_hash(folder, site,
 
     assert fetch("named", folder, site) is True
     fetching.check("named", folder)
-    assert "has no model.0.weight: it is the file of another model" in refusal("strange", folder, site)
+    assert "has no model.0.weight: it belongs to a different model" in refusal("strange", folder, site)
     assert left(folder) == ["named.pth", "named.pth.checked.json"]
 
 
@@ -300,7 +300,7 @@ def test_beginning_of_a_hash_is_asked_for(folder, site, manifest):
     folder.mkdir(exist_ok=True)
     (folder / "begun.gz").write_bytes(OTHER)  # by hand
     site.files["begun.gz"] = GOOD
-    assert "does not begin with" in weights.state("begun", folder).why_not
+    assert "does not start with" in weights.state("begun", folder).why_not
     assert fetch("begun", folder, site) is True
     assert weights.sha256_of("begun", folder) == sha256(GOOD)
 
@@ -365,7 +365,7 @@ def test_from_a_folder(folder, tmp_path):
 def test_wrong_file_from_a_folder(folder, tmp_path):
     (tmp_path / "known.gz").write_bytes(OTHER)
 
-    with pytest.raises(FetchFailed, match="damaged or another file"):
+    with pytest.raises(FetchFailed, match="damaged or a different file"):
         fetching.fetch("known", folder, source=Source(folder=tmp_path))
     assert left(folder) == []
 
@@ -385,14 +385,14 @@ def test_nobody_answers(folder):
 
 @pytest.mark.parametrize("address", ["http://", "http:///x"])
 def test_address_that_is_none(folder, address):
-    with pytest.raises(FetchFailed, match="is not an address|connection failed"):
+    with pytest.raises(FetchFailed, match="is not a valid address|connection failed"):
         fetching.fetch("known", folder, source=Source(base_address=address), backoff_s=0)
 
 
 def test_source_is_an_address_or_a_folder(tmp_path):
     assert Source.parse("https://mirror.example/m").base_address == "https://mirror.example/m"
     assert Source.parse(str(tmp_path)).folder == tmp_path
-    with pytest.raises(FetchFailed, match="no folder"):
+    with pytest.raises(FetchFailed, match="neither a folder"):
         Source.parse(str(tmp_path / "nothing"))
 
 
@@ -456,7 +456,7 @@ def test_check_reads_again_what_a_note_vouches_for(folder, site):
     hashing.write_note(path, sha256(GOOD))  # a note that lies
     assert weights.state("known", folder).is_verified
 
-    with pytest.raises(weights.ModelUnavailable, match="damaged or another file"):
+    with pytest.raises(weights.ModelUnavailable, match="damaged or a different file"):
         fetching.check("known", folder)
     assert not weights.state("known", folder).is_verified
 

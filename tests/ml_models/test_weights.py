@@ -117,9 +117,9 @@ def test_wrong_file_is_refused_by_everything(manifest, folder, content):
 
     state = weights.state("known", folder)
     assert (state.is_present, state.is_verified) == (True, False)
-    assert "damaged or another file" in state.why_not
+    assert "damaged or a different file" in state.why_not
     for ask in (weights.find, weights.sha256_of, weights.load_tensors):
-        with pytest.raises(ModelUnavailable, match="damaged or another file"):
+        with pytest.raises(ModelUnavailable, match="damaged or a different file"):
             ask("known", folder)
 
 
@@ -130,7 +130,7 @@ def test_file_swapped_after_it_was_found_is_refused(manifest, folder):
     path.write_bytes(OTHER)
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    with pytest.raises(ModelUnavailable, match="damaged or another file"):
+    with pytest.raises(ModelUnavailable, match="damaged or a different file"):
         weights.find("known", folder)
 
 
@@ -139,7 +139,7 @@ def test_note_spares_the_state_a_reading_and_what_loads_believes_none(manifest, 
     hashing.write_note(path, sha256(GOOD))
 
     assert weights.state("known", folder).is_verified
-    with pytest.raises(ModelUnavailable, match="damaged or another file"):
+    with pytest.raises(ModelUnavailable, match="damaged or a different file"):
         weights.find("known", folder)
 
 
@@ -215,7 +215,7 @@ def test_file_with_the_right_hash_that_would_run_code_is_refused(manifest, folde
     manifest(table("net", content, suffix=".pth"))
     install(folder, "net.pth", content)
 
-    with pytest.raises(ModelUnavailable, match=r"net\.pth: it holds more than tensors and would run code"):
+    with pytest.raises(ModelUnavailable, match=r"net\.pth: it contains more than tensors and would run code"):
         weights.load_tensors("net", folder)
     assert not (tmp_path / "trap").exists()
 
@@ -223,9 +223,9 @@ def test_file_with_the_right_hash_that_would_run_code_is_refused(manifest, folde
 @pytest.mark.parametrize(
     ("suffix", "said"),
     [
-        (".pth", "not a file of torch"),
+        (".pth", "not a PyTorch file"),
         (".safetensors", "not a safetensors file"),
-        (".mat", "holds no tensors"),
+        (".mat", "are not supported"),
     ],
 )
 def test_file_of_another_kind_is_refused(manifest, folder, suffix, said):

@@ -53,8 +53,10 @@ class Running:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(lambda: "Pix runs at" in self.text() or self.process.poll() is not None, timeout_s=200)
-        found = re.search(r"Pix runs at (\S+)", self.text())
+        wait_until(
+            lambda: "Pix is running at" in self.text() or self.process.poll() is not None, timeout_s=200
+        )
+        found = re.search(r"Pix is running at (\S+)", self.text())
         if found is None:
             self.end()
         assert found, self.text()
@@ -124,7 +126,7 @@ def test_secret_key_is_closed_to_others(pix):
 def test_second_start_names_the_running_one(pix):
     second = runner("run", pix.data_dir, PORT=pix.port)
     assert second.returncode == 1
-    assert f"Pix already runs on {pix.data_dir} at {pix.url}" in second.stderr
+    assert f"Pix is already running on {pix.data_dir} at {pix.url}" in second.stderr
 
 
 def test_taken_port_names_the_setting(pix, tmp_path):
@@ -170,7 +172,7 @@ def test_stop_leaves_nothing_behind(pix):
     assert (stopped.returncode, stopped.stdout) == (0, f"Stopped Pix at {pix.url}.\n")
     assert pix.process.wait(30) == 0
     assert [pid for pid in pids if process_is_alive(pid)] == []
-    assert runner("stop", pix.data_dir).stdout == f"No Pix runs on {pix.data_dir}.\n"
+    assert runner("stop", pix.data_dir).stdout == f"Pix is not running on {pix.data_dir}.\n"
 
 
 def test_listener_refuses_strange_hosts():
@@ -190,7 +192,7 @@ def test_listener_is_taken_at_once():
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("LEASE_SECONDS", "1", "LEASE_SECONDS is 1; at least 5 are needed."),
+        ("LEASE_SECONDS", "1", "LEASE_SECONDS is 1; it must be at least 5."),
         ("STORAGE_BACKEND", "ftp", "STORAGE_BACKEND must be local or s3, not 'ftp'."),
     ],
 )

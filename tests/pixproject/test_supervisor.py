@@ -67,17 +67,17 @@ def test_killed_program_is_started_again(supervise, tmp_path):
     os.kill(first, signal.SIGKILL)
     assert wait_until(lambda: pid_in(tmp_path / "pid") not in {0, first})
     assert process_is_alive(pid_in(tmp_path / "pid"))
-    assert "ended with code -9; starts again in 1 s" in log(tmp_path)
+    assert "ended with code -9; restarting in 1 s" in log(tmp_path)
 
 
 def test_pauses_grow_while_a_program_dies_at_once(supervise, tmp_path):
     supervise(DIES)
-    assert wait_until(lambda: "starts again in 2 s" in log(tmp_path))
+    assert wait_until(lambda: "restarting in 2 s" in log(tmp_path))
     assert log(tmp_path).splitlines() == [
         "up",
-        "ended with code 3; starts again in 1 s",
+        "ended with code 3; restarting in 1 s",
         "up",
-        "ended with code 3; starts again in 2 s",
+        "ended with code 3; restarting in 2 s",
     ]
 
 
