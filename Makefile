@@ -49,4 +49,5 @@ check: install-dev
 lint: install-dev
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(PY) -m djhtml --tabwidth 2 --check templates
 	$(PY) -m mypy .

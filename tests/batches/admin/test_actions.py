@@ -16,13 +16,14 @@ from processing.models import Job
 from tests.batches.admin.test_batches import BATCHES, keys, make_batch, page_url
 from tests.factories import make_image, make_user
 from tests.factories.admin import act, audited, failed_job, said, waiting_job
+from tests.factories.markup import squeezed
 from tests.images.admin.test_process import inputs
 
 pytestmark = pytest.mark.django_db
 
 
 def text_of(response) -> str:
-    return html.unescape(response.content.decode())
+    return html.unescape(squeezed(response.content.decode()))
 
 
 @pytest.fixture

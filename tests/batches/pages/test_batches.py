@@ -10,6 +10,7 @@ from batches.groups import operations as grouping
 from batches.models import Batch
 from images.models import Image
 from tests.factories import make_image, make_rows, pictures, upload
+from tests.factories.markup import squeezed
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ def make_batch(owner, *, images: int = 4, name: str = "Shoes", **described) -> B
 
 def text_of(response, status: int = 200) -> str:
     assert response.status_code == status, response.content[:500]
-    return response.content.decode()
+    return squeezed(response.content.decode())
 
 
 def ids(batch: Batch) -> list[uuid.UUID]:

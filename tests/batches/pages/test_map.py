@@ -13,6 +13,7 @@ from batches.models import Batch
 from batches.services import create_batch
 from images.models import Embedding
 from tests.factories import make_rows
+from tests.factories.markup import squeezed
 from tests.factories.with_map import give_run, mapped_batch
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +27,7 @@ def batch():
 def page_of(client, batch, query="", status=200):
     response = client.get(f"/batches/{batch.pk}/map/{query}")
     assert response.status_code == status
-    return response.content.decode()
+    return squeezed(response.content.decode())
 
 
 def test_the_page_names_the_groups_and_the_run(reviewer, batch):

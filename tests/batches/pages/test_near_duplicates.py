@@ -10,6 +10,7 @@ from batches.models import Batch
 from batches.services import create_batch
 from images.models import Image
 from tests.factories import make_rows
+from tests.factories.markup import squeezed
 
 pytestmark = pytest.mark.django_db
 FAR = 0x0F0F_3333_5555_0FF0
@@ -40,12 +41,12 @@ def decisions(batch):
 def page_of(client, batch, query="", status=200):
     response = client.get(f"/batches/{batch.pk}/near-duplicates/{query}")
     assert response.status_code == status
-    return response.content.decode()
+    return squeezed(response.content.decode())
 
 
 def post(client, batch, **form):
     response = client.post(f"/batches/{batch.pk}/near-duplicates/resolve/", form, follow=True)
-    return response.content.decode()
+    return squeezed(response.content.decode())
 
 
 def test_sets_are_shown_with_the_suggested_one_and_why(reviewer, batch):

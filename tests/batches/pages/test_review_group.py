@@ -9,6 +9,7 @@ from batches.models import Batch, BatchImage
 from batches.pages import review_group
 from images.models import Image
 from tests.batches.pages.test_review import images_of, label_of, make_batch
+from tests.factories.markup import squeezed
 
 pytestmark = pytest.mark.django_db
 COUNT = 5
@@ -79,7 +80,7 @@ def test_sync_says_how_sure_a_picture_is_and_where_to_go_on(reviewer, batch):
 def panel(client, batch: Batch, image_id: uuid.UUID, query: str = "") -> str:
     response = client.get(f"/batches/{batch.pk}/review/images/{image_id}/?{query}")
     assert response.status_code == 200
-    return response.content.decode()
+    return squeezed(response.content.decode())
 
 
 def test_panel_says_how_surely_an_image_is_there(viewer, batch):

@@ -14,6 +14,7 @@ from processing.models import Job
 from processing.states import Priority
 from tests.factories import make_image, make_rows, pictures
 from tests.factories.admin import IMAGES, act, audited, said
+from tests.factories.markup import squeezed
 
 pytestmark = pytest.mark.django_db
 
@@ -33,7 +34,7 @@ def start(client, *images, **fields):
 
 
 def test_form_offers_every_operation_and_parameter(operator):
-    page = act(operator, IMAGES, "process", make_image()).content.decode()
+    page = squeezed(act(operator, IMAGES, "process", make_image()).content.decode())
 
     for name, spec in OPERATIONS.items():
         assert f'name="use" value="{name}"' in page
@@ -123,7 +124,9 @@ def test_bad_parameters_say_why(operator, fields, sentence):
 def test_bad_input_keeps_what_was_typed(operator):
     fields = {"use": ["blur"], "blur.sigma_px": "a lot", "output_folder": "my/folder"}
 
-    page = act(operator, IMAGES, "process", make_image(), stage="estimate", **fields).content.decode()
+    page = squeezed(
+        act(operator, IMAGES, "process", make_image(), stage="estimate", **fields).content.decode()
+    )
 
     assert 'value="a lot"' in page
     assert 'value="my/folder"' in page

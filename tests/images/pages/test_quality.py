@@ -10,6 +10,7 @@ from images.quality import service as quality
 from processing.algorithms.quality.causes import VERSION
 from processing.engine.worker import run_until_idle
 from tests.factories import make_image, make_rows, make_user, pictures
+from tests.factories.markup import squeezed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +36,7 @@ def measured(**values: float) -> Image:
 
 def test_an_image_is_measured_from_its_page() -> None:
     image, client = make_image(pictures.png(96, 80)), signed_in("process")
-    page = client.get(f"/images/{image.pk}/").content.decode()
+    page = squeezed(client.get(f"/images/{image.pk}/").content.decode())
     assert "It was not measured yet." in page
     response = client.post(f"/images/{image.pk}/measure/")
     assert response["Location"] == f"/images/{image.pk}/#quality"
@@ -43,7 +44,7 @@ def test_an_image_is_measured_from_its_page() -> None:
     assert "Being measured" in waiting
     assert f'hx-get="/images/{image.pk}/quality/"' in waiting
     run_until_idle()
-    page = client.get(f"/images/{image.pk}/").content.decode()
+    page = squeezed(client.get(f"/images/{image.pk}/").content.decode())
     assert "small: shorter side 80 &lt; 200 px" in page
     assert "PIQE" in page
     assert "1 metric not available here" in page
@@ -72,9 +73,11 @@ def test_the_library_shows_grades_and_filters_by_fault() -> None:
 
 def test_the_cutoffs_count_while_somebody_types_and_change_when_sent() -> None:
     image, client = measured(sharpness=0.5), signed_in("process")
-    page = client.get("/quality/?kind=photo").content.decode()
+    page = squeezed(client.get("/quality/?kind=photo").content.decode())
     assert "<b>0</b> of 1 measured image flagged" in page
-    typed = client.get("/quality/?kind=photo&sharpness=0.6", headers={"HX-Request": "true"}).content.decode()
+    typed = squeezed(
+        client.get("/quality/?kind=photo&sharpness=0.6", headers={"HX-Request": "true"}).content.decode()
+    )
     assert "<b>1</b> of 1 measured image would be flagged." in typed
     assert '<output id="count-sharpness" class="num" hx-swap-oob="true">1</output>' in typed
     assert not QualityProfile.objects.exists()

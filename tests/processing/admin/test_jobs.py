@@ -9,6 +9,7 @@ from processing.services import parse_work, submit_work
 from processing.states import OperationStatus, Priority
 from tests.factories import make_image
 from tests.factories.admin import JOBS, act, audited, failed_job, said, waiting_job
+from tests.factories.markup import squeezed
 
 pytestmark = pytest.mark.django_db
 
@@ -225,8 +226,8 @@ def test_bar_of_a_cancelled_job_is_neutral_and_attempts_are_failures(operator):
     job = waiting_job()
     act(operator, JOBS, "cancel", job)
 
-    page = operator.get(reverse("admin:processing_job_change", args=[job.pk])).content.decode()
-    rows = operator.get(reverse(JOBS)).content.decode()
+    page = squeezed(operator.get(reverse("admin:processing_job_change", args=[job.pk])).content.decode())
+    rows = squeezed(operator.get(reverse(JOBS)).content.decode())
 
     for text in (page, rows):
         assert 'class="pix-progress is-neutral" max="100" value="0"' in text
