@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from batches.models import Batch
 from images.models import Image, Rendition
+from pixproject.web.templatetags.pix_admin import spaced
 from processing import queue_metrics
 from processing.models import Artifact, Job, Operation, WorkerHeartbeat
 from processing.pages.job_presenter import visible_jobs, with_first_image
@@ -34,6 +35,11 @@ class Hour:
     failed: int
     completed_share: float
     failed_share: float
+
+    @property
+    def label(self) -> str:
+        begin = timezone.localtime(self.starts_at)
+        return f"{begin:%a %H:%M}: {spaced(self.completed)} completed, {spaced(self.failed)} failed"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,11 @@ STALE_WAIT_S = 300
 STARTED = psutil.Process().create_time()  # not when this module was first asked for
 
 OK, DEGRADED, FAILED = "ok", "degraded", "failed"
+TITLES = {
+    OK: "Everything works",
+    DEGRADED: "Something needs attention",
+    FAILED: "A part of Pix has failed",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,10 @@ class Health:
 
     status: str
     checks: dict[str, Check]
+
+    @property
+    def title(self) -> str:
+        return TITLES[self.status]
 
     @property
     def http_status(self) -> int:

@@ -19,6 +19,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.utils import timezone
 
 from api.models import Scope
 from batches import stages
@@ -29,6 +30,7 @@ from batches.pages import presenters
 from images.models import Image
 from images.services import PRESENT
 from pixproject.web.admin import may
+from pixproject.web.templatetags.pix_admin import spaced
 from processing.models import Operation
 from processing.pages.job_presenter import with_first_image
 from processing.states import BACKGROUND_KINDS, OPERATION_OPEN, OperationStatus
@@ -48,6 +50,11 @@ class Column:
     failed: int
     completed_share: float
     failed_share: float
+
+    @property
+    def label(self) -> str:
+        begin = timezone.localtime(self.starts_at)
+        return f"{begin:%Y-%m-%d %H:%M}: {spaced(self.completed)} completed, {spaced(self.failed)} failed"
 
 
 @dataclass(frozen=True)

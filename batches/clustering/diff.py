@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from api.core.errors import ApiError, ErrorCode
+from batches import phrases
 from batches.clustering.proposal import Move, Proposal, propose
 from batches.models import Batch, ClusterRun
 
@@ -37,6 +38,16 @@ class DiffItem:
     loses: int
     sources: list[tuple[str, int]]
     images: list[UUID]
+
+    @property
+    def shade(self) -> str:
+        return {"new": "ok", "dissolved": "failed"}.get(self.kind, "running")
+
+    @property
+    def moves(self) -> str:
+        if self.kind == "dissolved":
+            return phrases.dissolved(loses=self.loses, sources=self.sources)
+        return phrases.moves(keeps=self.keeps, gains=self.gains, loses=self.loses, sources=self.sources)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import numpy as np
 from django.core.cache import cache
 
 from api.core.errors import invalid_field
+from batches import phrases
 from batches.duplicates import pairs as near_pairs
 from batches.duplicates.pairs import CACHED_S, Pairs
 from batches.duplicates.resolve import Preview, preview, resolve
@@ -58,6 +59,17 @@ class NearImage:
     decision: str
     bits: int | None
     distance: float | None
+    is_original: bool
+
+    @property
+    def is_rejected(self) -> bool:
+        return self.decision == BatchImage.Decision.REJECTED
+
+    @property
+    def note(self) -> str:
+        """How far it is from the original, and whether it was rejected."""
+        far = "" if self.is_original else phrases.difference(self.bits, self.distance)
+        return " · ".join(filter(None, [far, "rejected" if self.is_rejected else ""]))
 
 
 @dataclass(frozen=True)
@@ -263,4 +275,5 @@ def _image(
         decision=known.decision,
         bits=None if mine is None or theirs is None else hamming(mine, theirs),
         distance=0.0 if row == original else distance,
+        is_original=row == original,
     )

@@ -224,6 +224,12 @@ class BatchImage(models.Model):
     def __str__(self) -> str:
         return f"{self.image_id} in {self.batch_id}"
 
+    @property
+    def alt_text(self) -> str:
+        """The name of the image with what its marks show."""
+        decision = "" if self.decision == self.Decision.PENDING else self.decision
+        return ", ".join(filter(None, [str(self.image), decision, "locked" if self.locked else ""]))
+
 
 _FIXED = (
     Q(assigned_by__in=[BatchImage.AssignedBy.MANUAL, BatchImage.AssignedBy.IMPORT])

@@ -182,6 +182,7 @@ def figures(batch: Batch) -> dict[str, Any]:
         "group_bars": group_bars,
         "more_groups": more_groups,
         "quality_bars": quality_bars,
+        "quality_label": ", ".join(f"{bar.title}: {bar.count}" for bar in quality_bars if bar.count),
         "unmeasured": unmeasured,
     }
 

@@ -1,5 +1,6 @@
 """Near-duplicates of a batch: sets of pictures that are the same one again, decided here."""
 
+import json
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -58,10 +59,12 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     shown = _shown(batch, threshold)
     limit = _limit(request.GET.get("limit", ""))
     part = request.GET.get("part", "")
+    steps = near_sets.counts(batch)
     context = {
         "batch": batch,
         "shown": shown,
-        "steps": near_sets.counts(batch),
+        "steps": steps,
+        "steps_json": json.dumps([[round(step, 4), *found] for step, *found in steps]),
         "sets": shown.open[:limit],
         "next_limit": limit + SETS_PER_PAGE if len(shown.open) > limit else None,
         "others": shown.others[:SHOWN_IN_PREVIEW],

@@ -164,6 +164,7 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     context = {**common(request, batch, rows), "members": members, "following": following}
     row = next((row for row in rows if shown is not None and row.group.pk == shown.pk), None)
     context |= {"label": label, "row": row, **targets(rows), **_neighbours(rows, context["asked"], row)}
+    context["title"] = row.group.title if row else "In no group"
     return render(request, "batches/review/group.html", {**context, "picture_orders": review_group.ORDERS})
 
 

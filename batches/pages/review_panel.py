@@ -10,6 +10,7 @@ from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from batches import phrases
 from batches.duplicates import sets as near_sets
 from batches.duplicates.sets import NearImage
 from batches.models import Batch, BatchImage
@@ -35,6 +36,10 @@ class Comparison:
     sides: tuple[Side, Side]
     bits: int | None
     distance: float | None
+
+    @property
+    def difference(self) -> str:
+        return phrases.difference(self.bits, self.distance)
 
 
 @require_safe

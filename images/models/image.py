@@ -104,6 +104,10 @@ class Image(models.Model):
         return self.title or self.original_filename
 
     @property
+    def issues_text(self) -> str:
+        return "; ".join(issue["explanation"] for issue in self.issues)
+
+    @property
     def has_alpha(self) -> bool:
         return self.mode in self.ALPHA_MODES
 

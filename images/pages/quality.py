@@ -40,6 +40,11 @@ class Mark:
     description: str
     error: str
 
+    @property
+    def label(self) -> str:
+        cutoff = f"; cut-off {self.cutoff_shown}" if self.cutoff_shown else ""
+        return f"{self.title}: {self.shown}{cutoff}"
+
 
 def marks(report: Mapping[str, Any]) -> list[Mark]:
     """The causes of a report, faults first."""

@@ -126,6 +126,12 @@ class Field:
         return [_option(value) for value in self.choices]
 
     @property
+    def placeholder(self) -> str:
+        if self.name == "quality":
+            return "Automatic"
+        return self.limits if self.is_required else "Any"
+
+    @property
     def is_encoding(self) -> bool:
         return self.name in ENCODING_PARAMETERS
 

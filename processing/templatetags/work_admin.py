@@ -4,8 +4,9 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from processing.models import OperationArtifact
+from processing.models import Job, OperationArtifact
 from processing.pages.job_presenter import job_title
+from processing.states import JobStatus
 from processing.storage.links import signed_url
 
 # Formats that browsers show, and the most bytes that a page fetches for one of its many pictures.
@@ -34,3 +35,19 @@ def preview(
         )
     picture = '<img class="{}" src="{}" alt="{}" loading="lazy" decoding="async">'
     return format_html(picture, css, link_url(link), link.name)
+
+
+@register.filter
+def outcome(job: Job, operations: str) -> str:
+    """How far a job is, without what failed: '3 of 5 operations done, 1 cancelled'."""
+    if job.status == JobStatus.CANCELLED:
+        return f"{job.operations_completed} of {operations} completed, cancelled"
+    cancelled = f", {job.operations_cancelled} cancelled" if job.operations_cancelled else ""
+    return f"{job.operations_done} of {operations} done{cancelled}"
+
+
+@register.filter
+def progress_label(job: Job) -> str:
+    if job.status == JobStatus.CANCELLED:
+        return f"Progress: {job.operations_completed} of {job.operations_total} completed, cancelled"
+    return f"Progress: {job.percent} percent"

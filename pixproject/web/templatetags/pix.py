@@ -1,12 +1,13 @@
 """How pages write things: icons, sizes, durations, statuses."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from django import template
 from django.contrib.auth.models import AnonymousUser, User
 from django.templatetags.static import static
-from django.utils import timezone
+from django.utils import dateformat, timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
@@ -40,6 +41,15 @@ STATUS_ICONS = {
     "trashed": "trash",
 }
 
+CHECK_ICONS = {
+    "database": "database",
+    "redis": "bolt",
+    "storage": "archive",
+    "queues": "stack",
+    "workers": "worker",
+    "models": "sparkle",
+}
+
 
 @register.simple_tag
 def icon(name: str, extra_class: str = "") -> SafeString:
@@ -56,6 +66,11 @@ def status_badge(status: str) -> SafeString:
     name = STATUS_ICONS.get(status)
     mark = icon(name) if name else mark_safe('<span class="dot"></span>')
     return format_html('<span class="badge {}">{}{}</span>', status, mark, status_label(status))
+
+
+@register.filter
+def check_icon(name: str) -> str:
+    return CHECK_ICONS.get(name, "disk")
 
 
 @register.filter
@@ -101,6 +116,13 @@ def about_seconds(seconds: float | None) -> str:
 
 
 @register.filter
+def time_range(seconds: Mapping[str, float]) -> str:
+    """A forecast {p50, p90} in words: '12 s to 3 min'; '12 s' where both read the same."""
+    usual, rarely_more = about_seconds(seconds["p50"]), about_seconds(seconds["p90"])
+    return usual if usual == rarely_more else f"{usual} to {rarely_more}"
+
+
+@register.filter
 def spoken(name: str) -> str:
     """A key as a label: 'exposure_time' -> 'Exposure time'."""
     words = str(name).replace("_", " ").split(" ")
@@ -127,6 +149,14 @@ def ago(moment: datetime | None) -> str:
     if seconds < 36 * 3600:
         return f"{round(seconds / 3600)} h ago"
     return date_format(moment, "j M Y" if seconds > 300 * 86_400 else "j M")
+
+
+@register.simple_tag
+def time_ago(moment: datetime) -> SafeString:
+    """How long ago, with the exact time as a tooltip."""
+    there = timezone.localtime(moment)
+    exact = dateformat.format(there, "Y-m-d H:i:s e")
+    return format_html('<time datetime="{}" title="{}">{}</time>', there.isoformat(), exact, ago(moment))
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """How the admin writes durations, sizes and statuses."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -96,6 +97,12 @@ def by_and_door(user: AbstractBaseUser | None, door: str) -> SafeString:
     return format_html(
         '<span class="pix-line">{} <small>{}</small></span>', user.get_username() if user else "–", door
     )
+
+
+@register.filter
+def metric_facts(row: Mapping[str, Any]) -> str:
+    weights = f", weights {row['weights_sha256']}" if row["weights_sha256"] else ""
+    return f"{row['direction']} is better; version {row['version']}{weights}"
 
 
 @register.filter

@@ -165,7 +165,7 @@ def test_overview_draws_grades_and_group_sizes(viewer, reviewer):
     assert [bar.count for bar in response.context["quality_bars"]] == [2, 0, 0, 0, 0, 0, 0, 0, 0, 4]
     assert response.context["unmeasured"] == 1
     assert [(bar.count, bar.length) for bar in response.context["group_bars"]] == [(2, 100), (1, 50)]
-    assert "Pictures by grade: 0 to 10: 2; 90 to 100: 4;" in text_of(response)
+    assert "Images by grade: 0 to 10: 2, 90 to 100: 4" in text_of(response)
 
 
 def test_overview_of_a_batch_without_pictures(reviewer):
