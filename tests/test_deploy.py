@@ -2,9 +2,11 @@
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -204,3 +206,52 @@ def test_dashboard_shows_metrics_that_exist():
 
     assert shown != set()
     assert [name for name in sorted(shown) if name.removesuffix("_total") not in source] == []
+
+
+def tool(name: str) -> str:
+    """A program that a package of requirements-dev.txt brings, or of the machine."""
+    found = shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if found is None:
+        pytest.skip(f"{name} is not installed: pip install --no-deps -r requirements-dev.txt")
+    return found
+
+
+def checked(*command: str) -> str:
+    """What a checker says; it must find nothing wrong."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("profile", [(), ("--profile", "s3")], ids=["plain", "s3"])
+def test_docker_compose_accepts_the_file(profile):
+    services = checked(tool("docker-compose"), *profile, "config", "--services").split()
+
+    assert set(PARTS) <= set(services)
+    assert ("s3" in services) is bool(profile)
+
+
+def test_hadolint_accepts_the_dockerfile():
+    assert checked(tool("hadolint"), "Dockerfile") == ""
+
+
+def test_kubernetes_knows_every_manifest_and_field():
+    said = checked(
+        tool("kubernetes-validate"),
+        "--strict",
+        "-k",
+        "1.33",
+        *map(str, sorted(DEPLOY.glob("k8s/[!k]*.yaml"))),
+    )
+
+    assert said.count(" passed for resource ") == len(kubernetes())
+
+
+def test_ecs_accepts_the_task_definition():
+    session = pytest.importorskip("botocore.session", reason="botocore is not installed").get_session()
+    from botocore.validate import ParamValidator
+
+    request = session.get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape
+    wrong = ParamValidator().validate(task(), request)
+
+    assert wrong.generate_report() == ""
