@@ -66,7 +66,7 @@ class BatchEstimateSerializer(EstimateSerializer):
     )
 
 
-class RetrySerializer(StrictSerializer):
+class RetryJobsSerializer(StrictSerializer):
     """Which operations run again: all that failed or were cancelled, unless `only` says less."""
 
     only = serializers.ChoiceField(choices=["failed"], required=False, help_text="Only those that failed.")
@@ -141,11 +141,11 @@ class JobsActions:
         job = batch_work.process_batch(batch, work, filters=filters, delivery=delivery, priority=priority)
         return accepted(job)
 
-    @extend_schema(request=RetrySerializer, responses=ChangedJobsSerializer)
+    @extend_schema(request=RetryJobsSerializer, responses=ChangedJobsSerializer)
     @action(detail=True, methods=["POST"], url_path="jobs/retry")
     def retry_jobs(self, request: Request, pk: str) -> Response:
         """Queue the failed and cancelled operations of the batch's jobs again; what is done stays."""
-        asked = checked(RetrySerializer, request)
+        asked = checked(RetryJobsSerializer, request)
         changed = batch_work.retry_jobs(
             self.get_object(), only_failed=asked.get("only") == "failed", actor=request.user
         )
