@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -40,6 +40,13 @@ from processing.services import Delivery, parse_work, submit_work
 UUID_PATTERN = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 
+UPLOADED = PolymorphicProxySerializer(
+    component_name="Upload",
+    serializers=[UploadedImageSerializer, UploadResultsSerializer],
+    resource_type_field_name=None,
+)
+
+
 @extend_schema(tags=["images"])
 class ImageViewSet(
     ImageParts, FingerprintParts, QualityParts, SimilarParts, mixins.ListModelMixin, viewsets.GenericViewSet
@@ -54,8 +61,8 @@ class ImageViewSet(
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},
         responses={
-            201: OpenApiResponse(UploadedImageSerializer, "New. With several files: `{results: […]}`."),
-            200: OpenApiResponse(UploadResultsSerializer, "Known already. With one file: its image's JSON."),
+            201: OpenApiResponse(UPLOADED, "New: one file's image, or what became of each of several files."),
+            200: OpenApiResponse(UPLOADED, "The same where all files were known already."),
         },
     )
     @idempotent
