@@ -63,3 +63,12 @@ def _do_not_wait_for_the_disk() -> None:
 
 def pytest_unconfigure() -> None:
     SERVERS.close()
+
+
+@pytest.fixture(scope="session")
+def running_pix():
+    """A whole Pix, started once for all tests of this process that ask it from outside."""
+    from tests.factories.running import running_pix
+
+    with running_pix() as instance:
+        yield instance

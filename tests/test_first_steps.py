@@ -3,14 +3,11 @@
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,41 +17,11 @@ from tests.documents import PAGES, ROOT, runnable, title
 
 pytestmark = pytest.mark.check
 
-START_WAIT_S = 180
-
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
-    """The variables of a whole Pix that runs on a free port with a data folder of its own."""
-    folder = tempfile.mkdtemp(prefix="pix-first-")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    variables = {**os.environ, "PIX_DATA_DIR": folder, "PORT": str(port), "PIX_IGNORE_ENV_FILE": "1"}
-    with open(Path(folder) / "output.txt", "wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pixproject.runner", "run"],
-            cwd=ROOT,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        wait_until_up(process, Path(folder))
-        yield variables
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def wait_until_up(process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + START_WAIT_S
-    output = folder / "output.txt"
-    while "Pix is running at" not in (said := output.read_text(errors="replace")):
-        assert process.poll() is None, said[-3000:]
-        assert time.monotonic() < deadline, said[-3000:]
-        time.sleep(0.1)
+def environment(running_pix) -> dict[str, str]:
+    """The variables with which commands find the running Pix."""
+    return running_pix.environment
 
 
 def run(

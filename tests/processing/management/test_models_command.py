@@ -108,7 +108,10 @@ def test_unpublished_hash_is_said(site):  # noqa: F811
     [
         (["fetch", "nope"], "There is no model or family nope. Models: known"),
         (["verify", "nope"], "There is no model or family nope"),
-        (["fetch", "known", "--from", "/nowhere/at/all"], "/nowhere/at/all is neither a folder nor an address"),
+        (
+            ["fetch", "known", "--from", "/nowhere/at/all"],
+            "/nowhere/at/all is neither a folder nor an address",
+        ),
         (["fetch", "ours"], "Not installed: ours."),
         (["verify", "known"], "Unusable: known."),
     ],
