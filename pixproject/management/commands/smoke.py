@@ -47,7 +47,7 @@ class Command(BaseCommand):
     def walk_through(self, client: Client, *, may_purge: bool) -> None:
         with self.step("health") as said:
             said.append(client.get("api/health/live/")["status"])
-        content = unique_picture()
+        content = unique_image()
         with self.step("upload") as said:
             image = client.upload("smoke-test.png", content)
             said.append(f"{image['format']}, {image['width']} × {image['height']}")
@@ -61,7 +61,7 @@ class Command(BaseCommand):
         with self.step("download") as said:
             result = client.download(job["artifacts"][0]["url"])
             said.append(f"{len(content)} bytes in, {len(result)} bytes out")
-            check_picture(result)
+            check_image(result)
         if may_purge:
             with self.step("tidy up"):
                 purge(client, image["id"])
@@ -80,24 +80,24 @@ class Command(BaseCommand):
         self.stdout.write(f"ok   {1000 * (time.monotonic() - started):5.0f} ms   {' '.join(said)}".rstrip())
 
 
-def unique_picture() -> bytes:
+def unique_image() -> bytes:
     """Noise that nobody has uploaded before: known bytes would be answered from the result cache."""
     file = io.BytesIO()
     Image.frombytes("RGB", (SIDE_PX, SIDE_PX), os.urandom(3 * SIDE_PX**2)).save(file, "PNG")
     return file.getvalue()
 
 
-def check_picture(content: bytes) -> None:
-    with Image.open(io.BytesIO(content)) as picture:
-        picture.load()
-    if (picture.format, picture.size) != ("WEBP", (SIDE_PX, SIDE_PX)):
+def check_image(content: bytes) -> None:
+    with Image.open(io.BytesIO(content)) as image:
+        image.load()
+    if (image.format, image.size) != ("WEBP", (SIDE_PX, SIDE_PX)):
         raise Refused(
-            f"The result is {picture.format} of {picture.size}, not a WEBP of {SIDE_PX} × {SIDE_PX}."
+            f"The result is {image.format}, {image.width} × {image.height}, not WEBP, {SIDE_PX} × {SIDE_PX}."
         )
 
 
 def purge(client: Client, image_id: str) -> None:
-    """Wait for the thumbnails, which still need the picture."""
+    """Wait for the thumbnails, which still need the image."""
     deadline = time.monotonic() + JOB_TIMEOUT_S
     while True:
         try:

@@ -113,9 +113,10 @@ class Command(BaseCommand):
         for entry in missing:
             self.stdout.write(f"{entry.name:<{WIDTH}}{size_of(entry):>12}   {licence_of(entry)}")
         total = sum(entry.byte_size for entry in missing)
-        self.stdout.write(
-            f"{len(missing)} can be installed ({megabytes(total)} in total). Nothing was installed."
-        )
+        amount = f"{megabytes(total)} in total"
+        if not all(entry.byte_size for entry in missing):
+            amount += ", plus those of unknown size"
+        self.stdout.write(f"{len(missing)} can be installed ({amount}). Nothing was installed.")
         self.stdout.write("Choose models or families (denoise, quality, embedding) by name, or use --all.")
 
     def fetched(self, entry: weights.Entry, source: fetching.Source, force: bool) -> bool:
