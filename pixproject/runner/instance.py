@@ -85,7 +85,7 @@ def open_listener(host: str, port: int) -> socket.socket:
         CannotRun: naming the setting to change.
     """
     if not 0 <= port <= 65535:  # the C library would take the remainder
-        raise CannotRun(f"PORT is {port}, but the highest port is 65535.")
+        raise CannotRun(f"PORT is {port}; the highest port is 65535.")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
