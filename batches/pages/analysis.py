@@ -34,7 +34,7 @@ OPEN = (ClusterRun.Status.QUEUED, ClusterRun.Status.RUNNING)
 METRICS = [("euclidean", "Euclidean"), ("cosine", "Angle between them (cosine)")]
 SELECTIONS = [("leaf", "Small and tight (leaf)"), ("eom", "Large and lasting (eom)")]
 LABELS = {
-    "model": "Looked at by",
+    "model": "Embedding model",
     "min_cluster_size": "Smallest group",
     "min_samples": "Neighbours",
     "metric": "Distance",

@@ -95,7 +95,7 @@ def test_all_sets_are_resolved_after_a_preview_and_brought_back(open_page, batch
     assert set(decisions(batch)) == {"pending"}
 
     page.locator("[data-resolve-all]").click()
-    dialog.get_by_role("button", name="Reject 3 pictures").click()
+    dialog.get_by_role("button", name="Reject 3 images").click()
     expect(found).to_have_count(0)
     assert decisions(batch) == ["pending", "rejected", "rejected", "pending", "rejected", "pending"]
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -109,7 +109,7 @@ def test_without_a_script_it_is_a_form(chromium, live_server, open_page, batch):
     context = chromium.new_context(base_url=live_server.url, storage_state=state, java_script_enabled=False)
     page = context.new_page()
     page.goto(f"/batches/{batch.pk}/near-duplicates/")
-    page.locator("[data-set]").first.get_by_role("button", name="Different pictures").click()
+    page.locator("[data-set]").first.get_by_role("button", name="Different images").click()
     expect(page.locator("[data-set]")).to_have_count(1)
     page.get_by_role("link", name="Resolve all").click()
     page.locator("[data-all-form] button").click()

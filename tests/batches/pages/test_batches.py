@@ -112,7 +112,7 @@ def test_batch_of_what_is_selected_in_the_library(reviewer):
     form = text_of(reviewer.post("/batches/from-selection/", {"image": [image.pk, other.pk, "rubbish"]}))
     reviewer.post("/batches/new/", {"batch_name": "Two", "image": [image.pk, other.pk]})
 
-    assert "Of 2 pictures that you selected" in form
+    assert "Of 2 images that you selected" in form
     assert set(ids(Batch.objects.get())) == {image.pk, other.pk}
 
 
@@ -123,7 +123,7 @@ def test_batch_of_a_filter_of_the_library(reviewer):
     form = text_of(reviewer.get("/batches/new/?filter=1&format=png"))
     reviewer.post("/batches/new/", {"batch_name": "Cups", "query": "format=png"})
 
-    assert "Of 1 picture that your filter finds" in form
+    assert "Of 1 image that your filter finds" in form
     assert ids(Batch.objects.get()) == [Image.objects.get(format="png").pk]
 
 
@@ -146,10 +146,10 @@ def test_overview_shows_groups_history_and_pictures(viewer, reviewer):
 
     page = text_of(viewer.get(address("batch", batch)))
 
-    assert "5 pictures · 1 group, 0 done · 2 in none" in page
+    assert "5 images · 1 group, 0 done · 2 in none" in page
     assert "made the group Red shoes of 3 images" in page
     assert page.count("data-tile") == 5
-    for refused in ("batch-undo", 'name="move"', "Add pictures", "start-run", "Archive"):
+    for refused in ("batch-undo", 'name="move"', "Add images", "start-run", "Archive"):
         assert refused not in page
 
 
@@ -171,7 +171,7 @@ def test_overview_draws_grades_and_group_sizes(viewer, reviewer):
 def test_overview_of_a_batch_without_pictures(reviewer):
     batch = services.create_batch("Empty", owner=reviewer.user)
 
-    assert "Add pictures" in text_of(reviewer.get(address("batch", batch)))
+    assert "Add images" in text_of(reviewer.get(address("batch", batch)))
 
 
 def test_overview_has_a_constant_number_of_queries(reviewer, django_assert_max_num_queries):
@@ -207,7 +207,7 @@ def test_stages_with_their_sentences(reviewer, operator):
 
     assert "waits for its validation" in text_of(reviewer.post(at, {"move": "submit"}, follow=True))
     assert "Say why the batch goes back." in text_of(reviewer.post(at, {"move": "reject"}, follow=True))
-    assert "Its reviewer or an operator validates it" in text_of(reviewer.get(address("batch", batch)))
+    assert "Its reviewer or an operator can validate it" in text_of(reviewer.get(address("batch", batch)))
     assert reviewer.post(at, {"move": "approve"}).status_code == 403
     for _ in range(2):
         operator.post(at, {"move": "approve"})
@@ -240,7 +240,7 @@ def test_archive_delete_and_restore(operator):
     batch = make_batch(operator.user)
 
     assert "is archived" in text_of(operator.post(address("batch-archive", batch), follow=True))
-    assert "takes no changes" in text_of(operator.get(address("batch", batch)))
+    assert "you can view it, but not change it" in text_of(operator.get(address("batch", batch)))
     operator.post(address("batch-unarchive", batch))
     operator.post(address("batch-delete", batch))
     assert operator.get(address("batch", batch)).status_code == 404

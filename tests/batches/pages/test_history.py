@@ -60,7 +60,7 @@ def test_history_and_steps(viewer, reviewer):
     part = text_of(reviewer.get(address("batch-steps", batch), {"next": "/batches/"}))
     assert 'id="batch-undo"' in part
     assert 'id="batch-line" hx-swap-oob="true"' in part  # the counts come with the steps
-    assert "4 pictures" in part
+    assert "4 images" in part
     assert "<html" not in part
 
 

@@ -51,7 +51,7 @@ def post(client, batch, **form):
 
 def test_sets_are_shown_with_the_suggested_one_and_why(reviewer, batch):
     page = page_of(reviewer, batch)
-    assert "2 sets of 5 pictures to decide" in page
+    assert "2 sets of 5 images to decide" in page
     assert page.count("data-set=") == 2
     assert page.count('<span class="badge ok">Suggested</span>') == 2
     assert "larger: 1280 × 960 against 640 × 480" in page
@@ -62,26 +62,26 @@ def test_keeping_one_rejects_the_others_and_undo_takes_it_back(reviewer, batch):
     first, second, third, *_ = keys_of(batch)
     form = {"keep": second, "image": [first, second, third], "verdict": "duplicate", "version": batch.version}
     page = post(reviewer, batch, **form)
-    assert "1 set of 2 pictures to decide" in page
+    assert "1 set of 2 images to decide" in page
     assert "1 decided set" in page
     assert decisions(batch) == ["rejected", "pending", "rejected", "pending", "pending", "pending"]
 
     changes.undo(Batch.objects.get(pk=batch.pk), actor=None)
     assert decisions(batch) == ["pending"] * 6
-    assert "2 sets of 5 pictures" in page_of(reviewer, batch)
+    assert "2 sets of 5 images" in page_of(reviewer, batch)
 
 
 def test_different_pictures_are_in_no_set_any_more(reviewer, batch):
     *_, fourth, fifth, _ = keys_of(batch)
     page = post(reviewer, batch, keep=fourth, image=[fourth, fifth], verdict="not_duplicate")
-    assert "1 set of 3 pictures to decide" in page
+    assert "1 set of 3 images to decide" in page
     assert decisions(batch) == ["pending"] * 6
 
 
 def test_all_are_resolved_after_a_preview(reviewer, batch):
     preview = page_of(reviewer, batch, "?preview=1")
     assert "Resolve 2 sets?" in preview
-    assert "Reject 3 pictures" in preview
+    assert "Reject 3 images" in preview
     page = post(reviewer, batch, all="1", threshold="0.5", version=batch.version)
     assert "Every set at this setting is decided" in page
     assert decisions(batch) == ["pending", "rejected", "rejected", "pending", "rejected", "pending"]

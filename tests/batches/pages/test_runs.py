@@ -38,7 +38,7 @@ def test_estimate_stands_before_the_start(operator, viewer, batch):
     )
     wrong = text_of(operator.get(at("batch-analyze-estimate", batch), {"min_cluster_size": "one"}))
 
-    assert "<b>24 pictures</b>, all of them looked at before." in page
+    assert "<b>24 images</b>, all of them looked at before." in page
     assert "24 images are too few for a group of at least 30" in part
     assert "<html" not in part
     assert "Smallest group: must be a whole number" in wrong
@@ -59,9 +59,9 @@ def test_run_from_the_form_to_its_groups(operator, batch):
     assert "wait for its end or cancel it" in second
     assert "hx-trigger" in running
     assert "cancel-run" in running
-    assert "<b>2 groups</b>, 4 pictures in none" in over
+    assert "<b>2 groups</b>, 4 images in none" in over
     assert over.count('hx-swap-oob="true"') == 6
-    assert "24 pictures · 2 groups, 0 done · 4 in none" in over
+    assert "24 images · 2 groups, 0 done · 4 in none" in over
 
 
 def test_cancelled_run_says_so(operator, batch):
@@ -115,7 +115,7 @@ def test_new_pictures_are_offered_to_be_placed(operator, batch):
 
     page = text_of(operator.get(at("batch", batch)))
 
-    assert "3 new pictures." in page
+    assert "3 new images." in page
     assert re.search("nothing else moves. Takes [a-z0-9]", page)  # how long, before it starts
 
 
@@ -187,9 +187,9 @@ def test_work_is_estimated_then_started(operator):
     estimate = text_of(operator.post(at("batch-process-estimate", batch), form))
     started = operator.post(at("batch-process", batch), form)
 
-    assert "2 pictures chosen. Choose at least one operation." in none
-    assert "1 picture, 1 result" in estimate
-    assert "1 picture left out" in estimate
+    assert "2 images chosen. Choose at least one operation." in none
+    assert "1 image, 1 result" in estimate
+    assert "1 image left out" in estimate
     job = Job.objects.get(kind="process")
     assert (job.batch, started.url) == (batch, f"/jobs/{job.pk}/")
     assert str(job.pk) in text_of(operator.get(at("batch", batch)))

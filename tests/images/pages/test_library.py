@@ -18,7 +18,7 @@ def names(client, query: str = "") -> list[str]:
 
 
 def test_empty_library_says_what_to_do(reviewer, viewer):
-    assert "No pictures yet" in reviewer.get("/images/").content.decode()
+    assert "No images yet" in reviewer.get("/images/").content.decode()
     assert "data-gallery-upload" not in viewer.get("/images/").content.decode()
 
 

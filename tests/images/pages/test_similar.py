@@ -50,7 +50,7 @@ def test_the_strip_shows_the_nearest_pictures_and_whose_vectors_they_are(viewer,
 def test_a_picture_without_a_vector_can_be_compared_by_whoever_may(operator, viewer, installed):
     image = make_image()
     assert "Not compared yet" in text_of(operator.get(f"/images/{image.pk}/"))
-    assert "Find similar pictures" not in text_of(viewer.get(f"/images/{image.pk}/"))
+    assert "Find similar images" not in text_of(viewer.get(f"/images/{image.pk}/"))
     assert viewer.post(f"/images/{image.pk}/embed/").status_code == 403
 
     said = text_of(operator.post(f"/images/{image.pk}/embed/", follow=True))
@@ -61,7 +61,7 @@ def test_a_picture_without_a_vector_can_be_compared_by_whoever_may(operator, vie
     run_until_idle()
 
     assert Embedding.objects.filter(image=image).count() == 1
-    assert "No other picture was compared" in text_of(operator.get(f"/images/{image.pk}/"))
+    assert "No other image was compared" in text_of(operator.get(f"/images/{image.pk}/"))
 
 
 def test_vectors_of_earlier_weights_are_left_out_and_said(viewer, installed):
@@ -111,7 +111,7 @@ def test_pairs_are_shown_side_by_side_and_decided_once(reviewer):
     first, second = make_rows(2)
     pair = pair_of(first, second)
     assert "Look alike" in text_of(reviewer.get("/images/"))
-    assert "1 other picture." in text_of(reviewer.get(f"/images/{first.pk}/"))
+    assert "1 other image." in text_of(reviewer.get(f"/images/{first.pk}/"))
     page = text_of(reviewer.get("/duplicates/"))
     for image in (first, second):
         assert f"/api/images/{image.pk}/thumbnail/" in page

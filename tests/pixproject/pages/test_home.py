@@ -29,7 +29,7 @@ def test_every_operation_and_parameter_has_its_input(operator):
 def test_viewer_is_told_what_is_missing(viewer):
     text = viewer.get("/").content.decode()
 
-    assert "You may look, not process" in text
+    assert "View-only access" in text
     assert 'id="composer"' not in text
 
 
