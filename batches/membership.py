@@ -103,12 +103,12 @@ def _record_upload(batch: Batch, row: BatchImage, by: Any) -> None:
     key, values = str(row.image_id), snapshots.values_of("images", row)
     last = batch.changes.order_by("-sequence").first()
     if last is None or not _is_same_upload(last, by):
-        batch.version -= 1  # which `record` raises
         changes.record(
             batch,
-            kind=Kind.ADD_IMAGES,
+            kind=Kind.UPLOAD,
             summary="uploaded 1 image",
             actor=by,
+            bumps_version=False,
             forward={"images": {key: values}},
             inverse={"images": {key: None}},
         )
@@ -121,8 +121,7 @@ def _record_upload(batch: Batch, row: BatchImage, by: Any) -> None:
 
 def _is_same_upload(change: GroupingChange, by: Any) -> bool:
     return (
-        change.kind == Kind.ADD_IMAGES
-        and change.summary.startswith("uploaded")
+        change.kind == Kind.UPLOAD
         and change.actor_id == (by.pk if by is not None else None)
         and not change.is_undone
         and change.image_count < UPLOADS_TOGETHER

@@ -93,10 +93,15 @@ def record(
     forward: Mapping[str, Any],
     inverse: Mapping[str, Any],
     undoes: GroupingChange | None = None,
+    bumps_version: bool = True,
 ) -> GroupingChange:
-    """Write a line of the history and give the batch its next version. The caller holds the batch's lock."""
+    """Write a line of the history. The caller holds the batch's lock.
+
+    Args:
+        bumps_version: whether decisions made on the state before are outdated by this one.
+    """
     last = GroupingChange.objects.filter(batch=batch).aggregate(last=Max("sequence"))["last"] or 0
-    batch.version += 1
+    batch.version += bumps_version
     batch.save(update_fields=["version", "last_label", "updated_at"])
     is_person = actor is not None and actor.pk is not None
     return GroupingChange.objects.create(

@@ -107,6 +107,7 @@ class GroupingChange(models.Model):
 
     class Kind(models.TextChoices):
         ADD_IMAGES = "add_images"
+        UPLOAD = "upload"
         REMOVE_IMAGES = "remove_images"
         APPLY_RUN = "apply_run"
         SET_GROUPS = "set_groups"
@@ -157,6 +158,7 @@ class GroupingChange(models.Model):
                 condition=Q(
                     kind__in=[
                         "add_images",
+                        "upload",
                         "remove_images",
                         "apply_run",
                         "set_groups",

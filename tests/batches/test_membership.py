@@ -69,6 +69,7 @@ def test_the_same_file_again_comes_in_once(batch, anna):
     add_upload(batch, image, by=anna)
 
     assert told(batch) == [("uploaded 1 image", 1)]
+    assert batch.changes.get().kind == "upload"
 
 
 @pytest.mark.parametrize("close", ["approved", "archived", "deleted"])
