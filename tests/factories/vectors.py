@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,8 @@ def install(monkeypatch, settings, folder: Path, *files: Path) -> None:
     manifest = folder / "weights.toml"
     manifest.write_text("\n".join([*entries, *others]))
     monkeypatch.setattr(weights, "MANIFEST", manifest)
-    weights.entries.cache_clear()
+    # The manifest is read once and kept; here by a function of this test, so that nothing is left for the next one.
+    monkeypatch.setattr(weights, "entries", cache(weights.entries.__wrapped__))
     embedding._loaded.cache_clear()
     settings.ML_MODELS_DIR = folder
 

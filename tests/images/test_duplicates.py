@@ -10,19 +10,12 @@ from api.models import AuditEvent
 from images import duplicates
 from images.models import DuplicatePair, Image
 from images.vectors import embeddings
-from ml_models import weights
 from processing import model_availability
 from processing.engine.worker import run_until_idle
 from tests.factories import make_client, make_image, make_rows, pictures
 from tests.factories.vectors import give, install, random_file, unit
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_manifest():
-    yield
-    weights.entries.cache_clear()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import io
 import os
 import pickle
 import random
+from functools import cache
 
 import pytest
 
@@ -86,6 +87,7 @@ def manifest(tmp_path, monkeypatch):
     bundled.mkdir()
     monkeypatch.setattr(weights, "BUNDLED_DIR", bundled)
     monkeypatch.setattr(weights, "MANIFEST", tmp_path / "weights.toml")
+    monkeypatch.setattr(weights, "entries", cache(weights.entries.__wrapped__))  # its own, gone with the test
 
     def write(*tables):
         (tmp_path / "weights.toml").write_text("\n".join(tables))
@@ -97,9 +99,7 @@ def manifest(tmp_path, monkeypatch):
         table("network", b"", byte_size=0, sha256="", suffix=".pth", family="embedding"),
         table("ours", GOOD, is_bundled=True, family="denoise"),
     )
-    yield write
-    monkeypatch.undo()
-    weights.entries.cache_clear()
+    return write
 
 
 @pytest.fixture

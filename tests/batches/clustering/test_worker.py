@@ -40,7 +40,9 @@ def test_a_worker_groups_a_batch():
     assert groups_of(batch)["1"] == list(range(9, 21))
 
 
-@pytest.mark.parametrize("module", ["analysis_compute", "analysis_incremental", "analysis_task"])
+@pytest.mark.parametrize(
+    "module", ["clustering.compute", "clustering.incremental", "clustering.task", "groups.split_task"]
+)
 def test_the_subprocess_needs_no_django(module):
     code = f"import sys, batches.{module}; sys.exit('django' in sys.modules or 'torch' in sys.modules)"
 

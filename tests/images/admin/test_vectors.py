@@ -3,7 +3,6 @@
 import pytest
 
 from images.models import Embedding
-from ml_models import weights
 from processing import model_availability
 from processing.engine.worker import run_until_idle
 from tests.factories import make_image, make_rows, make_user
@@ -11,12 +10,6 @@ from tests.factories.vectors import give, install, random_file, unit
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LIST = "/admin/images/image/"
-
-
-@pytest.fixture(autouse=True)
-def _own_manifest():
-    yield
-    weights.entries.cache_clear()
 
 
 def chosen(client, image):

@@ -3,19 +3,12 @@
 import pytest
 
 from images.models import DuplicatePair, Embedding, Image
-from ml_models import weights
 from processing import model_availability
 from processing.engine.worker import run_until_idle
 from tests.factories import make_image, make_rows
 from tests.factories.vectors import clip_files, give, install, random_file, unit
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_manifest():
-    yield
-    weights.entries.cache_clear()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from django.db import connection
 from batches.services import create_batch
 from images.models import Embedding, Image
 from images.vectors import embeddings, similarity
-from ml_models import weights
 from processing import model_availability
 from processing.engine.worker import run_until_idle
 from processing.models import Job
@@ -19,12 +18,6 @@ from tests.factories import make_client, make_image, make_rows, pictures
 from tests.factories.vectors import clip_files, give, install, random_file, unit
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_manifest():
-    yield
-    weights.entries.cache_clear()
 
 
 @pytest.fixture
