@@ -131,9 +131,19 @@ def test_viewer_may_not_act(viewer, action):
     image = make_image()
 
     assert viewer.post("/images/actions/", {"image": image.pk, "action": action}).status_code == 403
-    assert "tile-check" not in viewer.get("/images/").content.decode() or action
     image.refresh_from_db()
     assert image.status == "ready"
+
+
+@pytest.mark.parametrize("query", ["", "?after="])
+def test_images_are_ticked_only_by_who_may_act(viewer, reviewer, query):
+    make_rows(PAGE_SIZE + 1)
+    if query:
+        query += viewer.get("/images/").context["page"].next_cursor
+
+    headers = {"HX-Request": "true"} if query else {}
+    assert "tile-check" in reviewer.get(f"/images/{query}", headers=headers).content.decode()
+    assert "tile-check" not in viewer.get(f"/images/{query}", headers=headers).content.decode()
 
 
 def test_image_page_shows_facts_and_hides_the_place(viewer, reviewer):
