@@ -314,7 +314,11 @@ def test_process_confirmation_that_was_tampered_with(operator, batch):
 
 
 def test_nobody_chosen(operator, batch):
-    assert act(operator, BATCHES, "archive").status_code in (200, 302)
+    response = act(operator, BATCHES, "archive")
+
+    assert said(response) == [
+        "Items must be selected in order to perform actions on them. No items have been changed."
+    ]
     batch.refresh_from_db()
     assert batch.status == "draft"
     assert keys(batch)

@@ -55,10 +55,13 @@ def test_list_leaves_internal_jobs_out_until_asked(operator):
     assert listed(operator, kind="ingest") == {"mine"}
 
 
-def test_bad_filters_do_not_break_the_list(operator):
+def test_list_with_an_impossible_filter_leads_to_the_whole_list(operator):
+    waiting_job(reference="mine")
+
     response = operator.get(reverse(JOBS), {"priority__exact": "very"}, follow=True)
 
-    assert response.status_code == 200
+    assert response.redirect_chain == [(f"{reverse(JOBS)}?e=1", 302)]
+    assert [job.reference for job in response.context["cl"].result_list] == ["mine"]
 
 
 def test_list_has_constant_queries(operator, django_assert_num_queries, django_assert_max_num_queries):
