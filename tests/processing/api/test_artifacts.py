@@ -121,8 +121,5 @@ def test_purged_source_leaves_the_job_saying_what_was_there(client):
 
 
 @pytest.mark.parametrize("part", ["", "file/", "compare/"])
-def test_unknown_artifact_is_404_and_nobody_reads_without_signing_in(client, part):
-    path = f"/api/artifacts/{uuid.uuid4()}/{part}"
-
-    assert client.get(path).status_code == 404
-    assert APIClient().get(path).status_code in (401, 403)
+def test_unknown_artifact_is_404(client, part):
+    assert client.get(f"/api/artifacts/{uuid.uuid4()}/{part}").status_code == 404

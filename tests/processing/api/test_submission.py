@@ -344,9 +344,3 @@ def test_waiting_ends_with_the_time_or_with_the_job(client, image):
     assert (done.json()["status"], "Retry-After" in done) == ("completed", False)
     assert (cached.status_code, cached.json()["status"]) == (202, "completed")
     assert client.get(f"/api/jobs/{job['id']}/?wait=31").status_code == 400
-
-
-@pytest.mark.parametrize("path", ["/api/jobs/", "/api/process", f"/api/images/{NOBODY}/process/"])
-def test_nobody_submits_without_signing_in(path):
-    assert APIClient().post(path, {"operations": ["webp"]}).status_code in (401, 403)
-    assert APIClient().get("/api/jobs/").status_code in (401, 403)

@@ -79,7 +79,6 @@ def test_queues_change_by_admins_only(client, admin):
     assert client.patch("/api/queues/default/", {"paused": True}).status_code == 403
     assert admin.patch("/api/queues/nope/", {"paused": True}).status_code == 404
     assert client.get("/api/queues/nope/").status_code == 404
-    assert APIClient().get("/api/queues/").status_code in (401, 403)
 
 
 def test_workers_are_those_seen_lately(client):
