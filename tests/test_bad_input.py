@@ -187,7 +187,17 @@ def client():
     return client
 
 
-REFUSALS = {400, 404, 405, 409, 410, 413, 415, 416, 422}  # what an admin who is signed in can get for bad input
+REFUSALS = {
+    400,
+    404,
+    405,
+    409,
+    410,
+    413,
+    415,
+    416,
+    422,
+}  # what an admin who is signed in can get for bad input
 
 
 def is_fine(response) -> bool:
