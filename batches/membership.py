@@ -16,7 +16,6 @@ from batches.history.changes import ExpectedVersion, Kind
 from batches.history.edit import images as counted
 from batches.models import Batch, BatchImage, GroupingChange
 from images.models import Image
-from images.services import PRESENT
 
 UPLOADS_TOGETHER = 200
 TOGETHER_FOR = timedelta(minutes=10)
@@ -33,7 +32,7 @@ def add_images(
     wanted = list(dict.fromkeys(image_ids))
     with transaction.atomic():
         # The images' rows first, as uploads and purges do: an image cannot be purged while it enters a batch.
-        images = Image.objects.select_for_update(no_key=True).filter(pk__in=wanted, status__in=PRESENT)
+        images = Image.objects.select_for_update(no_key=True).filter(pk__in=wanted, status__in=Image.PRESENT)
         _check_all_there(wanted, set(images.order_by("pk").values_list("pk", flat=True)))
         with changes.edit(batch, actor=actor, kind=Kind.ADD_IMAGES, seen=seen) as edit:
             inside = set(batch.batch_images.filter(image__in=wanted).values_list("image", flat=True))

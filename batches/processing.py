@@ -17,7 +17,6 @@ from batches.history.edit import images as counted
 from batches.models import Batch, BatchImage
 from images.models import Image
 from images.quality.service import ISSUE_CODES
-from images.services import PRESENT
 from processing import services
 from processing.engine import jobs
 from processing.models import Job, JobEvent
@@ -70,7 +69,7 @@ def chosen_images(batch: Batch, filters: Mapping[str, Any] | None = None) -> Que
     Raises:
         ApiError: 400 naming the filter.
     """
-    return _chosen(batch, filters).filter(status__in=PRESENT)
+    return _chosen(batch, filters).filter(status__in=Image.PRESENT)
 
 
 def _chosen(batch: Batch, filters: Mapping[str, Any] | None) -> QuerySet[Image]:
@@ -207,7 +206,7 @@ def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | Non
         images, items, cached, seconds {p50, p90}, based_on, bytes, notes, left_out_count, and left_out: the first
         `TOLD` images that the work does not fit, each with its reason.
     """
-    _check_workable(batch)
+    changes.check_open(batch, approved_ok=True)
     found = suited(batch, work, filters=filters)
     return {
         "images": len(found.images),
@@ -239,7 +238,7 @@ def process_batch(
     delivery = delivery or Delivery()
     with transaction.atomic():
         locked = changes.lock(batch)  # so that it is not deleted meanwhile
-        _check_workable(locked)
+        changes.check_open(locked, approved_ok=True)
         found = suited(locked, work, filters=filters)
         if not found.images:
             raise _nothing_left(found)
@@ -267,7 +266,7 @@ def retry_jobs(batch: Batch, *, only_failed: bool = False, actor: Any) -> Change
     Raises:
         ApiError: 409 or 410 for a batch that is archived or deleted.
     """
-    _check_workable(batch)
+    changes.check_open(batch, approved_ok=True)
     statuses = [OperationStatus.FAILED, *([] if only_failed else [OperationStatus.CANCELLED])]
     retried = batch.jobs.filter(operations__status__in=statuses).distinct()
     counts = [jobs.retry_job(job, statuses=statuses, actor=actor) for job in retried]
@@ -287,14 +286,6 @@ def _changed_jobs(batch: Batch, name: str, counts: Sequence[int], actor: Any) ->
         run_status.sync_runs(batch.pk)
         audit.record(name, batch, actor=actor, detail=asdict(changed))
     return changed
-
-
-def _check_workable(batch: Batch) -> None:
-    """An approved batch is worked on like any other: its groups do not change by that."""
-    if batch.deleted_at is not None:
-        raise ApiError(ErrorCode.GONE, f"The batch {batch.batch_name!r} is deleted; restore it first.")
-    if batch.is_archived:
-        raise ApiError(ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; unarchive it first.")
 
 
 def _nothing_left(found: Suited) -> ApiError:

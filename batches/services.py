@@ -18,7 +18,7 @@ from batches.clustering import parameters as analysis_parameters
 from batches.history import changes
 from batches.membership import remove_images
 from batches.models import Batch, BatchImage, Group
-from images.services import PRESENT
+from images.models import Image
 from pixproject.web.base.text import has_unstorable_characters
 from processing.engine import jobs
 from processing.models import Job
@@ -36,7 +36,7 @@ add_images = membership.add_images
 
 def listed(batches: QuerySet[Batch]) -> QuerySet[Batch]:
     """With what each line of a list needs: numbers of images, of those in groups, of groups and confirmed ones."""
-    inside = Q(image__status__in=PRESENT)
+    inside = Q(image__status__in=Image.PRESENT)
     found = batches.select_related("owner", "assignee", "reviewer", "active_run").annotate(
         image_count=_count(BatchImage.objects.filter(inside)),
         assigned_count=_count(BatchImage.objects.filter(inside, group__isnull=False)),
@@ -127,7 +127,7 @@ def update_batch(
     values = _checked(values)
     with transaction.atomic():
         locked = changes.lock(batch)
-        _check_not_archived(locked)
+        changes.check_open(locked, approved_ok=True)
         changes.check_version(locked, seen)
         before = {name: getattr(locked, name) for name in values}
         for name, value in values.items():
@@ -147,18 +147,11 @@ def _told(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_not_archived(batch: Batch) -> None:
-    if batch.is_archived:
-        raise ApiError(
-            ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; it takes no changes."
-        )
-
-
 def archive(batch: Batch, *, actor: Any) -> Batch:
     """Put a batch away; it takes no changes until it is taken out again."""
     with transaction.atomic():
         locked = changes.lock(batch)
-        _check_not_archived(locked)
+        changes.check_open(locked, approved_ok=True)
         _check_idle(locked)
         locked.status, locked.archived_at = Status.ARCHIVED, timezone.now()
         locked.save(update_fields=["status", "archived_at", "updated_at"])

@@ -11,7 +11,7 @@ from api.access import audit
 from api.core.errors import ApiError, ErrorCode
 from images.ingest.receive import MAX_TAGS, cleaned_tags
 from images.models import Image
-from images.services import PRESENT, restore_many, trash_many
+from images.services import restore_many, trash_many
 
 MAX_IMAGES = 10_000
 
@@ -42,7 +42,7 @@ def _fits(image: Image, action: Action) -> bool:
         return image.status == Image.Status.TRASHED
     if action.name == "tag":
         return image.status != Image.Status.PURGED and _tags_after(image, action) != image.tags
-    return image.status in PRESENT
+    return image.status in Image.PRESENT
 
 
 def apply(images: Sequence[Image], action: Action, *, actor: Any) -> list[UUID]:

@@ -12,7 +12,6 @@ from api.access import audit
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from images import services
 from images.models import DuplicatePair, Embedding, Image
-from images.services import PRESENT
 from images.vectors import embeddings, similarity
 from processing.algorithms.codecs.thumbnails import hamming
 from processing.algorithms.duplicates.pairs import DEFAULT_RULE
@@ -139,7 +138,7 @@ def all_pairs() -> QuerySet[DuplicatePair]:
 
 def pairs() -> QuerySet[DuplicatePair]:
     """Pairs whose images are both in the library; decided ones also when one of them is in the trash."""
-    both = Q(a__status__in=PRESENT, b__status__in=PRESENT)
+    both = Q(a__status__in=Image.PRESENT, b__status__in=Image.PRESENT)
     return all_pairs().filter(both | ~Q(verdict=DuplicatePair.Verdict.PENDING))
 
 

@@ -13,12 +13,11 @@ from processing.models import Operation
 from processing.states import BACKGROUND_KINDS, OPERATION_OPEN
 from processing.storage.file_classes import FileClass, Removed, StoredFile
 
-PRESENT = (Image.Status.READY, Image.Status.DAMAGED)
-WITH_FILE = (*PRESENT, Image.Status.TRASHED)
+WITH_FILE = (*Image.PRESENT, Image.Status.TRASHED)
 
 
 def old_originals(moment: datetime) -> QuerySet[Image]:
-    return Image.objects.filter(status__in=PRESENT, created_at__lt=moment)
+    return Image.objects.filter(status__in=Image.PRESENT, created_at__lt=moment)
 
 
 def old_trash(moment: datetime) -> QuerySet[Image]:

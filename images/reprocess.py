@@ -10,7 +10,6 @@ from django.db.models import Count, Q, QuerySet
 from images import renditions
 from images.models import Image
 from images.quality import service as quality
-from images.services import PRESENT
 from images.vectors import embeddings
 from pixproject.web.base import request_id
 from processing.engine import jobs
@@ -91,7 +90,7 @@ def selected(what: str, *, which: Which, batch: Any = None, model: str = embeddi
     Raises:
         ApiError: 400 for an unknown embedder, 422 `model_unavailable` for one that is not installed.
     """
-    images = Image.objects.filter(status__in=PRESENT).order_by("pk")
+    images = Image.objects.filter(status__in=Image.PRESENT).order_by("pk")
     if batch is not None:
         images = images.filter(batch_images__batch=batch)
     if what == "embeddings":

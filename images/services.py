@@ -37,12 +37,11 @@ __all__ = [
 ]
 EDITABLE = ("title", "note", "tags", "kind", "pinned", "reference", "metadata")
 MAX_NOTE = 10_000
-PRESENT = (Image.Status.READY, Image.Status.DAMAGED)
 
 
 def library(*, is_trash: bool = False) -> QuerySet[Image]:
     """The images of the library (or of its trash), newest first, ready to be listed."""
-    statuses = (Image.Status.TRASHED,) if is_trash else PRESENT
+    statuses = (Image.Status.TRASHED,) if is_trash else Image.PRESENT
     return listed(Image.objects.filter(status__in=statuses))
 
 
@@ -101,7 +100,7 @@ def trash(image: Image, *, actor: Any) -> bool:
 def trash_many(keys: Sequence[UUID], *, actor: Any) -> list[UUID]:
     """Put images into the trash; answers those that were not there yet."""
     with transaction.atomic():
-        images = _locked(keys, PRESENT)
+        images = _locked(keys, Image.PRESENT)
         now = timezone.now()
         Image.objects.filter(pk__in=[image.pk for image in images]).update(
             status=Image.Status.TRASHED, deleted_at=now, updated_at=now

@@ -28,7 +28,6 @@ from batches.history import changes
 from batches.models import Batch, BatchImage, ClusterRun, Group
 from batches.pages import presenters
 from images.models import Image
-from images.services import PRESENT
 from pixproject.web.admin import may
 from pixproject.web.templatetags.pix_admin import spaced
 from processing.models import Operation
@@ -109,14 +108,14 @@ def _operation_counts(batch: Batch) -> dict[str, int]:
 
 def groups_with_pictures(batch: Batch) -> QuerySet[Group]:
     """The largest groups, each with `count` and `picture`: its cover, else its first image."""
-    inside = Q(members__image__status__in=PRESENT)
-    first = BatchImage.objects.filter(group=OuterRef("pk"), image__status__in=PRESENT).order_by("position")
-    cover = Image.objects.filter(pk=OuterRef("cover"), status__in=PRESENT)
+    first = BatchImage.objects.filter(group=OuterRef("pk"), image__status__in=Image.PRESENT).order_by(
+        "position"
+    )
+    cover = Image.objects.filter(pk=OuterRef("cover"), status__in=Image.PRESENT)
     picture = Coalesce(
         Subquery(cover.values("pk")), Subquery(first.values("image")[:1]), output_field=UUIDField()
     )
-    groups = batch.groups.annotate(count=Count("members", filter=inside), picture=picture)
-    found: QuerySet[Group] = groups.order_by("-count", "label")[:MOST_GROUPS]
+    found: QuerySet[Group] = batch.groups.with_counts().annotate(picture=picture)[:MOST_GROUPS]
     return found
 
 

@@ -15,7 +15,7 @@ from batches.admin.confirmation import Line, Question, ask, can_any, each, image
 from batches.admin.forms import ExportForm, ReasonForm
 from batches.exports import files as exports
 from batches.models import Batch
-from images.services import PRESENT
+from images.models import Image
 from pixproject.web.admin import PixModelAdmin
 from pixproject.web.templatetags.pix import byte_size
 
@@ -113,7 +113,7 @@ class StageActions(PixModelAdmin):
 
 
 def _what_is_sent(batches: Sequence[Any]) -> str:
-    size = batches[0].images.filter(status__in=PRESENT).aggregate(size=Sum("byte_size"))["size"] or 0
+    size = batches[0].images.filter(status__in=Image.PRESENT).aggregate(size=Sum("byte_size"))["size"] or 0
     return f"CSV and JSON name every image. The ZIP holds the originals but for rejected ones, up to {byte_size(size)}."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, Subquery
 from django.utils import timezone
 
-from batches.exports.rows import ROWS_AT_ONCE, groups_with_counts, members
+from batches.exports.rows import ROWS_AT_ONCE, members
 from batches.models import Batch, ClusterAssignment, ClusterRun
 
 VERSION = 1
@@ -21,7 +21,7 @@ def manifest_parts(batch: Batch) -> Iterator[str]:
         "exported_at": timezone.now().isoformat(),
         "batch": _batch(batch),
         "run": _run(batch.active_run),
-        "groups": [_group(group) for group in groups_with_counts(batch)],
+        "groups": [_group(group) for group in batch.groups.with_counts()],
     }
     yield json.dumps(head, indent=1, ensure_ascii=False).removesuffix("\n}") + ',\n "images": ['
     mark = "\n  "

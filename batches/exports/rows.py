@@ -6,11 +6,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 
 from api.core.disk import scratch_root
-from batches.models import Batch, BatchImage, Group
-from images.services import PRESENT
+from batches.models import Batch, BatchImage
 
 CHUNK = 1 << 16
 ROWS_AT_ONCE = 500
@@ -112,9 +111,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value
-
-
-def groups_with_counts(batch: Batch) -> QuerySet[Group]:
-    """The groups with `count`, the number of their images that are in the library; the largest first."""
-    present = Count("members", filter=Q(members__image__status__in=PRESENT))
-    return Group.objects.filter(batch=batch).annotate(count=present).order_by("-count", "label")

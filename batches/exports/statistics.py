@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.models import Avg, Count, F, Min, QuerySet, Sum
 from django.db.models.functions import Floor, Least
 
-from batches.exports.rows import groups_with_counts, members
+from batches.exports.rows import members
 from batches.models import Batch, BatchImage, Group
 
 GRADES_PER_BAR = 10
@@ -20,7 +20,7 @@ WHERE m.batch_id = %s AND i.status IN ('ready', 'damaged') GROUP BY code ORDER B
 def statistics(batch: Batch) -> dict[str, Any]:
     """Counts of images by group, decision, format, quality and fault; images in the trash do not count."""
     rows = members(batch).order_by()
-    groups = [_size(group) for group in groups_with_counts(batch)]
+    groups = [_size(group) for group in batch.groups.with_counts()]
     sums = rows.aggregate(images=Count("pk"), byte_size=Sum("image__byte_size"))
     assigned = rows.filter(group__isnull=False).count()
     return {

@@ -8,7 +8,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from api.core.errors import ErrorCode, invalid_field
 from batches.groups.statistics import GroupFacts, group_facts
 from batches.models import Batch, BatchImage, Group
-from images.services import PRESENT
+from images.models import Image
 
 ORDERINGS = (
     "-count",
@@ -26,15 +26,18 @@ ORDERINGS = (
 
 def counted(batch: Batch) -> QuerySet[Group]:
     """The groups with `count`, `rejected_count`, `first_image`, `has_cover`, without images that lie in the trash."""
-    present = Q(members__image__status__in=PRESENT)
+    present = Q(members__image__status__in=Image.PRESENT)
     rejected = Q(members__decision=BatchImage.Decision.REJECTED)
     inside = BatchImage.objects.present().filter(group=OuterRef("pk"))
     first = inside.order_by("position", "id")
-    return Group.objects.filter(batch=batch).annotate(
-        count=Count("members", filter=present),
-        rejected_count=Count("members", filter=present & rejected),
-        first_image=Subquery(first.values("image")[:1]),
-        has_cover=Exists(inside.filter(image=OuterRef("cover"))),
+    return (
+        Group.objects.filter(batch=batch)
+        .with_counts()
+        .annotate(
+            rejected_count=Count("members", filter=present & rejected),
+            first_image=Subquery(first.values("image")[:1]),
+            has_cover=Exists(inside.filter(image=OuterRef("cover"))),
+        )
     )
 
 

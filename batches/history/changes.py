@@ -36,15 +36,15 @@ def lock(batch: Batch) -> Batch:
     return Batch.objects.select_for_update(no_key=True).get(pk=batch.pk)
 
 
-def check_open(batch: Batch) -> None:
-    """Refuse changes of a batch that is deleted, archived or approved."""
+def check_open(batch: Batch, *, approved_ok: bool = False) -> None:
+    """Refuse changes of a batch that is deleted, archived or, unless they leave its groups alone, approved."""
     if batch.deleted_at is not None:
         raise ApiError(ErrorCode.GONE, f"The batch {batch.batch_name!r} is deleted; restore it first.")
     if batch.is_archived:
         raise ApiError(
             ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; it takes no changes."
         )
-    if batch.is_approved:
+    if batch.is_approved and not approved_ok:
         raise ApiError(
             ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is approved; reopen it to change it."
         )

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Deferrable, Q
 from django.utils import timezone
 
+from images.models import Image
 from processing.states import Priority
 
 
@@ -111,6 +112,18 @@ class Batch(models.Model):
     def is_approved(self) -> bool:
         return self.review_stage == self.Stage.APPROVED
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its groups may be changed; `history.changes.check_open` refuses it otherwise."""
+        return self.deleted_at is None and not (self.is_archived or self.is_approved)
+
+
+class GroupQuerySet(models.QuerySet["Group"]):
+    def with_counts(self) -> "GroupQuerySet":
+        """Each with `count`, the number of its images that are in the library; the largest first."""
+        present = models.Count("members", filter=Q(members__image__status__in=Image.PRESENT))
+        return self.annotate(count=present).order_by("-count", "label")
+
 
 class Group(models.Model):
     """Images of one batch that belong together. Images without a group are unassigned: noise stays noise."""
@@ -129,6 +142,8 @@ class Group(models.Model):
     cover = models.ForeignKey("images.Image", models.SET_NULL, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GroupQuerySet.as_manager()
 
     class Meta:
         ordering = ["batch", "label"]
@@ -166,7 +181,7 @@ class MemberQuerySet(models.QuerySet["BatchImage"]):
 
     def present(self) -> "MemberQuerySet":
         """Those whose image is in the library, not in the trash."""
-        return self.filter(image__status__in=["ready", "damaged"])
+        return self.filter(image__status__in=Image.PRESENT)
 
 
 class BatchImage(models.Model):

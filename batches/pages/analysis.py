@@ -82,7 +82,7 @@ def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> d
         "selections": SELECTIONS,
         "sizes": ", ".join(map(str, DEFAULT_SIZES)),
         "samples": ", ".join(map(str, DEFAULT_SAMPLES)),
-        "may_analyze": has_scope(user, "process") and not (batch.is_archived or batch.is_approved),
+        "may_analyze": has_scope(user, "process") and batch.is_open,
     }
     if under_way is not None and under_way.job is not None:
         add_running([under_way.job])

@@ -21,7 +21,7 @@ from batches.clustering import run_status
 from batches.models import Batch, BatchImage
 from batches.pages import analysis, compare, history, new, presenters, process
 from batches.pages.presenters import find, number, seen
-from images.services import PRESENT
+from images.models import Image
 from pixproject.web.access import needs, next_path, tell
 from processing.pages import job_presenter
 from processing.states import Priority
@@ -84,7 +84,7 @@ def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 def images_context(request: HttpRequest, batch: Batch) -> dict[str, Any]:
-    members = BatchImage.objects.filter(batch=batch, image__status__in=PRESENT)
+    members = BatchImage.objects.filter(batch=batch, image__status__in=Image.PRESENT)
     members = members.select_related("image", "group").order_by("position", "id")
     page = Paginator(members, IMAGES_PER_PAGE).get_page(request.GET.get("page"))
     return {"images_page": page}

@@ -48,7 +48,7 @@ def compare(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "diff": diff,
         "changing": [item for item in diff.items if item.kind != "kept"],
         "kept": [item for item in diff.items if item.kind == "kept"],
-        "may_take": has_scope(request.user, "write") and not (batch.is_archived or batch.is_approved),
+        "may_take": has_scope(request.user, "write") and batch.is_open,
         "is_active": run.pk == batch.active_run_id,
     }
     return render(request, "batches/compare.html", context)

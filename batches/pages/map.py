@@ -1,20 +1,15 @@
 """The map of a batch: every image as a point."""
 
 import uuid
-from typing import Any
 
-from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.views.decorators.http import require_safe
 
 from api.access.permissions import has_scope
-from api.core.errors import ApiError
 from batches.clustering import projection
-from batches.history import changes
 from batches.models import Batch, ClusterRun
-from images.services import PRESENT
 
 MAX_RUNS = 50
 LONGEST_NUMBER = 9
@@ -31,21 +26,12 @@ def batch_map(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "runs": runs,
         "run": run,
         "problem": problem,
-        "groups": _counted(batch),
-        "unassigned": batch.batch_images.filter(group=None, image__status__in=PRESENT).count(),
-        "may_edit": has_scope(request.user, "write") and is_open(batch),
-        "is_open": is_open(batch),
+        "groups": batch.groups.with_counts(),
+        "unassigned": batch.batch_images.filter(group=None).present().count(),
+        "may_edit": has_scope(request.user, "write") and batch.is_open,
+        "is_open": batch.is_open,
     }
     return render(request, "batches/map.html", context, status=404 if problem else 200)
-
-
-def is_open(batch: Batch) -> bool:
-    """Whether the batch takes changes."""
-    try:
-        changes.check_open(batch)
-    except ApiError:
-        return False
-    return True
 
 
 def _asked_run(text: str, batch: Batch, runs: list[ClusterRun]) -> tuple[ClusterRun | None, str]:
@@ -58,11 +44,6 @@ def _asked_run(text: str, batch: Batch, runs: list[ClusterRun]) -> tuple[Cluster
     if asked is None:
         return usual, f"This batch has no run {text[:20]} with a map."
     return asked, ""
-
-
-def _counted(batch: Batch) -> Any:
-    present = Count("members", filter=Q(members__image__status__in=PRESENT))
-    return batch.groups.annotate(count=present).order_by("-count", "label")
 
 
 urlpatterns = [path("<uuid:batch_id>/map/", batch_map, name="batch-map")]

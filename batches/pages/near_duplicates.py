@@ -18,7 +18,6 @@ from batches.duplicates import sets as near_sets
 from batches.duplicates.sets import NearImage, NearSet
 from batches.history.changes import ExpectedVersion
 from batches.models import Batch, BatchImage
-from batches.pages.map import is_open
 from pixproject.web.access import needs, tell
 
 DEFAULT_THRESHOLD = 0.5
@@ -70,8 +69,8 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "others": shown.others[:SHOWN_IN_PREVIEW],
         "is_preview": "preview" in request.GET,
         "problem": problem,
-        "is_open": is_open(batch),
-        "may_edit": has_scope(request.user, "write") and is_open(batch),
+        "is_open": batch.is_open,
+        "may_edit": has_scope(request.user, "write") and batch.is_open,
     }
     if part in ("sets", "preview"):
         return render(request, f"batches/_near_{part}.html", context)

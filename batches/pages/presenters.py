@@ -7,15 +7,15 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from api.access.permissions import GROUP_SCOPES
 from batches import services
 from batches.history.changes import ExpectedVersion
-from batches.models import Batch, BatchImage, Group
-from images.services import PRESENT
+from batches.models import Batch, BatchImage
+from images.models import Image
 from pixproject.web.base.text import has_unstorable_characters
 from processing.job_progress import add_running
 from processing.models import Job
@@ -96,7 +96,7 @@ def lines(batches: Iterable[Any], *, step: int = 0, seen: int = -1) -> list[Line
 
 
 def _with_first_images(keys: Sequence[Any]) -> Any:
-    inside = BatchImage.objects.filter(batch=OuterRef("pk"), image__status__in=PRESENT)
+    inside = BatchImage.objects.filter(batch=OuterRef("pk"), image__status__in=Image.PRESENT)
     first = inside.order_by("position", "id").values("image_id")[:STRIP]
     return Batch.objects.filter(pk__in=keys).order_by().values_list("pk", ArraySubquery(first))
 
@@ -148,12 +148,7 @@ class Bar:
 
 def group_bars(batch: Batch) -> tuple[list[Bar], int]:
     """The largest groups as bars, and how many groups are not shown."""
-    inside = Q(members__image__status__in=PRESENT)
-    groups = list(
-        Group.objects.filter(batch=batch)
-        .annotate(count=Count("members", filter=inside))
-        .order_by("-count", "label")[: MAX_BARS + 1]
-    )
+    groups: list[Any] = list(batch.groups.with_counts()[: MAX_BARS + 1])
     total = len(groups) if len(groups) <= MAX_BARS else batch.groups.count()
     longest = max((group.count for group in groups), default=0) or 1
     bars = [

@@ -23,7 +23,7 @@ from django.db.models.functions import RowNumber
 from batches.groups import statistics
 from batches.groups.statistics import GroupFacts
 from batches.models import Batch, BatchImage, Group
-from images.services import PRESENT
+from images.models import Image
 
 STRIP = 12
 GROUPS_PER_PAGE = 8  # two screens; the next ones come while people scroll, and 30 took a third of a second
@@ -175,7 +175,7 @@ def members(found: QuerySet[BatchImage]) -> QuerySet[BatchImage]:
     """Rows whose pictures are in the library, with what a tile shows."""
     needed = [f"image__{name}" for name in _IMAGE]
     own = [column.name for column in BatchImage._meta.concrete_fields if column.name != "added_by"]
-    return found.filter(image__status__in=PRESENT).select_related("image").only(*own, *needed)
+    return found.filter(image__status__in=Image.PRESENT).select_related("image").only(*own, *needed)
 
 
 def progress(batch: Batch, rows: Sequence[Row]) -> Progress:

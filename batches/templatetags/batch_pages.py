@@ -55,7 +55,6 @@ def batch_head(context: dict[str, Any], batch: Batch) -> Head:
     if not hasattr(batch, "image_count"):
         counted = services.listed(Batch.objects.filter(pk=batch.pk)).get()
     user = context["request"].user
-    is_open = not (batch.is_archived or batch.is_approved or batch.deleted_at)
     return Head(
         counted.image_count,
         counted.image_count - counted.assigned_count,
@@ -63,7 +62,7 @@ def batch_head(context: dict[str, Any], batch: Batch) -> Head:
         counted.confirmed_count,
         changes.next_undo(batch),
         changes.next_redo(batch),
-        is_open and has_scope(user, "write"),
+        batch.is_open and has_scope(user, "write"),
     )
 
 

@@ -15,7 +15,6 @@ from images import bulk
 from images.duplicates import has_undecided
 from images.models import Image
 from images.quality.service import ISSUE_CODES
-from images.services import PRESENT
 from processing.algorithms.codecs.formats import FORMATS
 
 MAX_INTEGER = 2**31 - 1
@@ -77,7 +76,7 @@ class ImageFilter(filters.FilterSet):
         """The trash is shown to whoever asks for it."""
         asked = self.form.cleaned_data
         if not asked.get("status") and asked.get("deleted") is None:
-            queryset = queryset.filter(status__in=PRESENT)
+            queryset = queryset.filter(status__in=Image.PRESENT)
         queryset = super().filter_queryset(queryset)
         # The id makes the order of equal rows steady, or pages would repeat and miss some.
         return queryset.order_by(*queryset.query.order_by, "-id") if asked.get("ordering") else queryset
@@ -107,7 +106,7 @@ class ImageFilter(filters.FilterSet):
         return queryset.filter(issues__contains=[{"code": value}])
 
     def in_trash(self, queryset: QuerySet, _name: str, value: bool) -> QuerySet:
-        return queryset.filter(status__in=(Image.Status.TRASHED,) if value else PRESENT)
+        return queryset.filter(status__in=(Image.Status.TRASHED,) if value else Image.PRESENT)
 
     def in_pairs(self, queryset: QuerySet, _name: str, value: bool) -> QuerySet:
         return queryset.filter(has_undecided() if value else ~has_undecided())

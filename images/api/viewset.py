@@ -154,7 +154,7 @@ class ImageViewSet(
         """What lies in the trash, and what is in the batch already, is left as it is."""
         batch = open_batch(asked["batch"], field="batch")
         inside = set(batch.batch_images.values_list("image_id", flat=True))
-        new = [image.pk for image in images if image.status in services.PRESENT and image.pk not in inside]
+        new = [image.pk for image in images if image.status in Image.PRESENT and image.pk not in inside]
         if new and not asked["dry_run"]:
             add_images(batch, new, actor=request.user)
         return Response(_bulk_result(asked, images, new))
@@ -163,9 +163,9 @@ class ImageViewSet(
         data: Any = request.data
         work = parse_work(operations=data.get("operations"), pipeline=data.get("pipeline"))
         if asked["dry_run"]:
-            usable = [image.pk for image in images if image.status in services.PRESENT]
+            usable = [image.pk for image in images if image.status in Image.PRESENT]
             return Response(_bulk_result(asked, images, usable))
-        if gone := [image for image in images if image.status not in services.PRESENT]:
+        if gone := [image for image in images if image.status not in Image.PRESENT]:
             raise ApiError(ErrorCode.CONFLICT, f"The image {gone[0].pk} is {gone[0].status}.")
         delivery = Delivery(
             priority=priority_of(asked["priority"]),

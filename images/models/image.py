@@ -18,6 +18,8 @@ class Image(models.Model):
         TRASHED = "trashed"
         PURGED = "purged"  # the files are gone; the row tells what was here
 
+    PRESENT = (Status.READY, Status.DAMAGED)  # in the library, not in the trash
+
     class Kind(models.TextChoices):
         PHOTO = "photo"
         PRODUCT = "product"

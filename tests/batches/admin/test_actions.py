@@ -281,7 +281,7 @@ def test_process_of_several_leaves_out_those_that_it_does_not_fit(operator, batc
     page = operator.post(url, {**data, "stage": "estimate"})
     response = operator.post(url, {**inputs(page), "_selected_action": data["_selected_action"]})
 
-    assert "archived; unarchive it first" in text_of(page)
+    assert "archived; it takes no changes" in text_of(page)
     assert said(response)[0] == "1 of 3 batches submitted: 3 operations."
     assert len(said(response)) == 3
 
