@@ -1,11 +1,12 @@
-"""The errors of every door: one enum of codes, one exception, one JSON body."""
+"""The errors of every interface: one enum of codes, one exception, one JSON body."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import models
 
+from api.core import phrases
 from pixproject.web.base import request_id
 
 
@@ -13,8 +14,8 @@ class ErrorCode(models.TextChoices):
     """Every code that an answer or a failed operation may carry; the label explains it."""
 
     # 400: a value is wrong
-    INVALID = "invalid", "A value is not acceptable."
-    MALFORMED = "malformed", "The body is not what its Content-Type says."
+    INVALID = "invalid", "A value is not valid."
+    MALFORMED = "malformed", "The body does not match its Content-Type."
     REQUIRED = "required", "A required field is missing."
     NULL = "null", "A field must not be null."
     BLANK = "blank", "A field must not be empty."
@@ -22,59 +23,68 @@ class ErrorCode(models.TextChoices):
     TOO_SHORT = "min_length", "A text or list is too short."
     TOO_HIGH = "max_value", "A number is too high."
     TOO_LOW = "min_value", "A number is too low."
-    INVALID_CHOICE = "invalid_choice", "A value is not one of the allowed ones."
-    DOES_NOT_EXIST = "does_not_exist", "A named object does not exist."
-    UNIQUE = "unique", "A value is taken."
-    UNKNOWN_FIELD = "unknown_field", "The request has a field or filter that is not known here."
-    NO_FILE = "no_file", "An upload without a file."
-    EMPTY_FILE = "empty_file", "A file of 0 bytes."
-    TOO_MANY_FILES = "too_many_files", "More files than one request may hold."
-    DAMAGED_IMAGE = "damaged_image", "The picture is truncated or broken."
-    SAME_FORMAT = "same_format", "A conversion into the format that the source already has."
-    INVALID_PARAMETER = "invalid_parameter", "A parameter of an operation is wrong."
+    INVALID_CHOICE = "invalid_choice", "A value is not one of the allowed choices."
+    DOES_NOT_EXIST = "does_not_exist", "An object that the request names does not exist."
+    UNIQUE = "unique", "A value is already in use."
+    UNKNOWN_FIELD = "unknown_field", "The request has an unknown field or filter."
+    NO_FILE = "no_file", "The upload has no file."
+    EMPTY_FILE = "empty_file", "The file is empty (0 bytes)."
+    TOO_MANY_FILES = "too_many_files", "The request has too many files."
+    DAMAGED_IMAGE = "damaged_image", "The image is incomplete or damaged."
+    SAME_FORMAT = "same_format", "The image already has the format that it should be converted to."
+    INVALID_PARAMETER = "invalid_parameter", "A parameter of an operation is not valid."
     UNKNOWN_OPERATION = "unknown_operation", "No operation has this name."
-    NO_RIDGES = "no_ridges", "The picture shows no fingerprint."
-    PROCESSING_ERROR = "processing_error", "The picture cannot be worked on."
-    DECODE_TIMEOUT = "decode_timeout", "The picture took too long to decode."
-    MEMORY_LIMIT = "memory_limit", "The picture needs more memory than allowed."
-    SUBPROCESS_CRASHED = "subprocess_crashed", "The picture crashed its decoder."
+    NO_RIDGES = "no_ridges", "No fingerprint was found in the image."
+    PROCESSING_ERROR = "processing_error", "The image cannot be processed."
+    DECODE_TIMEOUT = "decode_timeout", "The image took too long to decode."
+    MEMORY_LIMIT = "memory_limit", "The image needs more memory than allowed."
+    SUBPROCESS_CRASHED = "subprocess_crashed", "The image crashed the decoder."
     ALL_REJECTED = "all_rejected", "None of the files was accepted."
     # 401, 403
     NOT_AUTHENTICATED = "not_authenticated", "No credentials were sent."
     AUTHENTICATION_FAILED = "authentication_failed", "The credentials are wrong, expired or revoked."
-    PERMISSION_DENIED = "permission_denied", "The scope that this needs is missing."
-    CSRF_FAILED = "csrf_failed", "The form's token is missing or wrong."
-    LINK_INVALID = "link_invalid", "A signed link is expired or was changed."
+    PERMISSION_DENIED = "permission_denied", "The required scope is missing."
+    CSRF_FAILED = "csrf_failed", "The CSRF token is missing or wrong."
+    LINK_INVALID = "link_invalid", "A signed link has expired or was changed."
     # 404 to 412
-    NOT_FOUND = "not_found", "There is nothing here."
-    FILE_MISSING = "file_missing", "The row exists, its file does not."
-    METHOD_NOT_ALLOWED = "method_not_allowed", "The method is not supported here."
-    NOT_ACCEPTABLE = "not_acceptable", "No representation suits the Accept header."
-    CONFLICT = "conflict", "The object's state does not allow this."
-    IMAGE_IN_USE = "image_in_use", "The image is the input of a live job or sits in a batch."
+    NOT_FOUND = "not_found", "Nothing was found at this address."
+    FILE_MISSING = "file_missing", "The record exists, but its file is missing."
+    METHOD_NOT_ALLOWED = "method_not_allowed", "This address does not support the method."
+    NOT_ACCEPTABLE = "not_acceptable", "None of the available formats matches the Accept header."
+    CONFLICT = "conflict", "The current state of the object does not allow this."
+    IMAGE_IN_USE = "image_in_use", "The image is used by an unfinished job or belongs to a batch."
     IDEMPOTENCY_IN_PROGRESS = (
         "idempotency_in_progress",
-        "The first request with this key is not answered yet.",
+        "The first request with this key is still being processed.",
     )
-    GONE = "gone", "It was here, and its files are removed."
-    PRECONDITION_FAILED = "precondition_failed", "The object was changed by somebody else."
+    GONE = "gone", "The object existed, but its files have been removed."
+    PRECONDITION_FAILED = "precondition_failed", "Someone else has changed the object."
     # 413, 415, 416, 422
-    IMAGE_TOO_LARGE = "image_too_large", "Too many bytes, pixels or frames, or too long a side."
+    IMAGE_TOO_LARGE = (
+        "image_too_large",
+        "The image has too many bytes, pixels or frames, or is too wide or too high.",
+    )
     REQUEST_TOO_LARGE = "request_too_large", "The request is too large."
-    UNSUPPORTED_FORMAT = "unsupported_format", "A picture of a format that is not accepted."
-    NOT_AN_IMAGE = "not_an_image", "The content is not a picture."
+    UNSUPPORTED_FORMAT = "unsupported_format", "The image format is not supported."
+    NOT_AN_IMAGE = "not_an_image", "The file is not an image."
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", "The Content-Type is not supported."
     RANGE_NOT_SATISFIABLE = "range_not_satisfiable", "The byte range lies outside the file."
-    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", "The key was used with another request."
+    IDEMPOTENCY_KEY_REUSED = (
+        "idempotency_key_reused",
+        "The idempotency key was already used for a different request.",
+    )
     MODEL_UNAVAILABLE = "model_unavailable", "The model's weights are not installed."
     # 429, 5xx
     THROTTLED = "throttled", "Too many requests."
-    INTERNAL_ERROR = "internal_error", "Something failed here; the request id helps to find it."
-    UNAVAILABLE = "unavailable", "A part that this needs is not available now."
+    INTERNAL_ERROR = (
+        "internal_error",
+        "An internal error; the request ID helps to find the cause in the logs.",
+    )
+    UNAVAILABLE = "unavailable", "A service that this needs is not available right now."
     DISK_FULL = "disk_full", "The disk is nearly full."
-    # of failed operations only
+    # only for failed operations
     TIME_LIMIT = "time_limit", "The operation took too long."
-    WORKER_LOST = "worker_lost", "The workers that ran it were lost again and again."
+    WORKER_LOST = "worker_lost", "The workers running the operation stopped repeatedly."
 
 
 STATUS: dict[str, int] = {
@@ -149,13 +159,15 @@ class FieldError:
 
 @dataclass(eq=False)
 class ApiError(Exception):
-    """A refusal that every door can show: the sentence names the limit and the actual value."""
+    """A refusal that every interface can show; `limit` and `value` give the numbers of its sentence exactly."""
 
     code: str
     detail: str
     status: int = 0
     errors: Sequence[FieldError] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    limit: int | None = None
+    value: int | None = None
 
     def __post_init__(self) -> None:
         super().__init__(self.detail)
@@ -170,6 +182,17 @@ def invalid_field(name: str, detail: str, *, code: str = ErrorCode.INVALID) -> A
     return ApiError(code, f"{name}: {detail}", errors=[FieldError(name, code, detail)])
 
 
+def invalid_choice(name: str, value: Any, choices: Iterable[Any]) -> ApiError:
+    """The refusal of a value that is not among the choices of its field."""
+    return invalid_field(name, phrases.not_a_choice(value, choices), code=ErrorCode.INVALID_CHOICE)
+
+
+def unknown_fields(unknown: Iterable[str], sentence: str) -> ApiError:
+    """The refusal of fields or filters that do not exist, each by its name."""
+    errors = [FieldError(name, ErrorCode.UNKNOWN_FIELD, sentence) for name in sorted(unknown)]
+    return ApiError(ErrorCode.UNKNOWN_FIELD, f"{errors[0].field[:50]}: {sentence}", errors=errors)
+
+
 def error_type(status: int) -> str:
     """The family of an error, for callers who do not want to know every code."""
     if status >= 500:
@@ -178,11 +201,13 @@ def error_type(status: int) -> str:
 
 
 def error_body(error: ApiError) -> dict[str, Any]:
-    """The one body of every error."""
+    """The one body of every error; `limit` and `value` where a size or a count is at fault."""
+    numbers = {"limit": error.limit, "value": error.value}
     return {
         "type": error_type(error.status),
         "code": str(error.code),
         "detail": encodable(error.detail),
         "errors": [item.as_dict() for item in error.errors],
         "request_id": request_id.current(),
+        **{name: number for name, number in numbers.items() if number is not None},
     }

@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 from django_filters.rest_framework import BooleanFilter, DjangoFilterBackend
 from rest_framework.request import Request
 
-from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core import phrases
+from api.core.errors import invalid_field, unknown_fields
 from pixproject.web.base.text import has_unstorable_characters
 
 PAGING = {"page", "page_size"}
@@ -20,8 +21,7 @@ class TruthField(forms.NullBooleanField):
     def to_python(self, value: Any) -> Any:
         word = str(value or "").strip().lower()
         if word and word not in _TRUTHS:
-            detail = f"must be true or false, not {word[:50]!r}."
-            raise forms.ValidationError(detail, code="invalid_choice")
+            raise forms.ValidationError(phrases.not_a_choice(word, ("true", "false")), code="invalid_choice")
         return _TRUTHS.get(word)
 
 
@@ -47,12 +47,8 @@ class StrictFilterBackend(DjangoFilterBackend):
 
 def check_parameters(request: Request, known: set[str]) -> None:
     """Refuse parameters with unknown names, and text that no row can hold."""
-    if unknown := sorted(set(request.query_params) - known):
-        names = ", ".join(sorted(known))
-        errors = [FieldError(name, ErrorCode.UNKNOWN_FIELD, "Not known here.") for name in unknown]
-        raise ApiError(
-            ErrorCode.UNKNOWN_FIELD, f"Unknown filter {unknown[0]!r}; there are {names}.", errors=errors
-        )
+    if unknown := set(request.query_params) - known:
+        raise unknown_fields(unknown, phrases.unknown_filter(known))
     for name, values in request.query_params.lists():
         if any(has_unstorable_characters(value) for value in values):
-            raise invalid_field(name, "NUL and half surrogate characters are not allowed.")
+            raise invalid_field(name, phrases.UNSTORABLE)

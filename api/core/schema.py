@@ -4,12 +4,12 @@ from typing import Any
 
 ERROR: dict[str, Any] = {
     "type": "object",
-    "description": "The one body of every error; `GET /api/errors/` lists the codes.",
+    "description": "The body of every error; `GET /api/errors/` lists the codes.",
     "required": ["type", "code", "detail", "errors", "request_id"],
     "properties": {
         "type": {"type": "string", "example": "invalid_request"},
         "code": {"type": "string", "example": "image_too_large"},
-        "detail": {"type": "string", "example": "The file has 11000000 bytes; the limit is 10485760."},
+        "detail": {"type": "string", "example": "This file is too large (11 MB). The limit is 10 MB."},
         "errors": {
             "type": "array",
             "items": {
@@ -24,6 +24,11 @@ ERROR: dict[str, Any] = {
             },
         },
         "request_id": {"type": "string"},
+        "limit": {
+            "type": "integer",
+            "description": "The limit that was exceeded, if it is a size or a count.",
+        },
+        "value": {"type": "integer", "description": "The size or count that exceeded the limit."},
     },
 }
 METHODS = {"get", "post", "put", "patch", "delete"}

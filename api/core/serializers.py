@@ -6,15 +6,24 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api.core import phrases
 from api.core.errors import ErrorCode
 from api.models import ApiKey, AuditEvent, Scope
 from pixproject.web.base.text import has_unstorable_characters
 
 
 class StrictSerializer(serializers.Serializer):
-    """Refuses fields that it does not know, and text that no row can hold."""
+    """Refuses unknown fields, and text that no row can hold."""
 
     extra_fields: tuple[str, ...] = ()
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        fields: dict[str, serializers.Field] = super().get_fields()
+        for field in fields.values():
+            choice = getattr(field, "child", field)
+            if isinstance(choice, serializers.ChoiceField):
+                choice.error_messages["invalid_choice"] = phrases.not_a_choice("{input}", choice.choices)
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
@@ -22,13 +31,11 @@ class StrictSerializer(serializers.Serializer):
         errors = {}
         for name in data:
             if name not in writable and name not in self.extra_fields:
-                message = f"Not known here; there are {', '.join(sorted(writable))}."
+                message = phrases.unknown_field(writable | set(self.extra_fields))
                 errors[name] = [serializers.ErrorDetail(message, code=ErrorCode.UNKNOWN_FIELD)]
         for name, item in value.items():
             if has_unstorable_characters(item):
-                errors[name] = [
-                    serializers.ErrorDetail("NUL and half surrogate characters are not allowed.", "invalid")
-                ]
+                errors[name] = [serializers.ErrorDetail(phrases.UNSTORABLE, "invalid")]
         if errors:
             raise serializers.ValidationError(errors)
         return value
@@ -69,7 +76,9 @@ class ApiKeySerializer(serializers.ModelSerializer):
 
 
 class CreatedApiKeySerializer(ApiKeySerializer):
-    key = serializers.CharField(read_only=True, help_text="Shown this once: `Authorization: Api-Key <key>`.")
+    key = serializers.CharField(
+        read_only=True, help_text="Shown only once. Send it as `Authorization: Api-Key <key>`."
+    )
 
     class Meta(ApiKeySerializer.Meta):
         fields = [*ApiKeySerializer.Meta.fields, "key"]
@@ -90,7 +99,7 @@ class NewApiKeySerializer(ApiKeyChangesSerializer):
     name = serializers.CharField(max_length=100)
     scopes = serializers.ListField(child=serializers.ChoiceField(choices=Scope.choices), allow_empty=False)
     user = serializers.CharField(
-        max_length=150, required=False, help_text="Whose key it is; yours by default."
+        max_length=150, required=False, help_text="The owner of the key; you by default."
     )
 
 
@@ -102,12 +111,12 @@ class LimitsSerializer(serializers.Serializer):
     max_image_side = serializers.IntegerField()
     max_frames = serializers.IntegerField()
     max_files_per_request = serializers.IntegerField()
-    max_fields_bytes = serializers.IntegerField(help_text="Everything in a request but its files.")
+    max_fields_bytes = serializers.IntegerField(help_text="The whole request except its files.")
     decode_timeout_seconds = serializers.IntegerField()
     formats = serializers.ListField(child=serializers.CharField())
     thumbnail_sizes = serializers.ListField(child=serializers.IntegerField())
     max_page_size = serializers.IntegerField()
-    requests = serializers.CharField(help_text="Requests per time, for example 6000/min.")
+    requests = serializers.CharField(help_text="Requests per period, for example 6000/min.")
 
 
 class CallerSerializer(serializers.Serializer):

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.core.files.uploadedfile import UploadedFile
 from unfold.widgets import (
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -12,6 +11,9 @@ from unfold.widgets import (
 )
 
 from images.models import Image
+from pixproject.web.forms import FileListField, FilesInput
+
+FILES = {"class": "pix-input pix-files", "multiple": True, "accept": "image/*,.heic"}
 
 
 class TagsField(forms.CharField):
@@ -24,26 +26,10 @@ class TagsField(forms.CharField):
         return [tag.strip() for tag in super().clean(value).split(",") if tag.strip()]
 
 
-class FilesInput(forms.FileInput):
-    allow_multiple_selected = True
-
-
-class FilesField(forms.FileField):
-    """One or many files. Empty ones go on to the service, whose sentence is the same at every door."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        widget = FilesInput({"class": "pix-input pix-files", "multiple": True, "accept": "image/*,.heic"})
-        super().__init__(widget=widget, allow_empty_file=True, **kwargs)
-
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
-        files = data or [None]
-        return [super(FilesField, self).clean(file, initial) for file in files]
-
-
 class UploadForm(forms.Form):
     """Files, and what is said about all of them."""
 
-    pictures = FilesField()
+    pictures = FileListField(label="Images", required=True, widget=FilesInput(FILES))
     kind = forms.ChoiceField(choices=Image.Kind.choices, widget=UnfoldAdminSelectWidget)
     tags = TagsField(required=False, widget=UnfoldAdminTextInputWidget, help_text="With commas between them.")
     reference = forms.CharField(

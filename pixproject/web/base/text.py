@@ -1,4 +1,4 @@
-"""Text that PostgreSQL cannot store: NUL characters and half surrogate pairs, at any depth of a JSON value."""
+"""Text: what PostgreSQL cannot store, and sizes as people read them."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def has_unstorable_characters(value: Any) -> bool:
-    """Whether a text, or any text within a list or an object, has such a character."""
+    """Whether a text, or any text within a list or an object, has NUL characters or half surrogate pairs."""
     if isinstance(value, str):
         return _UNSTORABLE.search(value) is not None
     if isinstance(value, dict):
@@ -15,3 +15,15 @@ def has_unstorable_characters(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(has_unstorable_characters, value))
     return False
+
+
+def byte_size(value: int) -> str:
+    """1234567 -> '1.2 MB' (decimal units, as file managers show them)."""
+    if value < 1000:
+        return f"{value} B"
+    size = float(value)
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if size < 999.5:
+            return f"{size:.1f} {unit}" if size < 9.95 else f"{size:.0f} {unit}"
+    return f"{size / 1000:.1f} TB"

@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from api.access.permissions import has_scope as user_has_scope
+from pixproject.web.base import text
 
 register = template.Library()
 
@@ -80,17 +81,7 @@ def status_label(status: str) -> str:
 
 @register.filter
 def byte_size(value: int | None) -> str:
-    """1234567 -> '1.2 MB' (decimal units, as file managers show them)."""
-    if value is None:
-        return "–"
-    if value < 1000:
-        return f"{value} B"
-    size = float(value)
-    for unit in ("kB", "MB", "GB"):
-        size /= 1000
-        if size < 999.5:
-            return f"{size:.1f} {unit}" if size < 10 else f"{size:.0f} {unit}"
-    return f"{size / 1000:.1f} TB"
+    return "–" if value is None else text.byte_size(value)
 
 
 @register.filter

@@ -1,0 +1,61 @@
+"""Sentences that every interface uses for the same mistake."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.utils.translation import ngettext
+
+from pixproject.web.base.text import byte_size
+
+UNSTORABLE = "NUL characters and unpaired surrogates are not allowed."
+OBJECT_EXPECTED = "Enter a JSON object."
+LONGEST_QUOTE = 50
+
+
+def not_a_choice(value: Any, choices: Iterable[Any]) -> str:
+    """'gif' is not a valid choice. Choose one of: jpg, png."""
+    quoted = f"'{str(value)[:LONGEST_QUOTE]}'"
+    return f"{quoted} is not a valid choice. Choose one of: {', '.join(map(str, choices))}."
+
+
+def unknown_field(allowed: Iterable[str]) -> str:
+    names = sorted(allowed)
+    return f"Unknown field. Allowed fields: {', '.join(names)}." if names else "Unknown field."
+
+
+def unknown_filter(allowed: Iterable[str]) -> str:
+    return f"Unknown filter. Allowed filters: {', '.join(sorted(allowed))}."
+
+
+def too_long(length: int, limit: int) -> str:
+    return f"This text is too long ({length} characters). The limit is {limit}."
+
+
+def file_too_large(size: int, limit: int) -> str:
+    """Both sizes as people read them; to the byte where they would read the same."""
+    shown, most = byte_size(size), byte_size(limit)
+    if shown == most:
+        shown, most = f"{size:,} bytes", f"{limit:,} bytes"
+    return f"This file is too large ({shown}). The limit is {most}."
+
+
+def request_too_large(size: int, limit: int, *, without_files: bool = False) -> str:
+    what = "The limit, not counting files, is" if without_files else "The limit is"
+    shown, most = byte_size(size), byte_size(limit)
+    if shown == most:
+        shown, most = f"{size:,} bytes", f"{limit:,} bytes"
+    return f"The request is too large ({shown}). {what} {most}."
+
+
+def disk_full(free: int, kept: int) -> str:
+    left = f"only {byte_size(free)} would be left" if free > 0 else "the data does not fit"
+    return f"The disk is nearly full: {left}, and {byte_size(kept)} must stay free."
+
+
+def too_many(count: int, limit: int, noun: str, nouns: str = "") -> str:
+    """12 tags; the limit is 10."""
+    return f"{counted(count, noun, nouns)}; the limit is {limit:,}."
+
+
+def counted(count: int, noun: str, nouns: str = "") -> str:
+    return f"{count:,} {ngettext(noun, nouns or noun + 's', count)}"

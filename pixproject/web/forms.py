@@ -1,0 +1,64 @@
+"""What the forms of all pages share: fields, and a form's errors as the error that every page shows."""
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+
+from api.core.errors import ApiError, ErrorCode, FieldError
+
+
+class UUIDListField(forms.Field):
+    """Ids from repeated inputs or separated by commas, each once, in their order.
+
+    What is no id is left out, as an id that no longer exists would be; with `is_strict` it is an error.
+    """
+
+    widget = forms.MultipleHiddenInput
+
+    def __init__(self, *, is_strict: bool = False, **options: Any) -> None:
+        super().__init__(**{"required": False, **options})
+        self.is_strict = is_strict
+
+    def to_python(self, value: Any) -> list[uuid.UUID]:
+        texts = [value] if isinstance(value, str) else value or []
+        ids = []
+        for word in (word.strip() for text in texts for word in text.split(",")):
+            try:
+                ids.append(uuid.UUID(word))
+            except ValueError:
+                if self.is_strict and word:
+                    raise forms.ValidationError(f"'{word[:50]}' is not a valid ID.") from None
+        return list(dict.fromkeys(ids))
+
+
+class FilesInput(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FileListField(forms.FileField):
+    """Any number of files. Empty ones go on to the service, whose sentence is the same everywhere."""
+
+    widget = FilesInput
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_empty_file": True, "required": False, **options})
+
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+        files = data if data or not self.required else [None]
+        return [super(FileListField, self).clean(file, initial) for file in files or ()]
+
+
+def read(form: forms.Form) -> dict[str, Any]:
+    """The values of a form. Raises ApiError with a sentence for each field that is wrong."""
+    if form.is_valid():
+        return dict(form.cleaned_data)
+    errors = [
+        FieldError(
+            name, row["code"] if row["code"] in ErrorCode.values else ErrorCode.INVALID, row["message"]
+        )
+        for name, rows in form.errors.get_json_data().items()
+        for row in rows
+    ]
+    raise ApiError(errors[0].code, " ".join(error.detail for error in errors), errors=errors)
