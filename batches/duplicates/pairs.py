@@ -50,18 +50,17 @@ class Pairs:
 
     def links(self) -> list[int]:
         """For each row the first one that people said it is the same picture as, also by way of others."""
-        parents = list(range(len(self.keys)))
-        for one, other in self.duplicates.tolist():
-            low, high = sorted((_root(parents, one), _root(parents, other)))
-            parents[high] = low
-        return [_root(parents, row) for row in range(len(parents))]
+        from scipy.sparse import coo_array  # slow imports
+        from scipy.sparse.csgraph import connected_components
 
-
-def _root(parents: list[int], row: int) -> int:
-    while parents[row] != row:
-        parents[row] = parents[parents[row]]
-        row = parents[row]
-    return row
+        count = len(self.keys)
+        if not count:
+            return []
+        graph = coo_array((np.ones(len(self.duplicates)), self.duplicates.T), shape=(count, count))
+        _, labels = connected_components(graph, directed=False)
+        _, firsts = np.unique(labels, return_index=True)
+        rows: list[int] = firsts[labels].tolist()
+        return rows
 
 
 def pairs_of(batch: Batch) -> Pairs:

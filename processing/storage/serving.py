@@ -6,8 +6,8 @@ from typing import IO
 
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.utils.cache import patch_vary_headers
-from django.utils.http import content_disposition_header, parse_etags, quote_etag
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.http import content_disposition_header, quote_etag
 
 from api.core.errors import ApiError, ErrorCode, error_body
 
@@ -33,9 +33,8 @@ def serve_file(
         ApiError: `file_missing` (404) or `range_not_satisfiable` (416).
     """
     quoted = quote_etag(etag)
-    if _is_known(request, quoted):
-        response: HttpResponseBase = HttpResponse(status=304)
-    else:
+    response: HttpResponseBase | None = get_conditional_response(request, etag=quoted)
+    if response is None:
         response = _content(request, key, content_type, quoted)
         response.headers["Content-Disposition"] = (
             content_disposition_header(is_attachment, filename) or "inline"
@@ -53,11 +52,6 @@ def serve_file(
 def refusal(error: ApiError) -> HttpResponse:
     """The error body, for views outside the REST framework."""
     return JsonResponse(error_body(error), status=error.status, headers=dict(error.headers))
-
-
-def _is_known(request: HttpRequest, quoted_etag: str) -> bool:
-    known = parse_etags(request.headers.get("If-None-Match", ""))
-    return "*" in known or quoted_etag in (etag.removeprefix("W/") for etag in known)
 
 
 def _content(request: HttpRequest, key: str, content_type: str, quoted_etag: str) -> HttpResponseBase:
