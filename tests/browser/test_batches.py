@@ -120,7 +120,7 @@ def test_batch_from_a_dropped_folder_to_its_export(open_page, folder, size):
 
     with workers():
         page.get_by_label("Smallest group", exact=True).fill("3")
-        expect(page.get_by_text(re.compile(r"^\s*21 images, "))).to_be_visible()
+        expect(page.get_by_text(re.compile(r"^\s*21 images,\s"))).to_be_visible()
         page.locator("#start-run").click()
         expect(page.get_by_role("link", name="Review the groups")).to_be_visible(timeout=90_000)
     batch = Batch.objects.get()
