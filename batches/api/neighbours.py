@@ -44,6 +44,9 @@ class MapSerializer(serializers.Serializer):
     )
     points = PointSerializer(many=True)
     groups = MapGroupSerializer(many=True)
+    proposed = MapGroupSerializer(
+        many=True, help_text="The run's own groups; their labels are the points' `run_label`."
+    )
     unplaced = serializers.IntegerField(help_text="Images for which the run has no place.")
     version = serializers.IntegerField()
 

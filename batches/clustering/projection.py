@@ -52,11 +52,17 @@ class MapGroup:
 
 @dataclass(frozen=True)
 class Map:
-    """All that the page draws. `unplaced`: images of the batch for which the run has no place."""
+    """All that the page draws.
+
+    Attributes:
+        proposed: the groups of the run, labelled by `Point.run_label`.
+        unplaced: images of the batch for which the run has no place.
+    """
 
     run: int | None
     points: list[Point]
     groups: list[MapGroup]
+    proposed: list[MapGroup]
     unplaced: int
     version: int
 
@@ -64,6 +70,7 @@ class Map:
         rows = {
             "points": [vars(point) for point in self.points],
             "groups": [vars(row) for row in self.groups],
+            "proposed": [vars(row) for row in self.proposed],
         }
         return vars(self) | rows
 
@@ -89,6 +96,7 @@ def points(batch: Batch, run: int | None = None) -> Map:
         run=chosen.number if chosen else None,
         points=found,
         groups=sorted(groups.values(), key=lambda group: (len(group.label), group.label)),
+        proposed=_proposed({point.run_label for point in found}),
         unplaced=len(rows) - len(found),
         version=batch.version,
     )
@@ -142,6 +150,12 @@ def _groups(batch: Batch) -> dict[UUID, MapGroup]:
         group.pk: MapGroup(group.label, group.title, group.colour or colour_of(group.label))
         for group in batch.groups.all()
     }
+
+
+def _proposed(run_labels: set[int | None]) -> list[MapGroup]:
+    """In the colours that the groups have once the run is activated."""
+    numbers = sorted(label for label in run_labels if label is not None and label >= 0)
+    return [MapGroup(str(n), f"Proposed {n + 1}", colour_of(str(n + 1))) for n in numbers]
 
 
 def colour_of(label: str) -> str:

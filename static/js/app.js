@@ -1,5 +1,6 @@
-// What every page has: the colour switch, live parts that survive a lost connection, pictures that are missing.
-import { announce, icon } from "./page.js";
+// What every page has: the colour switch, live parts that survive a lost connection, images that are missing.
+import { announce, icon } from "./base/notices.js";
+import { local } from "./base/storage.js";
 
 const THEMES = {
   system: ["contrast", "Colours: as the system"],
@@ -8,22 +9,14 @@ const THEMES = {
 };
 
 function storedTheme() {
-  try {
-    const theme = localStorage.getItem("pix.theme");
-    return theme in THEMES ? theme : "system";
-  } catch {
-    return "system";
-  }
+  const theme = local.get("pix.theme");
+  return theme in THEMES ? theme : "system";
 }
 
 function setTheme(theme) {
   if (theme === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  try {
-    localStorage.setItem("pix.theme", theme);
-  } catch {
-    // Without storage the choice lasts for this page.
-  }
+  local.set("pix.theme", theme);
 }
 
 function showTheme(button, theme) {
@@ -75,11 +68,12 @@ function askAgain(event) {
 
 function initLiveParts() {
   const signIn = document.body.dataset.signIn;
-  for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.body.addEventListener(name, askAgain);
+  const failed = ["htmx:sendError", "htmx:responseError", "htmx:timeout"];
+  for (const name of failed) document.body.addEventListener(name, askAgain);
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     const url = new URL(event.detail.xhr.responseURL || location.href, location.href);
     if (url.pathname !== signIn) return;
-    event.detail.shouldSwap = false; // the session has ended: a form inside of a card would help nobody
+    event.detail.shouldSwap = false; // the session has ended: a form inside a card would help nobody
     location.assign(`${signIn}?next=${encodeURIComponent(location.pathname + location.search)}`);
   });
   let focused = null;
@@ -101,16 +95,17 @@ function initLiveParts() {
   });
 }
 
-function initPictures() {
-  const hide = (picture) => {
-    if (picture.classList.contains("is-broken")) return;
-    picture.classList.add("is-broken");
-    picture.removeAttribute("srcset");
-    picture.src = document.body.dataset.blank;
+function initBrokenImages() {
+  const hide = (image) => {
+    if (image.classList.contains("is-broken")) return;
+    image.classList.add("is-broken");
+    image.removeAttribute("srcset");
+    image.src = document.body.dataset.blank;
   };
-  document.addEventListener("error", (event) => { if (event.target.matches?.("img[data-fallback]")) hide(event.target); }, true);
-  for (const picture of document.querySelectorAll("img[data-fallback]")) {
-    if (picture.complete && picture.naturalWidth === 0 && picture.loading !== "lazy") hide(picture);
+  const failed = ({ target }) => { if (target.matches?.("img[data-fallback]")) hide(target); };
+  document.addEventListener("error", failed, true);
+  for (const image of document.querySelectorAll("img[data-fallback]")) {
+    if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") hide(image);
   }
 }
 
@@ -123,5 +118,5 @@ function initSubmitOnChange() {
 initTheme();
 initMenus();
 initLiveParts();
-initPictures();
+initBrokenImages();
 initSubmitOnChange();

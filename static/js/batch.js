@@ -1,8 +1,8 @@
-// The overview of a batch: uploads straight into it, and selecting pictures.
-import { fillFromFolder, newUploads, summary } from "./batch_uploads.js";
-import { acceptFiles } from "./dropzone.js";
-import { Selection } from "./gallery.js";
-import { announce } from "./page.js";
+// The overview of a batch: uploads straight into it, and selecting images.
+import { announce } from "./base/notices.js";
+import { Selection } from "./base/selection.js";
+import { fillFromFolder, newUploads, summary } from "./uploads/batch_uploads.js";
+import { acceptFiles } from "./uploads/dropzone.js";
 
 const form = document.querySelector("[data-batch-upload]");
 if (form) {
@@ -23,7 +23,7 @@ if (form) {
   fillFromFolder(form, (files) => uploads.add(files));
 }
 
-/** The pictures come anew after a run, so they are looked up again then. */
+/** The images come anew after a run, so they are looked up again then. */
 function initSelection() {
   const selection = document.querySelector("[data-selection]:not([data-ready])");
   if (!selection?.querySelector(".selection-bar")) return;

@@ -1,5 +1,5 @@
 // Work on a batch: the operations are chosen as on the start page, the estimate follows every change.
-import { Composer } from "./composer.js";
+import { Composer } from "./jobs/composer.js";
 
 const form = document.getElementById("batch-process");
 const estimate = form?.querySelector("[data-work-estimate]");

@@ -1,4 +1,4 @@
-// The before/after slider: a range input lies over two pictures and moves the line between them.
+// The before/after slider: a range input lies over two images and moves the line between them.
 
 function split(input) {
   const stage = input.closest("[data-compare]");

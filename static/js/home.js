@@ -1,11 +1,13 @@
-// The start page: pictures go up at once, the job is submitted when all of them are there.
-import { Composer } from "./composer.js";
-import { acceptFiles } from "./dropzone.js";
-import { mergeInto, remember } from "./history.js";
-import { postSafely, randomKey, sentence } from "./http.js";
-import { NoiseNote } from "./noise.js";
-import { announce, toast } from "./page.js";
-import { Uploads } from "./uploads.js";
+// The start page: images are uploaded at once, the job is submitted when all of them are there.
+import { fetchPart, parseParts } from "./base/html.js";
+import { postSafely, randomKey, sentence } from "./base/http.js";
+import { announce, toast } from "./base/notices.js";
+import { plural } from "./base/text.js";
+import { Composer } from "./jobs/composer.js";
+import { NoiseNote } from "./jobs/noise.js";
+import { mergeInto, remember } from "./jobs/remembered.js";
+import { acceptFiles } from "./uploads/dropzone.js";
+import { Uploads } from "./uploads/queue.js";
 
 const form = document.getElementById("composer");
 const jobs = document.querySelector("[data-my-jobs]");
@@ -35,30 +37,31 @@ class Home {
 
   refresh() {
     if (!this.composer) return;
-    const pictures = this.imageIds.length;
+    const images = this.imageIds.length;
     const open = this.uploads.items.length - this.uploads.imageIds.length - this.uploads.refusedCount;
     const steps = this.composer.chosenNames().length;
-    const all = pictures + Math.max(0, open);
+    const all = images + Math.max(0, open);
     this.part("picture-count").textContent = all ? String(all) : "";
-    this.part("submit-label").textContent = all > 1 ? `Process ${all} pictures` : all === 1 ? "Process picture" : "Start";
-    this.part("submit-hint").textContent = this.hint(pictures, open, steps);
+    this.part("submit-label").textContent = all > 1 ? `Process ${all} images` : all === 1 ? "Process image" : "Start";
+    this.part("submit-hint").textContent = this.hint(images, open, steps);
     this.part("submit").setAttribute("aria-disabled", String(!all || !steps));
     this.noise.refresh();
     form.classList.toggle("has-work", Boolean(all || steps));
     if (this.isWaiting && !this.uploads.isBusy) this.submit();
   }
 
-  hint(pictures, open, steps) {
-    if (this.isWaiting) return `Starts as soon as ${open} upload${open === 1 ? " is" : "s are"} through.`;
-    if (!pictures && !open) return steps ? "Choose at least one picture." : "Choose pictures and at least one operation.";
+  hint(images, open, steps) {
+    if (this.isWaiting) return `Starts when ${plural(open, "upload is", "uploads are")} done.`;
+    if (!images && !open) return steps ? "Choose at least one image." : "Choose images and at least one operation.";
     if (!steps) return "Choose at least one operation.";
-    const results = (pictures + open) * (this.composer.isPipeline ? 1 : steps);
+    const results = (images + open) * (this.composer.isPipeline ? 1 : steps);
     const refused = this.uploads.refusedCount;
-    return `${results} result${results === 1 ? "" : "s"}${refused ? ` · ${refused} file${refused === 1 ? "" : "s"} left out` : ""}`;
+    return plural(results, "result") + (refused ? ` · ${plural(refused, "file")} left out` : "");
   }
 
   body() {
-    const data = { images: this.imageIds, [this.composer.isPipeline ? "pipeline" : "operations"]: this.composer.steps() };
+    const kind = this.composer.isPipeline ? "pipeline" : "operations";
+    const data = { images: this.imageIds, [kind]: this.composer.steps() };
     const priority = form.elements.priority.selectedOptions[0].dataset.label;
     if (priority !== "normal") data.priority = priority;
     for (const name of ["output_folder", "filename_prefix"]) {
@@ -71,9 +74,9 @@ class Home {
   async submit() {
     if (this.isSending) return;
     this.isWaiting = false;
-    const hasPictures = this.imageIds.length || this.uploads.isBusy;
-    if (!hasPictures || !this.composer.chosenNames().length) {
-      this.fail(hasPictures ? "Choose at least one operation." : "Choose at least one picture that was accepted.");
+    const hasImages = this.imageIds.length || this.uploads.isBusy;
+    if (!hasImages || !this.composer.chosenNames().length) {
+      this.fail(hasImages ? "Choose at least one operation." : "Choose at least one image that was accepted.");
       return;
     }
     this.isWaiting = this.uploads.isBusy;
@@ -99,7 +102,7 @@ class Home {
     }
     const homeless = this.composer.showErrors(body?.errors ?? []);
     if (homeless.length || !body?.errors?.length) this.fail(sentence(status, body));
-    else this.fail("Something needs another value; see above.", false);
+    else this.fail("Check the values marked above.", false);
   }
 
   busy(isSending) {
@@ -120,10 +123,8 @@ class Home {
     this.uploads.clear();
     for (const row of form.querySelectorAll(".upload[data-image]")) row.remove();
     this.refresh();
-    const response = await fetch(form.dataset.cardUrl.replace(/0{8}-.*0{12}/, job.id), { credentials: "same-origin" });
-    const template = document.createElement("template");
-    template.innerHTML = response.ok ? await response.text() : "";
-    const card = template.content.firstElementChild;
+    const html = await fetchPart(form.dataset.cardUrl.replace(/0{8}-.*0{12}/, job.id));
+    const card = parseParts(html ?? "").firstElementChild;
     if (!card) {
       location.assign(`/jobs/${job.id}/`);
       return;

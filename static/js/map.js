@@ -1,11 +1,15 @@
 // The map of a batch: every image as a point, to be looked at, lassoed and sorted.
-import { onChanged, undo } from "./batch_api.js";
-import { announce } from "./page.js";
-import { Actions } from "./map_actions.js";
-import { coloured, load, NONE, places, TITLES, titles } from "./map_data.js";
-import { Gestures } from "./map_gestures.js";
-import { Card, Legend, Search } from "./map_panel.js";
-import { MapView, themeOf } from "./map_view.js";
+import { onKeys } from "./base/keys.js";
+import { announce } from "./base/notices.js";
+import { number, plural } from "./base/text.js";
+import { onChanged, undo } from "./batches/api.js";
+import { Actions } from "./map/actions.js";
+import { coloured, load, NONE, places, TITLES, titles } from "./map/data.js";
+import { Gestures } from "./map/gestures.js";
+import { Card, initSearch, Legend } from "./map/panel.js";
+import { MapView, themeOf } from "./map/view.js";
+
+const FLIGHT_ENDED_MS = 360;
 
 class BatchMap {
   constructor(root) {
@@ -14,81 +18,86 @@ class BatchMap {
     this.way = "group";
     this.canvas = root.querySelector("[data-map-canvas]");
     this.view = new MapView(this.canvas);
+    this.points = this.view.points;
     this.gestures = new Gestures(this.view, {
       hover: (index, x, y) => this.hover(index, [x, y]),
       tap: (index, event) => this.tap(index, event),
-      lasso: (line, isMore) => this.select(this.view.inside(line), isMore),
+      lasso: (line, isMore) => this.select(this.points.inside(line, this.view.camera), isMore),
       moved: () => this.card.hide(),
     });
     this.card = new Card(root, (index) => { this.toggle(index); this.hold(index); });
     this.legend = new Legend(root, () => this.refocus());
-    new Search(root, { data: () => this.data, onChoose: (found) => this.flyTo(found) });
+    initSearch(root, { data: () => this.data, onChoose: (found) => this.flyTo(found) });
     this.actions = new Actions(root, {
-      selected: () => this.data.points.filter((_, i) => this.view.selected[i]),
-      entries: () => coloured(this.data, "group", "").entries.filter(({ key }) => key !== NONE),
+      selected: () => this.points.selection.map((i) => this.data.points[i]),
+      groups: () => coloured(this.data, "group", "").entries.filter(({ key }) => key !== NONE),
       clear: () => this.select([]),
     });
     this.initControls();
+    this.initKeys();
     onChanged(() => this.reload());
   }
 
   part(name) { return this.root.querySelector(`[data-${name}]`); }
 
   initControls() {
-    this.root.addEventListener("change", (event) => { if (event.target.name === "colour") this.colour(event.target.value); });
+    this.root.addEventListener("change", (event) => {
+      if (event.target.name === "colour") this.colour(event.target.value);
+    });
+    const { camera } = this.view;
     for (const button of this.root.querySelectorAll("[data-zoom]")) {
-      button.addEventListener("click", () => this.view.zoomAt(this.view.width / 2, this.view.height / 2, Number(button.dataset.zoom)));
+      button.addEventListener("click", () => camera.zoomAt(...camera.middle, Number(button.dataset.zoom)));
     }
     this.part("fit").addEventListener("click", () => this.view.flyHome());
-    this.part("lasso").addEventListener("click", () => this.setLasso(!this.gestures.isLassoing));
+    this.part("lasso").addEventListener("click", () => this.toggleLasso());
     this.part("select-focus").addEventListener("click", () => this.select(this.focused()));
-    document.addEventListener("keydown", (event) => this.key(event));
   }
 
-  key(event) {
-    const isTyping = event.target.closest("input:not([type=radio]), select, textarea, dialog");
-    if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+  initKeys() {
+    const editing = {
+      m: () => this.actions.start("move"),
+      n: () => this.actions.start("create"),
+      x: () => this.actions.start("reject"),
+      u: () => { undo(); },
+    };
     const mayEdit = this.root.dataset.mayEdit !== undefined;
-    if (event.key === "Escape") {
-      if (this.card.held >= 0) this.card.hide();
-      else this.select([]);
-    } else if (event.key === "l") this.setLasso(!this.gestures.isLassoing);
-    else if (mayEdit && event.key === "m") this.actions.start("move");
-    else if (mayEdit && event.key === "n") this.actions.start("new");
-    else if (mayEdit && event.key === "x") this.actions.start("reject");
-    else if (mayEdit && event.key === "u") undo();
-    else return;
-    event.preventDefault();
+    onKeys({ Escape: () => this.clear(), l: () => this.toggleLasso(), ...(mayEdit ? editing : {}) });
+  }
+
+  clear() {
+    if (this.card.held >= 0) this.card.hide();
+    else this.select([]);
   }
 
   // Data
 
   async reload() {
-    const selected = new Set(this.data.points.filter((_, i) => this.view.selected[i]).map((point) => point.image));
-    try {
-      this.data = await load(this.root.dataset.run);
-    } catch {
+    const selected = new Set(this.points.selection.map((i) => this.data.points[i].image));
+    const data = await load(this.root.dataset.run);
+    if (data === null) {
       this.part("map-loading").textContent = "The map could not be loaded. Reload the page to try again.";
       return;
     }
-    const isFirst = this.view.count === 0;
-    const [xs, ys] = places(this.data);
-    this.view.setPlaces(xs, ys, (i) => `/api/images/${this.data.points[i].image}/thumbnail/?size=128`);
-    this.data.points.forEach((point, i) => { this.view.selected[i] = selected.has(point.image) ? 1 : 0; });
+    this.data = data;
+    const isFirst = this.points.count === 0;
+    const [xs, ys] = places(data);
+    this.view.setPlaces(xs, ys, (i) => `/api/images/${data.points[i].image}/thumbnail/?size=128`);
+    data.points.forEach((point, i) => { this.points.selected[i] = selected.has(point.image) ? 1 : 0; });
     this.view.hovered = -1;
     this.card.hide();
     this.colour(this.way);
     this.actions.refresh();
-    this.tellUnplaced();
+    this.showUnplaced();
     if (isFirst) this.view.fit();
     this.part("map-loading").hidden = true;
-    this.root.dataset.ready = this.data.points.length;
+    this.root.dataset.ready = data.points.length;
   }
 
-  tellUnplaced() {
+  showUnplaced() {
     const { unplaced } = this.data;
     this.part("map-unplaced").hidden = !unplaced;
-    this.part("unplaced-text").textContent = `${unplaced.toLocaleString("en")} picture${unplaced === 1 ? " has" : "s have"} no place on this map yet.`;
+    const images = plural(unplaced, "image has", "images have");
+    this.part("unplaced-text").textContent = `${images} no place on this map yet.`;
     this.part("unplaced-them").textContent = unplaced === 1 ? "it" : "them";
   }
 
@@ -104,11 +113,11 @@ class BatchMap {
   refocus() {
     const { entries, styleOf } = this.colouring;
     const { focus } = this.legend;
-    styleOf.forEach((style, i) => { this.view.dimmed[i] = focus.size && !focus.has(entries[style].key) ? 1 : 0; });
+    this.points.dim((i) => focus.size > 0 && !focus.has(entries[styleOf[i]].key));
     const hasNames = this.way === "group" || this.way === "run";
     this.view.titles = hasNames ? titles(this.data, this.colouring, focus) : [];
     this.part("focus-actions").hidden = focus.size === 0;
-    this.part("select-focus").textContent = `Select these ${this.focused().length.toLocaleString("en")}`;
+    this.part("select-focus").textContent = `Select these ${number(this.focused().length)}`;
     this.view.redraw();
   }
 
@@ -121,7 +130,7 @@ class BatchMap {
     if (index !== undefined) {
       this.view.flyTo([index]);
       this.view.hovered = index;
-      setTimeout(() => this.hold(index), 360); // when the flight has ended
+      setTimeout(() => this.hold(index), FLIGHT_ENDED_MS);
       return;
     }
     if (this.way !== "group") this.root.querySelector('input[name="colour"][value="group"]').click();
@@ -131,21 +140,22 @@ class BatchMap {
 
   // Selecting and looking
 
-  setLasso(isOn) {
+  toggleLasso() {
+    const isOn = !this.gestures.isLassoing;
     this.gestures.isLassoing = isOn;
     this.part("lasso").setAttribute("aria-pressed", String(isOn));
     this.canvas.classList.toggle("is-lassoing", isOn);
-    announce(isOn ? "Lasso on: draw around pictures" : "Lasso off");
+    announce(isOn ? "Lasso on: draw around images" : "Lasso off");
   }
 
   select(indices, isMore = false) {
-    if (!isMore) this.view.selected.fill(0);
-    for (const i of indices) this.view.selected[i] = 1;
+    if (!isMore) this.points.selected.fill(0);
+    for (const i of indices) this.points.selected[i] = 1;
     this.afterSelection();
   }
 
   toggle(index) {
-    this.view.selected[index] ^= 1;
+    this.points.selected[index] ^= 1;
     this.afterSelection();
   }
 
@@ -153,7 +163,7 @@ class BatchMap {
     this.card.hide();
     this.view.redraw();
     this.actions.refresh();
-    const count = this.view.selected.reduce((sum, is) => sum + is, 0);
+    const count = this.points.selection.length;
     announce(count ? `${count} selected` : "Nothing selected");
   }
 
@@ -163,7 +173,8 @@ class BatchMap {
 
   showCard(index, place, isHeld) {
     const point = this.data.points[index];
-    this.card.show(index, point, { place, title: this.titleOf(point), isSelected: this.view.selected[index] === 1, isHeld });
+    const isSelected = this.points.selected[index] === 1;
+    this.card.show(index, point, { place, title: this.titleOf(point), isSelected, isHeld });
   }
 
   hover(index, place) {
@@ -178,7 +189,7 @@ class BatchMap {
   }
 
   hold(index) {
-    this.showCard(index, this.view.toScreen(this.view.xs[index], this.view.ys[index]), true);
+    this.showCard(index, this.view.camera.toScreen(this.points.xs[index], this.points.ys[index]), true);
     announce(`${this.data.points[index].name}, ${this.titleOf(this.data.points[index])}`);
   }
 

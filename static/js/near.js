@@ -1,6 +1,10 @@
 // Near-duplicates of a batch: the slider with its live count, deciding without leaving the page, keys.
-import { call, capital, onChanged, toastWithUndo, undo } from "./batch_api.js";
-import { announce, toast } from "./page.js";
+import { fetchPart, parseParts, prefersReducedMotion } from "./base/html.js";
+import { onKeys } from "./base/keys.js";
+import { morph } from "./base/morph.js";
+import { announce, toast } from "./base/notices.js";
+import { plural } from "./base/text.js";
+import { call, onChanged, showChange, undo } from "./batches/api.js";
 
 const root = document.querySelector("[data-near]");
 const slider = root.querySelector("#near-slider");
@@ -8,16 +12,15 @@ const mayEdit = root.dataset.mayEdit !== undefined;
 let threshold = Number(slider.dataset.threshold);
 let limit = "";
 
-/** Of the slider: [threshold, sets, pictures]; they come with the sets, as every decision changes them. */
+/** Of the slider: [threshold, sets, images]; they come with the sets, as every decision changes them. */
 const steps = () => JSON.parse(root.querySelector("[data-near-sets]").dataset.steps);
 const sets = () => [...root.querySelectorAll("[data-set]")];
-const plural = (number, word) => `${number.toLocaleString("en")} ${word}${number === 1 ? "" : "s"}`;
 
 // The threshold
 
 function showCount(place) {
   const [value, setCount, imageCount] = steps()[place];
-  const text = setCount ? `${plural(setCount, "set")} of ${plural(imageCount, "picture")}` : "no sets";
+  const text = setCount ? `${plural(setCount, "set")} of ${plural(imageCount, "image")}` : "no sets";
   root.querySelector("[data-count]").textContent = text;
   slider.setAttribute("aria-valuetext", `${value}: ${text}`);
 }
@@ -44,34 +47,26 @@ function initSlider() {
 
 // The sets
 
-async function part(name) {
-  const query = new URLSearchParams({ threshold, part: name, ...(limit ? { limit } : {}) });
-  const answer = await fetch(`${root.dataset.page}?${query}`, { credentials: "same-origin" });
-  if (!answer.ok || answer.redirected) throw new Error(`near ${answer.status}`);
-  return answer.text();
+function fetchNear(part) {
+  const query = new URLSearchParams({ threshold, part, ...(limit ? { limit } : {}) });
+  return fetchPart(`${root.dataset.page}?${query}`);
 }
 
-let asked = 0;
+let turn = 0;
 async function load({ focusAt = -1 } = {}) {
-  asked += 1;
-  const mine = asked;
+  turn += 1;
+  const mine = turn;
   const list = root.querySelector("[data-near-sets]");
-  const isOpen = list.querySelector("details")?.open;
   list.setAttribute("aria-busy", "true");
-  let html;
-  try {
-    html = await part("sets");
-  } catch {
-    list.removeAttribute("aria-busy");
+  const html = await fetchNear("sets");
+  if (mine !== turn) return; // a later threshold is on its way
+  list.removeAttribute("aria-busy");
+  if (html === null) {
     toast("The sets could not be loaded. Reload the page to see them.");
     return;
   }
-  if (mine !== asked) return; // a later threshold is on its way
-  const template = document.createElement("template");
-  template.innerHTML = html;
-  list.replaceWith(template.content);
+  morph(list, html);
   showCount(slider.value);
-  if (isOpen) root.querySelector("#near-decided")?.setAttribute("open", "");
   if (focusAt >= 0) focusSet(Math.min(focusAt, sets().length - 1));
 }
 
@@ -79,7 +74,7 @@ function focusSet(place) {
   const set = sets()[place];
   if (!set) return;
   set.querySelector("input[name=keep]:checked")?.focus({ preventScroll: true });
-  set.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  set.scrollIntoView({ block: "nearest", behavior: prefersReducedMotion() ? "auto" : "smooth" });
 }
 
 const current = () => sets().findIndex((set) => set.contains(document.activeElement));
@@ -96,13 +91,18 @@ async function send(body) {
   const { ok, body: answer } = await call("POST", "near-duplicates/resolve/", { threshold, ...body });
   resolvedAt = -1;
   if (!ok) return;
-  if (answer.change) toastWithUndo(`${capital(answer.change.summary)}.`, answer.change.sequence);
-  else announce("It was decided so already");
+  if (answer.change) showChange(answer.change);
+  else announce("Nothing changed.");
 }
 
 async function openPreview() {
+  const html = await fetchNear("preview");
+  if (html === null) {
+    toast("The preview could not be loaded. Try again in a moment.");
+    return;
+  }
   const dialog = root.querySelector("[data-near-dialog]");
-  dialog.firstElementChild.innerHTML = await part("preview");
+  dialog.firstElementChild.replaceChildren(parseParts(html));
   dialog.showModal();
 }
 
@@ -126,19 +126,18 @@ root.addEventListener("click", (event) => {
   event.preventDefault();
   if (link.matches("[data-close]")) link.closest("dialog").close();
   else if (link.matches("[data-near-more]")) { limit = link.dataset.limit; load(); }
-  else openPreview().catch(() => toast("The preview could not be loaded. Try again in a moment."));
+  else openPreview();
 });
 
-document.addEventListener("keydown", (event) => {
-  const isTyping = event.target.closest("input:not([type=radio]), select, textarea, dialog, summary");
-  if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-  const place = current();
-  if (event.key === "ArrowDown") focusSet(Math.min(place + 1, sets().length - 1));
-  else if (event.key === "ArrowUp") focusSet(Math.max(place - 1, 0));
-  else if (mayEdit && event.key === "d" && place >= 0) decide(sets()[place], "not_duplicate");
-  else if (mayEdit && event.key === "u") undo();
-  else return;
-  event.preventDefault();
+function onCurrentSet(act) {
+  return () => (mayEdit && current() >= 0 ? act(sets()[current()]) : false);
+}
+
+onKeys({
+  ArrowDown: () => focusSet(Math.min(current() + 1, sets().length - 1)),
+  ArrowUp: () => focusSet(Math.max(current() - 1, 0)),
+  d: onCurrentSet((set) => decide(set, "not_duplicate")),
+  u: () => (mayEdit ? undo() : false),
 });
 
 onChanged(() => load({ focusAt: resolvedAt }));

@@ -103,6 +103,7 @@ def open_page(chromium, live_server) -> Iterator[Callable]:
         page.get_by_label("Password").fill(PASSWORD)
         page.keyboard.press("Enter")
         page.locator(".topbar").wait_for()
+        page.wait_for_load_state()  # the scripts have run
         return page
 
     yield open_page

@@ -66,9 +66,9 @@ def test_lassoed_pictures_are_moved_and_brought_back(open_page, size):
     page.locator("[data-lasso]").click()
 
     lasso_all(page)
-    page.locator("[data-selection-count]", has_text="24 pictures selected").wait_for()
+    page.locator("[data-selection-count]", has_text="24 images selected").wait_for()
     page.locator('[data-act="move"]').click()
-    page.locator("[data-choose-search]").fill("sort 2")
+    page.locator("#chooser-search").fill("sort 2")
     page.keyboard.press("Enter")
     page.locator("[data-legend] button", has_text="Sort 2").get_by_text("24", exact=True).wait_for()
     assert batch.batch_images.filter(group__label="2").count() == 24

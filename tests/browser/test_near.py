@@ -51,7 +51,7 @@ def test_slider_counts_while_it_is_moved_and_loads_where_it_stops(open_page, bat
     page = open_page(WIDE, scope="write")
     found = open_near(page, batch)
     count = page.locator("[data-count]")
-    expect(count).to_have_text("2 sets of 5 pictures")
+    expect(count).to_have_text("2 sets of 5 images")
 
     page.locator("#near-slider").focus()
     page.keyboard.press("Home")

@@ -56,7 +56,7 @@ def test_picture_goes_in_and_results_come_out(open_page, photo, size):
     page.locator("#op-resize-width").fill("320")
     page.get_by_text("Side by side").click()
     with workers():
-        page.get_by_role("button", name="Process picture").click()
+        page.get_by_role("button", name="Process image").click()
         card = page.locator("[data-my-jobs] .job-card")
         expect(card).to_have_attribute("data-status", "completed", timeout=90_000)
     card.locator(".job-card-link").click()
@@ -123,7 +123,7 @@ def test_wrong_parameter_is_said_beside_its_field(open_page, photo):
     page.locator("#op-resize-width").fill("99999")
     expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
 
-    page.get_by_role("button", name="Process picture").click()
+    page.get_by_role("button", name="Process image").click()
 
     expect(page.locator(".field-error")).to_contain_text("must be between 1 and 16384 px")
     assert page.evaluate(FOCUSED, "#op-resize-width[aria-invalid=true]")
@@ -175,8 +175,8 @@ def test_start_waits_for_uploads_and_a_removed_one_is_forgotten(open_page, photo
     page.route("**/api/images/", lambda route: held.append(route))
     page.locator('input[type="file"]').set_input_files([photo, other])
     choose(page, "webp")
-    page.get_by_role("button", name="Process 2 pictures").click()
-    expect(page.get_by_text("Starts as soon as 2 uploads are through.")).to_be_visible()
+    page.get_by_role("button", name="Process 2 images").click()
+    expect(page.get_by_text("Starts when 2 uploads are done.")).to_be_visible()
 
     page.get_by_role("button", name="Remove other.png").click()
     held[0].continue_()
@@ -202,7 +202,7 @@ def test_submission_that_is_cut_off_is_repeated_under_its_key(open_page, photo):
             route.continue_()
 
     page.route("**/api/jobs/", cut_off_the_first_answer)
-    page.get_by_role("button", name="Process picture").click()
+    page.get_by_role("button", name="Process image").click()
 
     expect(page.locator("[data-my-jobs] .job-card")).to_have_count(1)
     assert len(keys) == 2
@@ -214,7 +214,7 @@ def test_job_is_remembered_by_the_browser(open_page, photo):
     page = open_page()
     page.locator('input[type="file"]').set_input_files(photo)
     choose(page, "webp")
-    page.get_by_role("button", name="Process picture").click()
+    page.get_by_role("button", name="Process image").click()
     expect(page.locator("[data-my-jobs] .job-card")).to_have_count(1)
     first = page.locator("[data-my-jobs] .job-card").get_attribute("data-job")
     page.get_by_label("Account").click()

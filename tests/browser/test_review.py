@@ -118,9 +118,9 @@ def test_second_reviewer_is_told_and_does_it_again(open_page, batch):
     found.nth(0).locator(".pic-link").focus()
     page.keyboard.press("2")
 
-    told(page, "Meanwhile Pix moved 1 image from gloves to hats. What you wanted was not done.")
+    told(page, "Pix changed this batch first: moved 1 image from gloves to hats. Your change was not saved.")
     assert counts(batch) == {"boots": 5, "hats": 5, "gloves": 2}
-    page.get_by_role("button", name="Do it again").click()
+    page.get_by_role("button", name="Try again").click()
     told(page, "Moved 1 image from boots to hats.")
     assert counts(batch) == {"boots": 4, "hats": 6, "gloves": 2}
 

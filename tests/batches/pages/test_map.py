@@ -89,6 +89,8 @@ def test_every_image_is_a_point_of_its_group(batch):
     assert [point.group_label for point in drawn.points] == [*"123" * 3, None, None, None]
     assert [point.run_label for point in drawn.points] == [*[0, 1, 2] * 3, -1, -1, -1]
     assert [group.title for group in drawn.groups] == ["Group 1", "Sort 2", "Group 3"]
+    assert [group.title for group in drawn.proposed] == ["Proposed 1", "Proposed 2", "Proposed 3"]
+    assert [group.colour for group in drawn.proposed] == [group.colour for group in drawn.groups]
 
 
 def test_a_moved_image_keeps_its_place_and_changes_its_group(batch):

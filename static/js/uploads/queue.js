@@ -1,0 +1,185 @@
+// One request per file, with progress, cancel and retry; at most three at a time.
+import { csrfToken, parsed, retryAfterMs, sentence } from "../base/http.js";
+import { fileSize, tooLarge } from "../base/text.js";
+
+const PARALLEL = 3;
+const MOST_PREVIEWS = 60;
+const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|avif|gif|bmp)$/;
+const FORMAT_NAMES = { jpg: "JPEG", webp: "WebP" };
+const OPEN = new Set(["waiting", "sending", "checking"]);
+
+class Upload {
+  constructor(file, row, queue) {
+    this.file = file;
+    this.row = row;
+    this.queue = queue;
+    this.state = "waiting";
+    this.image = null;
+    this.tries = 0;
+    this.part = (name) => row.querySelector(`[data-${name}]`);
+    this.part("name").textContent = file.name || "Pasted image";
+    this.part("cancel").addEventListener("click", () => this.cancel());
+    this.part("retry").addEventListener("click", () => this.retry());
+    this.part("cancel").setAttribute("aria-label", `Remove ${file.name}`);
+    this.part("retry").setAttribute("aria-label", `Retry ${file.name}`);
+    this.preview();
+    this.set("waiting", `${fileSize(file.size)} · waiting`);
+  }
+
+  preview() {
+    const picture = this.part("preview");
+    // Hundreds of originals decoded at once would hold up the page.
+    if (!SHOWN_BY_BROWSERS.test(this.file.type) || this.queue.items.length > MOST_PREVIEWS) {
+      this.noPreview(picture);
+      return;
+    }
+    this.url = URL.createObjectURL(this.file);
+    picture.addEventListener("load", () => URL.revokeObjectURL(this.url), { once: true });
+    picture.addEventListener("error", () => this.noPreview(picture), { once: true });
+    picture.src = this.url;
+  }
+
+  /** An empty frame: the browser cannot show the file, or it is not an image. */
+  noPreview(picture) {
+    picture.src = document.body.dataset.blank;
+    picture.classList.add("is-broken");
+  }
+
+  set(state, text) {
+    this.state = state;
+    this.row.dataset.state = state;
+    this.part("text").textContent = text;
+    this.part("text").classList.toggle("error-text", state === "refused" || state === "lost");
+    this.part("bar").hidden = !(state === "sending" || state === "checking");
+    this.part("retry").hidden = state !== "lost";
+    this.part("done").hidden = state !== "done";
+    // What needs somebody's eye comes first: the list scrolls.
+    const isFault = state === "refused" || state === "lost";
+    if (isFault && !this.row.contains(document.activeElement)) this.row.parentElement.prepend(this.row);
+    this.queue.changed();
+  }
+
+  send() {
+    this.tries += 1;
+    const form = new FormData();
+    form.append("file", this.file, this.file.name || "pasted.png");
+    for (const [name, value] of Object.entries(this.queue.fields)) form.append(name, value);
+    const xhr = this.xhr = new XMLHttpRequest();
+    xhr.open("POST", "/api/images/");
+    xhr.setRequestHeader("Accept", "application/json");
+    xhr.setRequestHeader("X-CSRFToken", csrfToken());
+    xhr.upload.addEventListener("progress", (event) => this.progress(event));
+    xhr.addEventListener("load", () => this.answered(xhr));
+    xhr.addEventListener("error", () => this.set("lost", sentence(0)));
+    xhr.addEventListener("timeout", () => this.set("lost", sentence(0)));
+    xhr.send(form);
+    this.set("sending", `${fileSize(this.file.size)} · sending`);
+  }
+
+  progress({ lengthComputable, loaded, total }) {
+    if (!lengthComputable || this.state === "cancelled") return;
+    const bar = this.part("bar");
+    bar.max = total;
+    bar.value = loaded;
+    const size = fileSize(this.file.size);
+    if (loaded < total) this.part("text").textContent = `${size} · ${Math.round((100 * loaded) / total)} %`;
+    else this.set("checking", `${fileSize(this.file.size)} · checking the image`);
+  }
+
+  answered(xhr) {
+    const body = parsed(xhr.responseText);
+    if ((xhr.status === 200 || xhr.status === 201) && body?.id) return this.accepted(body);
+    if ((xhr.status === 429 || xhr.status === 503) && this.tries < 5) {
+      this.set("waiting", "The server is busy. Trying again soon");
+      this.heldUntil = Date.now() + retryAfterMs(xhr.getResponseHeader("Retry-After"), 2000);
+      setTimeout(() => this.queue.pump(), this.heldUntil - Date.now() + 20);
+      return undefined;
+    }
+    const mayWorkLater = xhr.status === 0 || xhr.status === 401 || xhr.status >= 500;
+    return this.set(mayWorkLater ? "lost" : "refused", sentence(xhr.status, body));
+  }
+
+  accepted(image) {
+    this.image = image;
+    const format = FORMAT_NAMES[image.format] ?? image.format.toUpperCase();
+    const facts = `${format} · ${image.width} × ${image.height} · ${fileSize(image.byte_size)}`;
+    this.set("done", image.duplicate ? `${facts} · already in the library` : facts);
+    const picture = this.part("preview");
+    if (picture.classList.contains("is-broken")) {
+      picture.src = `/api/images/${image.id}/thumbnail/?size=128`;
+      picture.classList.remove("is-broken");
+    }
+    this.row.dataset.image = image.id;
+  }
+
+  cancel() {
+    const isOpen = OPEN.has(this.state);
+    this.state = "cancelled";
+    if (isOpen) this.xhr?.abort();
+    const next = this.row.nextElementSibling ?? this.row.previousElementSibling;
+    this.row.remove();
+    (next?.querySelector("button:not([hidden])") ?? document.querySelector("[data-dropzone] input"))?.focus();
+    this.queue.remove(this);
+  }
+
+  retry() {
+    this.tries = 0;
+    this.set("waiting", `${fileSize(this.file.size)} · waiting`);
+    this.queue.pump();
+  }
+}
+
+export class Uploads {
+  /** `fields` go along with every file; while `isHeld`, files are listed and wait. */
+  constructor({ list, template, maxBytes, onChange, fields = {}, isHeld = false }) {
+    Object.assign(this, { list, template, maxBytes, onChange, fields, isHeld });
+    this.items = [];
+  }
+
+  release(fields) {
+    Object.assign(this, { fields, isHeld: false });
+    this.pump();
+  }
+
+  add(files) {
+    for (const file of files) {
+      const row = this.template.content.firstElementChild.cloneNode(true);
+      this.list.append(row);
+      const upload = new Upload(file, row, this);
+      this.items.push(upload);
+      // Sending what is certain to be refused would only take time.
+      if (file.size > this.maxBytes) upload.set("refused", tooLarge(file.size, this.maxBytes));
+    }
+    this.pump();
+    this.changed();
+  }
+
+  pump() {
+    if (this.isHeld) return;
+    const busy = this.items.filter((item) => item.state === "sending" || item.state === "checking").length;
+    const ready = this.items.filter((item) => item.state === "waiting" && !(item.heldUntil > Date.now()));
+    for (const item of ready.slice(0, Math.max(0, PARALLEL - busy))) item.send();
+  }
+
+  /** However much changes in one go, it is looked at once. */
+  changed() {
+    if (this.isLooking) return;
+    this.isLooking = true;
+    queueMicrotask(() => { this.isLooking = false; this.pump(); this.onChange(this); });
+  }
+
+  remove(upload) {
+    this.items = this.items.filter((item) => item !== upload);
+    this.changed();
+  }
+
+  clear() {
+    for (const item of this.items) item.row.remove();
+    this.items = [];
+    this.changed();
+  }
+
+  get isBusy() { return this.items.some((item) => OPEN.has(item.state)); }
+  get imageIds() { return this.items.filter((item) => item.state === "done").map((item) => item.image.id); }
+  get refusedCount() { return this.items.filter((item) => item.state === "refused" || item.state === "lost").length; }
+}
