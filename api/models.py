@@ -44,7 +44,7 @@ class ApiKey(models.Model):
 class IdempotencyKey(models.Model):
     """The stored answer of a request that was sent with an idempotency key."""
 
-    scope = models.CharField(max_length=64, help_text="Whose key it is.")
+    scope = models.CharField(max_length=64, help_text="The owner of the key.")
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
     response_status = models.PositiveSmallIntegerField()

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from api.access import audit
 from api.core.errors import ApiError, ErrorCode
+from images import phrases
 from images.ingest.receive import MAX_TAGS, cleaned_tags
 from images.models import Image
 from images.services import restore_many, trash_many
@@ -28,7 +29,7 @@ class Action:
 def checked_size(count: int) -> int:
     """Refuse a selection that is too large for one request."""
     if count > MAX_IMAGES:
-        raise ApiError(ErrorCode.INVALID, f"These are {count} images; one action takes at most {MAX_IMAGES}.")
+        raise ApiError(ErrorCode.INVALID, phrases.too_many_at_once(count, MAX_IMAGES))
     return count
 
 
@@ -71,6 +72,5 @@ def _tags_after(image: Image, action: Action) -> list[str]:
     doomed = set(cleaned_tags(action.remove_tags))
     tags = [tag for tag in cleaned_tags([*image.tags, *action.tags]) if tag not in doomed]
     if len(tags) > MAX_TAGS:
-        detail = f"The image {image.pk} would have {len(tags)} tags; the limit is {MAX_TAGS}."
-        raise ApiError(ErrorCode.TOO_LONG, detail)
+        raise ApiError(ErrorCode.TOO_LONG, phrases.too_many_tags(image.pk, len(tags), MAX_TAGS))
     return tags

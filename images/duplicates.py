@@ -9,8 +9,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from api.access import audit
-from api.core.errors import ApiError, ErrorCode, invalid_field
-from images import services
+from api.core.errors import ApiError, ErrorCode, invalid_choice, invalid_field
+from images import phrases, services
 from images.models import DuplicatePair, Embedding, Image
 from images.vectors import embeddings, similarity
 from processing.algorithms.codecs.thumbnails import hamming
@@ -155,21 +155,20 @@ def has_undecided() -> Exists:
 
 
 def resolve(pair: DuplicatePair, *, keep: Sequence[UUID], others: str, actor: Any) -> DuplicatePair:
-    """Decide a pair: trash what is not kept, or say that the two are different pictures.
+    """Decide a pair: trash what is not kept, or say that the two are different images.
 
     Raises:
         ApiError: 400 for a wrong value, 409 where it was decided before.
     """
     if others not in OTHERS:
-        detail = f"{others[:50]!r} is none of {', '.join(OTHERS)}."
-        raise invalid_field("others", detail, code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("others", others, OTHERS)
     doomed = _doomed(pair, keep) if others == "trash" else []
     verdict = DuplicatePair.Verdict.DUPLICATE if others == "trash" else DuplicatePair.Verdict.NOT_DUPLICATE
     with transaction.atomic():
         undecided = DuplicatePair.objects.filter(pk=pair.pk, verdict=DuplicatePair.Verdict.PENDING)
         if not undecided.update(verdict=verdict, decided_by=actor, decided_at=timezone.now()):
             pair.refresh_from_db()
-            raise ApiError(ErrorCode.CONFLICT, f"The pair was decided before: {pair.verdict}.")
+            raise ApiError(ErrorCode.CONFLICT, phrases.already_decided(pair.verdict))
         for image in doomed:
             services.trash(image, actor=actor)
         for image in (pair.a, pair.b):
@@ -183,8 +182,8 @@ def _doomed(pair: DuplicatePair, keep: Sequence[UUID]) -> list[Image]:
     two = {pair.a_id: pair.a, pair.b_id: pair.b}
     if strangers := [str(key) for key in keep if key not in two]:
         raise invalid_field(
-            "keep", f"{strangers[0]} is none of the pair's images.", code=ErrorCode.DOES_NOT_EXIST
+            "keep", f"Image {strangers[0]} is not part of this pair.", code=ErrorCode.DOES_NOT_EXIST
         )
     if not keep:
-        raise invalid_field("keep", "name the image to keep, or both.", code=ErrorCode.REQUIRED)
+        raise invalid_field("keep", "Name the image to keep, or both.", code=ErrorCode.REQUIRED)
     return [image for key, image in two.items() if key not in keep]

@@ -35,7 +35,7 @@ def _reasons(image: str, prefix: str) -> dict[str, Q]:
     )
     in_batch = Image.objects.filter(pk=OuterRef(image), batch_images__isnull=False)
     return {
-        "input of a job that is not finished": Q(Exists(live)),
+        "input of an unfinished job": Q(Exists(live)),
         "pinned": Q(**{f"{prefix}pinned": True}),
         "in a batch": Q(Exists(in_batch)),
     }
@@ -91,27 +91,27 @@ def mark_damaged(file: StoredFile, problem: str) -> str:
     image: Image = file.owner
     damage.mark(image, file=file.key, found=problem)
     if image.status == Image.Status.TRASHED:
-        return "in the trash: left there"
-    return "image marked as damaged; uploading the same file again mends it"
+        return "in the trash; left there"
+    return "image marked as damaged; upload the same file again to repair it"
 
 
 def mark_ready(file: StoredFile) -> str:
     """The file is back, perhaps from a copy."""
     damaged = Image.objects.filter(pk=file.owner.pk, file=file.key, status=Image.Status.DAMAGED)
     damaged.update(status=Image.Status.READY)
-    return "image is ready again"
+    return "image is available again"
 
 
 def remake(file: StoredFile, problem: str) -> str:
     """Forget the thumbnail and have the image's usual ones made again."""
     row: Rendition = file.owner
     if not Rendition.objects.filter(pk=row.pk, file=file.key).delete()[0]:
-        return "replaced meanwhile"
+        return "replaced in the meantime"
     files.delete([file.key])
     if row.image.status == Image.Status.READY:
         services.submit_thumbnails([row.image], source="command")
-        return "thumbnails are being made again"
-    return "forgotten; its image is not ready"
+        return "thumbnails are being regenerated"
+    return "removed; its image is not ready"
 
 
 CLASSES = (

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from images import duplicates, renditions
+from images import duplicates, phrases, renditions
 from images.ingest import service as ingest
 from images.models import Image
 from images.renditions import Spec
@@ -40,7 +40,7 @@ def source_file(claim: Claim, scratch: Path) -> str:
     if image is None:
         raise ProcessingError("The image was deleted.", code="gone")
     if not files.has_size(image.file, image.byte_size):
-        raise ProcessingError("The image's file is missing or damaged; upload it again.", code="file_missing")
+        raise ProcessingError(phrases.NO_ORIGINAL, code="file_missing")
     return files.download(image.file, scratch)
 
 
@@ -64,7 +64,7 @@ def _save_thumbnails(claim: Claim, thumbnails: list[StoredThumbnail]) -> dict[st
     image = Image.objects.select_for_update().only("status").get(pk=image_id_of(claim))
     if image.status == Image.Status.PURGED:
         files.delete_after_commit([thumbnail.key for thumbnail in thumbnails])
-        return {"notes": ["The image was purged meanwhile."]}
+        return {"notes": [phrases.PURGED_MEANWHILE]}
     for thumbnail in thumbnails:
         renditions.save(image, thumbnail.spec, thumbnail.output, key=thumbnail.key)
     # Every new image comes by here. Once it is committed: of two at the same time, the later one sees the other.

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from api.core.disk import scratch_root
-from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_choice
 from api.core.written_files import note_written, removed_on_error
-from images import damage
+from images import damage, phrases
 from images.models import Image, Rendition
 from processing import files
 from processing.engine.subprocesses import run_isolated
@@ -20,7 +20,6 @@ from processing.tasks import operations as compute
 
 FORMATS = ("webp", "jpg", "png")
 BACKGROUND_FORMATS = ("webp", "jpg")
-NO_ORIGINAL = "The original's file is missing or damaged; upload it again."
 SIZES = (64, 128, 256, 512, 1024)
 
 Spec = tuple[int, str]
@@ -52,18 +51,16 @@ def thumbnail(image: Image, *, size: int, format: str = "webp") -> Rendition:
     damage.note(image)
     if nearest := _nearest(image, size, format):
         return nearest
-    raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
+    raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
 
 
 def _check(image: Image, size: int, format: str) -> None:
     if size not in sizes():
-        allowed = ", ".join(map(str, sizes()))
-        raise invalid_field("size", f"{size} is none of {allowed}.", code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("size", size, sizes())
     if format not in FORMATS:
-        allowed = ", ".join(("auto", *FORMATS))
-        raise invalid_field("format", f"{format!r} is none of {allowed}.", code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("format", format, ("auto", *FORMATS))
     if image.status == Image.Status.PURGED:
-        raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
+        raise ApiError(ErrorCode.GONE, phrases.PURGED)
 
 
 def _intact(image: Image, size: int, format: str) -> Rendition | None:
@@ -93,7 +90,7 @@ def _make_alone(image: Image, size: int, format: str) -> Rendition:
 
 def _make(image: Image, size: int, format: str) -> Rendition:
     if not files.has_size(image.file, image.byte_size):
-        raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
+        raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
     with (
         files.local_copy(image.file) as path,
         tempfile.TemporaryDirectory(dir=scratch_root()) as folder,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from api.core.errors import ApiError, ErrorCode
+from images import phrases
 from images.models import Image
 
 MAX_IMAGES = 20_000
@@ -19,8 +20,8 @@ def ready_images(images: Iterable[Image], *, to_be: str) -> list[Image]:
     """
     rows = list(images)
     if gone := [image for image in rows if image.status != Image.Status.READY]:
-        detail = f"Image {gone[0].pk} is {gone[0].status}; only images that are ready can be {to_be}."
+        detail = phrases.not_ready(gone[0].pk, gone[0].status, to_be)
         raise ApiError(ErrorCode.CONFLICT, detail)
     if not 1 <= len(rows) <= MAX_IMAGES:
-        raise ApiError(ErrorCode.INVALID, f"{len(rows)} images; 1 to {MAX_IMAGES} fit into one job.")
+        raise ApiError(ErrorCode.INVALID, phrases.wrong_number_for_job(len(rows), MAX_IMAGES))
     return rows

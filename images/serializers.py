@@ -37,7 +37,7 @@ class IssueSerializer(serializers.Serializer):
     value = serializers.FloatField()
     threshold = serializers.FloatField()
     explanation = serializers.CharField(help_text="For example: blurred: sharpness 0.11 < 0.38")
-    severity = serializers.FloatField(required=False, help_text="Above 0 (at the cut-off) to 1.")
+    severity = serializers.FloatField(required=False, help_text="From just above 0 (at the cut-off) to 1.")
 
 
 class ImageSerializer(FastSerializerMixin, serializers.ModelSerializer):
@@ -49,7 +49,7 @@ class ImageSerializer(FastSerializerMixin, serializers.ModelSerializer):
     mime_type = serializers.SerializerMethodField()
     uploaded_by = serializers.SerializerMethodField()
     phash = serializers.SerializerMethodField(help_text="64-bit perceptual hash, hexadecimal.")
-    gps = serializers.SerializerMethodField(help_text="Only for the scope write.")
+    gps = serializers.SerializerMethodField(help_text="Needs the scope write.")
     issues = IssueSerializer(many=True)
     quality_metrics = serializers.SerializerMethodField(help_text="Names of the scores beside it.")
     quality_scores = serializers.SerializerMethodField(help_text="In the order of quality_metrics.")
@@ -143,7 +143,7 @@ def sees_gps(context: Any) -> bool:
 
 
 class UploadedImageSerializer(ImageSerializer):
-    duplicate = serializers.BooleanField(read_only=True, help_text="The same bytes were here already.")
+    duplicate = serializers.BooleanField(read_only=True, help_text="The library already had this file.")
 
     class Meta(ImageSerializer.Meta):
         fields = [*ImageSerializer.Meta.fields, "duplicate"]
@@ -170,11 +170,13 @@ class UploadResultsSerializer(serializers.Serializer):
 class UploadSerializer(serializers.Serializer):
     """For the documentation: a multipart form."""
 
-    file = serializers.ListField(child=serializers.FileField(), help_text="Once for each file.")
+    file = serializers.ListField(child=serializers.FileField(), help_text="Repeat it for each file.")
     batch = serializers.UUIDField(required=False)
     kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
     title = serializers.CharField(required=False, max_length=200)
-    tags = serializers.CharField(required=False, help_text="Repeated, separated by commas, or a JSON list.")
+    tags = serializers.CharField(
+        required=False, help_text="Repeated fields, separated by commas, or a JSON list."
+    )
     reference = serializers.CharField(required=False, max_length=MAX_REFERENCE)
     metadata = serializers.JSONField(required=False, help_text="A JSON object.")
     idempotency_key = serializers.CharField(required=False, max_length=255)
@@ -198,7 +200,7 @@ class MetadataSerializer(serializers.ModelSerializer):
     """What the file says of itself."""
 
     raw = serializers.JSONField(source="exif_raw")
-    gps = serializers.SerializerMethodField(help_text="Only for the scope write.")
+    gps = serializers.SerializerMethodField(help_text="Needs the scope write.")
 
     class Meta:
         model = Image
@@ -253,12 +255,12 @@ class BulkSerializer(StrictSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("ids" in attrs) == ("filter" in attrs):
-            raise serializers.ValidationError({"ids": "Name the images either by ids or by a filter."})
+            raise serializers.ValidationError({"ids": "Choose the images either by ids or by filter."})
         if attrs["action"] == "tag" and not (attrs.get("tags") or attrs.get("remove_tags")):
-            raise serializers.ValidationError({"tags": "The action tag needs tags or remove_tags."})
+            raise serializers.ValidationError({"tags": "The action tag requires tags or remove_tags."})
         if (attrs["action"] == "add_to_batch") != ("batch" in attrs):
             raise serializers.ValidationError(
-                {"batch": "The action add_to_batch, and no other, needs a batch."}
+                {"batch": "batch is required for the action add_to_batch and not allowed otherwise."}
             )
         return attrs
 
@@ -266,7 +268,9 @@ class BulkSerializer(StrictSerializer):
 class BulkResultSerializer(serializers.Serializer):
     action = serializers.CharField()
     dry_run = serializers.BooleanField()
-    matched = serializers.IntegerField(help_text="Images that were named.")
-    changed = serializers.IntegerField(help_text="Images that were (or would be) changed.")
-    unchanged = serializers.IntegerField(help_text="Images that are so already, or cannot be changed so.")
-    ids = serializers.ListField(child=serializers.UUIDField(), help_text="Those of the changed images.")
+    matched = serializers.IntegerField(help_text="Number of images chosen.")
+    changed = serializers.IntegerField(help_text="Number of images that were (or would be) changed.")
+    unchanged = serializers.IntegerField(
+        help_text="Number of images that needed no change or cannot be changed this way."
+    )
+    ids = serializers.ListField(child=serializers.UUIDField(), help_text="IDs of the changed images.")

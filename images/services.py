@@ -10,7 +10,8 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.utils import timezone
 
 from api.access import audit
-from api.core.errors import ApiError, ErrorCode
+from api.core import phrases as api_phrases
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from images.ingest.receive import UploadMetadata, check_facts, cleaned_tags
 from images.ingest.service import Ingested, ingest, submit_thumbnails
 from images.models import DuplicatePair, Image, QualityScore
@@ -84,10 +85,10 @@ def update(image: Image, *, actor: Any, changes: Mapping[str, Any]) -> Image:
 
 def _check_changes(image: Image, changes: Mapping[str, Any]) -> None:
     if image.status == Image.Status.PURGED:
-        raise ApiError(ErrorCode.GONE, "The image was purged; nothing of it can be changed.")
+        raise ApiError(ErrorCode.GONE, "The image was purged and can no longer be changed.")
     if len(changes.get("note", "")) > MAX_NOTE:
-        length = len(changes["note"])
-        raise ApiError(ErrorCode.TOO_LONG, f"note: {length} characters; the limit is {MAX_NOTE}.")
+        detail = api_phrases.too_long(len(changes["note"]), MAX_NOTE)
+        raise invalid_field("note", detail, code=ErrorCode.TOO_LONG)
     said = {name: changes[name] for name in ("reference", "metadata", "kind", "title") if name in changes}
     check_facts(UploadMetadata("", "", tags=tuple(changes.get("tags", ())), **said))
 
@@ -142,9 +143,9 @@ def in_use(image: Image) -> str:
         job__kind__in=BACKGROUND_KINDS
     )
     if operation := open_operations.select_related("job").first():
-        return f"It is the input of the job {operation.job_id}, which is {operation.job.status}."
+        return f"It is used by job {operation.job_id}, which is {operation.job.status}."
     if member := image.batch_images.select_related("batch").first():
-        return f"It is in the batch {member.batch.batch_name!r} ({member.batch_id})."
+        return f"It belongs to the batch “{member.batch.batch_name}” ({member.batch_id})."
     return ""
 
 

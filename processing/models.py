@@ -108,11 +108,17 @@ class Operation(models.Model):
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NORMAL)
     status = models.CharField(max_length=16, choices=OperationStatus, default=OperationStatus.QUEUED)
     available_at = models.DateTimeField(db_default=Now())
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="Charged failures.")
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="Failed attempts that count towards the limit."
+    )
     max_attempts = models.PositiveSmallIntegerField(default=3)
-    losses = models.PositiveSmallIntegerField(default=0, help_text="Workers that were lost while running it.")
-    run_alone = models.BooleanField(default=False, help_text="Its tensor batch crashed: run it by itself.")
-    token = models.UUIDField(null=True, blank=True, help_text="Fencing token of the claim that owns it.")
+    losses = models.PositiveSmallIntegerField(
+        default=0, help_text="How many workers were lost while running it."
+    )
+    run_alone = models.BooleanField(default=False, help_text="Its tensor batch crashed, so it runs alone.")
+    token = models.UUIDField(
+        null=True, blank=True, help_text="Fencing token of the claim that owns this operation."
+    )
     lease_until = models.DateTimeField(null=True, blank=True)
     worker = models.CharField(max_length=100, blank=True)
     progress = models.FloatField(default=0)
@@ -178,7 +184,9 @@ class Artifact(models.Model):
     height = models.PositiveIntegerField()
     notes = models.JSONField(default=list, blank=True)
     facts = models.JSONField(
-        default=dict, blank=True, help_text="How it was made: model, hash of its weights, device, noise."
+        default=dict,
+        blank=True,
+        help_text="How the result was made: model, hash of its weights, device, noise.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)

@@ -156,7 +156,7 @@ class ApiKeyAdmin(PixModelAdmin):
         revoked = [key for key in chosen if revoke_key(key)]
         for key in revoked:
             self.audit(request, "api_key.revoke", key, {"name": key.name})
-        self.say(request, len(revoked), len(chosen), "revoked", why_not="they were revoked before.")
+        self.say(request, len(revoked), len(chosen), "revoked", why_not="already revoked")
         return go_back(request)
 
 

@@ -58,7 +58,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
     list_filter = (StatusFilter, IssueFilter, "format", "kind", "source", "pinned", "created_at")
     date_hierarchy = "created_at"
     search_fields = ("original_filename", "title", "reference", "^sha256")
-    search_help_text = "File name, title, reference, SHA-256 or id"
+    search_help_text = "File name, title, reference, SHA-256 or ID"
     uuid_search = ("pk",)
     fields = ("original_filename",)
     actions = ("process", "remeasure", "reembed", "remake_thumbnails", "trash", "restore", "purge")
@@ -161,7 +161,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
         if new:
             messages.success(request, f"{plural(new, 'image')} stored.")
         if known:
-            messages.info(request, f"{plural(known, 'image')} known already.")
+            messages.info(request, f"{plural(known, 'image')} already in the library.")
         for sentence in refusals[:MOST_SENTENCES]:
             if new or known:
                 messages.error(request, sentence)
@@ -175,7 +175,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
     def process(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse:
         return process_page(request, queryset, self.page(request, "Process images"))
 
-    @action(description="Make thumbnails again", permissions=["process"])
+    @action(description="Regenerate thumbnails", permissions=["process"])
     def remake_thumbnails(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
         chosen = list(queryset)
         whole = [image for image in chosen if image.status in (Image.Status.READY, Image.Status.TRASHED)]
@@ -183,19 +183,19 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
             job = services.submit_thumbnails(whole, requested_by=request.user, source=Image.Source.ADMIN)
             self.audit(request, "image.thumbnails", job, {"images": len(whole)})
         self.say(
-            request, len(whole), len(chosen), "get new thumbnails", why_not="their files are gone or damaged."
+            request, len(whole), len(chosen), "queued for new thumbnails", why_not="files missing or damaged"
         )
         return go_back(request)
 
-    @action(description="Put into the trash", permissions=["write"])
+    @action(description="Move to the trash", permissions=["write"])
     def trash(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
         return self._each(
-            request, queryset, services.trash, "put into the trash", "they are in it or purged."
+            request, queryset, services.trash, "moved to the trash", "already in the trash or purged"
         )
 
     @action(description="Restore from the trash", permissions=["write"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
-        return self._each(request, queryset, services.restore, "restored", "they are not in the trash.")
+        return self._each(request, queryset, services.restore, "restored", "not in the trash")
 
     @action(description="Purge…", permissions=["admin"])
     def purge(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
@@ -203,9 +203,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
             context = self.page(request, "Purge images") | _purged(queryset)
             context["selected"] = request.POST.getlist("_selected_action")
             return TemplateResponse(request, "admin/images/image/purge.html", context)
-        return self._each(
-            request, queryset, services.purge, "purged", "they were purged before or are in use."
-        )
+        return self._each(request, queryset, services.purge, "purged", "already purged or in use")
 
     def _each(
         self,

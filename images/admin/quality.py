@@ -27,7 +27,7 @@ class IssueFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         faults = [(cause.code, cause.fault) for cause in CAUSES.values()]
-        return [("any", "any fault"), ("none", "no fault"), ("unmeasured", "not measured"), *faults]
+        return [("any", "any problem"), ("none", "no problems"), ("unmeasured", "not measured"), *faults]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Image]) -> QuerySet[Image]:
         match self.value():
@@ -73,6 +73,6 @@ class QualityColumns:
                 return go_back(request)
             self.audit(request, "image.measure", job, {"images": len(whole)})  # type: ignore[attr-defined]
         self.say(  # type: ignore[attr-defined]
-            request, len(whole), len(chosen), "are measured", why_not="they are not ready."
+            request, len(whole), len(chosen), "queued for measuring", why_not="not ready"
         )
         return go_back(request)

@@ -37,6 +37,6 @@ class VectorActions:
                 return go_back(request)
             self.audit(request, "image.embed", job, {"images": len(whole)})  # type: ignore[attr-defined]
         self.say(  # type: ignore[attr-defined]
-            request, len(whole), len(chosen), "are embedded", why_not="they are not ready."
+            request, len(whole), len(chosen), "queued for embedding", why_not="not ready"
         )
         return go_back(request)

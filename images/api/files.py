@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.models import AuditEvent
-from images import damage, renditions
+from images import damage, phrases, renditions
 from images.models import Image
 from images.serializers import HistorySerializer, MetadataSerializer
 from processing import files
@@ -32,7 +32,7 @@ def original(request: HttpRequest, image: Image) -> HttpResponseBase:
     if image.status == Image.Status.PURGED:
         raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
     if damage.note(image) == damage.MISSING:
-        raise ApiError(ErrorCode.FILE_MISSING, renditions.NO_ORIGINAL)
+        raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
     return serve_file(
         request,
         image.file,

@@ -46,5 +46,5 @@ def _operations(image: Image) -> list[NewOperation]:
         if model_availability.is_available(spec.weights):
             operations += embeddings.operations([image.pk], model=spec.name)
         else:  # said in health, in the admin and on the image's page
-            logger.info("Image %s is not embedded: %s is not installed", image.pk, spec.weights)
+            logger.info("Image %s was not embedded: %s is not installed", image.pk, spec.weights)
     return operations

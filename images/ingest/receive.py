@@ -13,8 +13,10 @@ from typing import IO, Any
 from django.conf import settings
 from django.core.files.base import File
 
+from api.core import phrases as api_phrases
 from api.core.disk import ensure_free_space, scratch_root
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from images import phrases
 from images.models import Image
 from pixproject.web.base.text import has_unstorable_characters
 
@@ -93,19 +95,18 @@ def _size_of(file: File | Path | str) -> int:
 def check_size(upload: Upload, *, name: str) -> None:
     """Refuse a file of no bytes or of too many."""
     if upload.byte_size == 0:
-        raise ApiError(ErrorCode.EMPTY_FILE, f"The file {name!r} is empty (0 bytes).")
+        raise ApiError(ErrorCode.EMPTY_FILE, phrases.empty_file(name))
     if upload.byte_size > settings.MAX_UPLOAD_BYTES:
         limit = settings.MAX_UPLOAD_BYTES
-        raise ApiError(
-            ErrorCode.IMAGE_TOO_LARGE, f"The file has {upload.byte_size} bytes; the limit is {limit}."
-        )
+        detail = api_phrases.file_too_large(upload.byte_size, limit)
+        raise ApiError(ErrorCode.IMAGE_TOO_LARGE, detail, limit=limit, value=upload.byte_size)
 
 
 def check_facts(facts: UploadMetadata) -> None:
     """Refuse what a row cannot hold, naming each field."""
     errors = [error for check in (_text_errors, _tag_errors, _metadata_errors) for error in check(facts)]
     if facts.kind not in Image.Kind.values:
-        detail = f"{facts.kind!r} is none of {', '.join(Image.Kind.values)}."
+        detail = api_phrases.not_a_choice(facts.kind, Image.Kind.values)
         errors.append(FieldError("kind", ErrorCode.INVALID_CHOICE, detail))
     if errors:
         sentences = " ".join(f"{error.field}: {error.detail}" for error in errors)
@@ -115,34 +116,33 @@ def check_facts(facts: UploadMetadata) -> None:
 def _text_errors(facts: UploadMetadata) -> Iterator[FieldError]:
     for name, value, limit in (("reference", facts.reference, MAX_REFERENCE), ("title", facts.title, 200)):
         if len(value) > limit:
-            yield FieldError(name, ErrorCode.TOO_LONG, f"{len(value)} characters; the limit is {limit}.")
+            yield FieldError(name, ErrorCode.TOO_LONG, api_phrases.too_long(len(value), limit))
         if has_unstorable_characters(value):
-            yield FieldError(name, ErrorCode.INVALID, "NUL and half surrogate characters are not allowed.")
+            yield FieldError(name, ErrorCode.INVALID, api_phrases.UNSTORABLE)
 
 
 def _tag_errors(facts: UploadMetadata) -> Iterator[FieldError]:
     if len(facts.tags) > MAX_TAGS:
-        yield FieldError("tags", ErrorCode.TOO_LONG, f"{len(facts.tags)} tags; the limit is {MAX_TAGS}.")
+        yield FieldError("tags", ErrorCode.TOO_LONG, api_phrases.too_many(len(facts.tags), MAX_TAGS, "tag"))
     for tag in facts.tags:
         if not 1 <= len(tag) <= MAX_TAG or not tag.isprintable():
-            detail = f"{tag[:100]!r} has {len(tag)} characters; 1 to {MAX_TAG} printable ones are allowed."
-            yield FieldError("tags", ErrorCode.INVALID, detail)
+            yield FieldError("tags", ErrorCode.INVALID, phrases.wrong_tag(tag, MAX_TAG))
 
 
 def _metadata_errors(facts: UploadMetadata) -> Iterator[FieldError]:
     try:
         text = json.dumps(facts.metadata, allow_nan=False)
         if not isinstance(facts.metadata, Mapping):
-            yield FieldError("metadata", ErrorCode.INVALID, "A JSON object is wanted.")
+            yield FieldError("metadata", ErrorCode.INVALID, api_phrases.OBJECT_EXPECTED)
         if len(text) > MAX_METADATA_BYTES:
-            detail = f"{len(text)} bytes of JSON; the limit is {MAX_METADATA_BYTES}."
+            detail = phrases.metadata_too_large(len(text), MAX_METADATA_BYTES)
             yield FieldError("metadata", ErrorCode.TOO_LONG, detail)
         elif has_unstorable_characters(facts.metadata):
-            yield FieldError(
-                "metadata", ErrorCode.INVALID, "NUL and half surrogate characters are not allowed."
-            )
+            yield FieldError("metadata", ErrorCode.INVALID, api_phrases.UNSTORABLE)
     except (ValueError, RecursionError, TypeError):
-        yield FieldError("metadata", ErrorCode.INVALID, "Infinite numbers and deep nesting are not allowed.")
+        yield FieldError(
+            "metadata", ErrorCode.INVALID, "Infinite numbers and deeply nested values are not allowed."
+        )
 
 
 def cleaned_tags(tags: Iterable[str]) -> tuple[str, ...]:
@@ -157,4 +157,4 @@ def parsed_metadata(value: Any) -> Any:
     try:
         return json.loads(value) if value.strip() else {}
     except (ValueError, RecursionError):
-        raise invalid_field("metadata", "A JSON object is wanted.", code=ErrorCode.MALFORMED) from None
+        raise invalid_field("metadata", api_phrases.OBJECT_EXPECTED, code=ErrorCode.MALFORMED) from None

@@ -104,7 +104,9 @@ def _add(upload: Upload, facts: UploadMetadata) -> Ingested:
                 raise
     known = _use_known(upload, facts)  # another request with the same bytes was faster
     if known is None:
-        raise ApiError(ErrorCode.CONFLICT, "The same file was uploaded and purged meanwhile; send it again.")
+        raise ApiError(
+            ErrorCode.CONFLICT, "The same file was uploaded and purged at the same time; upload it again."
+        )
     return known
 
 

@@ -40,34 +40,36 @@ class Image(models.Model):
     original_filename = models.CharField(max_length=255)
     format = models.CharField(max_length=8)
     byte_size = models.PositiveBigIntegerField()
-    width = models.PositiveIntegerField(help_text="Pixels, as shown (orientation applied).")
-    height = models.PositiveIntegerField(help_text="Pixels, as shown (orientation applied).")
+    width = models.PositiveIntegerField(help_text="In pixels, after applying the EXIF orientation.")
+    height = models.PositiveIntegerField(help_text="In pixels, after applying the EXIF orientation.")
     mode = models.CharField(max_length=16)
     frame_count = models.PositiveIntegerField(default=1)
     orientation = models.PositiveSmallIntegerField(default=1, help_text="EXIF orientation, 1–8.")
     dpi_x = models.FloatField(null=True, blank=True)
     dpi_y = models.FloatField(null=True, blank=True)
     phash = models.BigIntegerField(null=True, blank=True, help_text="64-bit perceptual hash, signed.")
-    pixel_sha256 = models.CharField(max_length=64, blank=True, help_text="Of the decoded upright pixels.")
+    pixel_sha256 = models.CharField(
+        max_length=64, blank=True, help_text="Hash of the decoded pixels, orientation applied."
+    )
     captured_at = models.DateTimeField(null=True, blank=True)
     exif = models.JSONField(default=dict, blank=True)
     exif_raw = models.JSONField(default=dict, blank=True)
     gps = models.JSONField(null=True, blank=True)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.PHOTO)
     status = models.CharField(max_length=16, choices=Status, default=Status.READY)
-    quality_grade = models.FloatField(null=True, blank=True, help_text="0–100, where 100 is best.")
+    quality_grade = models.FloatField(null=True, blank=True, help_text="0 to 100; higher is better.")
     issues = models.JSONField(
-        default=list, blank=True, help_text="What is wrong with the picture, each with its numbers."
+        default=list, blank=True, help_text="The quality problems found in the image, with their numbers."
     )
     quality_profile = models.CharField(
-        max_length=80, blank=True, help_text="The cut-offs that gave the issues."
+        max_length=80, blank=True, help_text="The quality profile that these issues were found with."
     )
     title = models.CharField(max_length=200, blank=True)
     note = models.TextField(blank=True)
     tags = ArrayField(models.CharField(max_length=64), default=list, blank=True)
-    pinned = models.BooleanField(default=False, help_text="Kept by every clean-up.")
-    reference = models.CharField(max_length=200, blank=True, help_text="The integrator's own identifier.")
-    metadata = models.JSONField(default=dict, blank=True, help_text="The integrator's own data.")
+    pinned = models.BooleanField(default=False, help_text="Never removed by a clean-up.")
+    reference = models.CharField(max_length=200, blank=True, help_text="Your own identifier for this image.")
+    metadata = models.JSONField(default=dict, blank=True, help_text="Your own data about this image.")
     source = models.CharField(max_length=16, choices=Source, default=Source.API)
     uploaded_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="images"

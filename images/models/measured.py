@@ -22,12 +22,14 @@ class QualityScore(models.Model):
     image = models.ForeignKey(Image, models.CASCADE, related_name="quality_scores")
     metric = models.CharField(max_length=32)
     value = models.FloatField(null=True, blank=True)
-    normalized = models.FloatField(null=True, blank=True, help_text="0–1, where 1 is best.")
+    normalized = models.FloatField(null=True, blank=True, help_text="0 to 1; higher is better.")
     metric_version = models.CharField(
-        max_length=64, help_text="Changes whenever the same picture would score otherwise."
+        max_length=64, help_text="Changes whenever the same image would get a different score."
     )
     weights_sha256 = models.CharField(max_length=64, blank=True)
-    input_size = models.PositiveIntegerField(default=0, help_text="Longer side in pixels that was measured.")
+    input_size = models.PositiveIntegerField(
+        default=0, help_text="Longer side of the measured image, in pixels."
+    )
     duration_ms = models.PositiveIntegerField(default=0)
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
@@ -52,7 +54,7 @@ class QualityProfile(models.Model):
 
     name = models.CharField(max_length=64)
     kind = models.CharField(max_length=16, choices=Image.Kind)
-    thresholds = models.JSONField(default=dict, help_text="Cause to cut-off.")
+    thresholds = models.JSONField(default=dict, help_text="The cut-off of each measure.")
     version = models.PositiveIntegerField(default=1)
     active = models.BooleanField(default=False)
     created_by = models.ForeignKey(
@@ -80,7 +82,7 @@ class Embedding(models.Model):
     model = models.CharField(max_length=32)
     weights_sha256 = models.CharField(max_length=64)
     dim = models.PositiveIntegerField()
-    vector = VectorField(help_text="float32, L2-normalised.")
+    vector = VectorField(help_text="float32, L2-normalized.")
     duration_ms = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -124,10 +126,12 @@ class DuplicatePair(models.Model):
     b = models.ForeignKey(Image, models.CASCADE, related_name="+")
     kind = models.CharField(max_length=16, choices=Kind)
     distance = models.FloatField(
-        validators=[MinValueValidator(0), MaxValueValidator(1)], help_text="0 = the same picture, up to 1."
+        validators=[MinValueValidator(0), MaxValueValidator(1)], help_text="0 (identical) to 1."
     )
-    hash_distance = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Differing bits of 64.")
-    model = models.CharField(max_length=32, blank=True, help_text="Whose vectors were compared.")
+    hash_distance = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="How many of the 64 bits differ."
+    )
+    model = models.CharField(max_length=32, blank=True, help_text="The model whose vectors were compared.")
     verdict = models.CharField(max_length=16, choices=Verdict, default=Verdict.PENDING)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"

@@ -11,14 +11,16 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.access.permissions import has_scope
 from api.core.errors import ApiError
-from images import bulk, damage, duplicates, services
+from images import bulk, damage, duplicates, phrases, services
 from images.models import Image
 from images.pages import library_presenter as galleries
+from images.pages.forms import EditForm, FilesForm, PinForm, SelectionForm
 from images.pages.quality import quality_context
 from images.pages.similar import similar_context
 from images.quality import fingerprints
 from images.vectors import text_search
 from pixproject.web.access import needs, next_path, tell
+from pixproject.web.forms import read, sent
 from processing.algorithms.errors import ProcessingError
 from processing.models import OperationArtifact
 from processing.pages import job_presenter
@@ -27,7 +29,7 @@ from processing.pages.result_presenter import Result
 MAX_TO_PROCESS = 100  # as many ids as fit into an address
 JOBS_SHOWN = 10
 RESULTS_SHOWN = 12
-WORDS = {"delete": "put into the trash", "restore": "restored"}
+DONE = {"delete": "moved to the trash", "restore": "restored"}
 
 
 @require_safe
@@ -57,10 +59,10 @@ def gallery(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs("write")
 def upload(request: HttpRequest) -> HttpResponse:
-    """The upload form without scripts: what was refused is said file by file."""
-    files = request.FILES.getlist("file")
+    """The upload form without scripts; refused files are named one by one."""
+    files = read(FilesForm(request.POST, request.FILES))["file"]
     if not files:
-        messages.error(request, "Choose at least one picture.")
+        messages.error(request, phrases.CHOOSE_FILES)
     stored = 0
     for file in files:
         try:
@@ -69,40 +71,38 @@ def upload(request: HttpRequest) -> HttpResponse:
         except (ApiError, ProcessingError) as error:
             messages.error(request, f"{file.name}: {error.detail}")
     if stored:
-        messages.success(request, f"{stored} picture{'s' if stored > 1 else ''} in the library.")
+        messages.success(request, phrases.uploaded(stored))
     return redirect("gallery")
 
 
 @require_POST
 def actions(request: HttpRequest) -> HttpResponseBase:
-    """What is done with the pictures that are selected."""
-    images = galleries.selected(request.POST.getlist("image"))
+    """Apply an action to the selected images."""
+    asked = read(SelectionForm(request.POST))
+    images = galleries.selected(asked["image"])
     if not images:
-        messages.error(request, "Select at least one picture.")
+        messages.error(request, phrases.SELECT_IMAGES)
         return redirect(next_path(request, reverse("gallery")))
-    if request.POST.get("action") == "process":
+    if asked["action"] == "process":
         return _process(request, images)
-    return _apply(request, images)
+    return _apply(request, images, asked["action"])
 
 
 @needs("process")
 def _process(request: HttpRequest, images: list[Image]) -> HttpResponse:
     if len(images) > MAX_TO_PROCESS:
-        messages.error(
-            request, f"{len(images)} pictures are selected; at most {MAX_TO_PROCESS} go into one job here."
-        )
+        messages.error(request, phrases.too_many_for_page(len(images), MAX_TO_PROCESS))
         return redirect(next_path(request, reverse("gallery")))
     return redirect(f"{reverse('home')}?images={','.join(image.pk.hex for image in images)}")
 
 
 @needs("write")
-def _apply(request: HttpRequest, images: list[Image]) -> HttpResponse:
-    action = request.POST.get("action", "")
-    if action not in WORDS:
-        messages.error(request, "Choose what to do with the pictures.")
+def _apply(request: HttpRequest, images: list[Image], action: str) -> HttpResponse:
+    if action not in DONE:
+        messages.error(request, phrases.CHOOSE_ACTION)
         return redirect(next_path(request, reverse("gallery")))
     changed = bulk.apply(images, bulk.Action(action), actor=request.user)
-    messages.success(request, f"{len(changed)} picture{'' if len(changed) == 1 else 's'} {WORDS[action]}.")
+    messages.success(request, phrases.changed(len(changed), DONE[action]))
     return redirect(next_path(request, reverse("gallery")))
 
 
@@ -146,11 +146,8 @@ def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> Ht
 def edit(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     """Change title, note, tags and kind."""
     image = _image(image_id)
-    changes = {name: request.POST[name].strip() for name in ("title", "note", "kind") if name in request.POST}
-    if "tags" in request.POST:
-        changes["tags"] = [tag for tag in request.POST["tags"].split(",") if tag.strip()]  # type: ignore[assignment]
     try:
-        services.update(image, actor=request.user, changes=changes)
+        services.update(image, actor=request.user, changes=sent(EditForm(request.POST)))
     except ApiError as error:
         tell(request, error)
         return _detail_page(request, image, status=error.status or 400)
@@ -163,10 +160,9 @@ def edit(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
 def trash(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     image = _image(image_id)
     if services.trash(image, actor=request.user):
-        days = f" It is deleted for good after {settings.TRASH_DAYS} days." if settings.TRASH_DAYS else ""
-        messages.success(request, f"“{image}” is in the trash.{days}")
+        messages.success(request, phrases.trashed(image, settings.TRASH_DAYS))
     else:
-        messages.info(request, f"“{image}” was in the trash already.")
+        messages.info(request, f"“{image}” was already in the trash.")
     return redirect("image", image_id=image.pk)
 
 
@@ -175,7 +171,7 @@ def trash(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
 def restore(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     image = _image(image_id)
     if services.restore(image, actor=request.user):
-        messages.success(request, f"“{image}” is back in the library.")
+        messages.success(request, f"“{image}” was restored.")
     else:
         messages.info(request, f"“{image}” was not in the trash.")
     return redirect("image", image_id=image.pk)
@@ -184,9 +180,9 @@ def restore(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @needs("write")
 def pin(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
-    """Pin an image so that no clean-up removes it, or let it go again."""
+    """Pin an image so that no clean-up removes it, or unpin it."""
     image = _image(image_id)
-    is_pinned = request.POST.get("pinned") == "1"
+    is_pinned = read(PinForm(request.POST))["pinned"]
     services.update(image, actor=request.user, changes={"pinned": is_pinned})
-    messages.success(request, "Pinned: no clean-up removes it." if is_pinned else "No longer pinned.")
+    messages.success(request, phrases.PINNED if is_pinned else phrases.UNPINNED)
     return redirect("image", image_id=image.pk)

@@ -18,7 +18,7 @@ from processing.algorithms.quality.causes import CAUSES
 
 PAGE_SIZE = 48
 FIELDS = ("search", "format", "kind", "status", "tag", "uploaded_by", "issue", "min_quality")
-ISSUES = [("any", "Any fault"), *((cause.code, cause.fault.capitalize()) for cause in CAUSES.values())]
+ISSUES = [("any", "Any problem"), *((cause.code, cause.fault.capitalize()) for cause in CAUSES.values())]
 STATUSES = (Image.Status.READY, Image.Status.DAMAGED)
 
 
@@ -32,7 +32,7 @@ class Page:
 
 
 def wanted(data: QueryDict, *, is_trash: bool) -> tuple[dict[str, str], list[str]]:
-    """The API's filters as the page's form names them, and sentences about what is no filter."""
+    """The API's filters as the page's form names them, and sentences about wrong values."""
     filters = {name: text for name in FIELDS if (text := data.get(name, "").strip())}
     filters["deleted"] = "true" if is_trash else "false"
     errors = []
@@ -42,7 +42,7 @@ def wanted(data: QueryDict, *, is_trash: bool) -> tuple[dict[str, str], list[str
             try:
                 day = date.fromisoformat(text) + timedelta(days=shift)
             except (ValueError, OverflowError):
-                errors.append(f"The date “{text[:20]}” is not one; write it as 2025-12-31.")
+                errors.append(f"“{text[:20]}” is not a valid date. Enter a date such as 2025-12-31.")
                 continue
             filters[target] = datetime(
                 day.year, day.month, day.day, tzinfo=timezone.get_current_timezone()
@@ -101,13 +101,7 @@ def formats_present() -> list[str]:
     return list(library().order_by("format").values_list("format", flat=True).distinct())
 
 
-def selected(words: list[str]) -> list[Image]:
-    """The images whose ids a form holds, unknown ones left out."""
-    ids = []
-    for word in words:
-        try:
-            ids.append(uuid.UUID(word))
-        except ValueError:
-            continue
+def selected(ids: list[uuid.UUID]) -> list[Image]:
+    """The images that a form names, unknown ones left out."""
     found = listed(Image.objects.exclude(status=Image.Status.PURGED)).in_bulk(ids)
     return [found[pk] for pk in ids if pk in found]

@@ -213,6 +213,6 @@ def profile_change(request: HttpRequest, kind: str) -> HttpResponse:
     except ApiError as error:
         tell(request, error)
     else:
-        again = " The images are being judged again." if job else ""
-        messages.success(request, f"“{profile.name}” is in force.{again}")
+        again = " The images are being re-evaluated." if job else ""
+        messages.success(request, f"“{profile.name}” is now in use.{again}")
     return redirect(f"{reverse('quality-profiles-page')}?kind={kind}")

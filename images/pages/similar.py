@@ -1,4 +1,4 @@
-"""The pages of vectors: more like this, pictures by a text, near-duplicates side by side."""
+"""The pages of vectors: similar images, search by description, near-duplicates side by side."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,11 +11,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from api.core.errors import ApiError, ErrorCode
-from images import duplicates
+from images import duplicates, phrases
 from images.models import Embedding, Image
+from images.pages.forms import ImageForm, ResolveForm
 from images.services import listed
 from images.vectors import embeddings, similarity, text_search
 from pixproject.web.access import needs, next_path, tell
+from pixproject.web.forms import read
 from processing.models import Job
 
 STRIP = 12
@@ -25,7 +27,7 @@ PAIRS_PER_PAGE = 20
 
 @dataclass(frozen=True)
 class Tile:
-    """A picture and how near it is: a distance, or a score."""
+    """An image and how near it is: a distance, or a score."""
 
     image: Image
     number: float
@@ -33,7 +35,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Strip:
-    """More like this: pictures, or why there are none.
+    """Similar images, or why there are none.
 
     With `is_missing` they can be had by making the vector; while that goes on (`is_waiting`) the page asks again.
     """
@@ -47,7 +49,7 @@ class Strip:
 
 
 def strip(image: Image) -> Strip:
-    """The pictures nearest to one, by the default embedder."""
+    """The images nearest to one, by the default embedder."""
     try:
         own = embeddings.of_image(image)
     except ApiError as error:
@@ -91,13 +93,13 @@ def embed(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     except ApiError as error:
         tell(request, error)
     else:
-        messages.success(request, "Similar pictures are looked for as soon as a model worker is free.")
+        messages.success(request, "Similar images will appear as soon as a model worker is free.")
     return redirect("image", image_id=image.pk)
 
 
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """Pictures that fit a text."""
+    """Images that match a description."""
     text = request.GET.get("q", "")
     context: dict[str, Any] = {"query": text, "tiles": (), "is_waiting": False, "error": ""}
     try:
@@ -117,16 +119,10 @@ def search(request: HttpRequest) -> HttpResponse:
 @require_safe
 def duplicate_list(request: HttpRequest) -> HttpResponse:
     """Undecided pairs, the most alike first."""
-    image = _image_of(request)
+    ids = read(ImageForm(request.GET))["image"]
+    image = Image.objects.filter(pk__in=ids[:1]).first()
     page = Paginator(duplicates.undecided(image), PAIRS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "images/duplicates.html", {"page": page, "image": image})
-
-
-def _image_of(request: HttpRequest) -> Image | None:
-    try:
-        return Image.objects.filter(pk=uuid.UUID(request.GET.get("image", ""))).first()
-    except ValueError:
-        return None
 
 
 @require_POST
@@ -134,15 +130,11 @@ def _image_of(request: HttpRequest) -> Image | None:
 def duplicate_resolve(request: HttpRequest, pair_id: uuid.UUID) -> HttpResponse:
     """Decide a pair."""
     pair = get_object_or_404(duplicates.all_pairs(), pk=pair_id)
-    others = request.POST.get("others", "")
     try:
-        keep = [uuid.UUID(word) for word in request.POST.getlist("keep")]
-        duplicates.resolve(pair, keep=keep, others=others, actor=request.user)
-    except ValueError:
-        messages.error(request, "That is no picture of this pair.")
+        asked = read(ResolveForm(request.POST))
+        duplicates.resolve(pair, keep=asked["keep"], others=asked["others"], actor=request.user)
     except ApiError as error:
         tell(request, error)
     else:
-        said = {"trash": "The other picture is in the trash.", "not_duplicate": "Both are kept."}
-        messages.success(request, said[others])
+        messages.success(request, phrases.RESOLVED[asked["others"]])
     return redirect(next_path(request, "/duplicates/"))

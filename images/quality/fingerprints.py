@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.cache import cache
 
 from api.core.errors import ApiError, ErrorCode
+from images import phrases
 from images.models import Image
-from images.renditions import NO_ORIGINAL
 from processing import files
 from processing.algorithms.fingerprint.quality import (
     DISCLAIMER,
@@ -26,13 +26,13 @@ from processing.tasks.fingerprint import draw_ridge_map
 MAP_SECONDS = 86_400
 # Measure: what people call it, and how its number is shown.
 SHOWN = {
-    "clarity": ("Clarity of the ridges", "{:.2f}"),
-    "coherence": ("Coherence of their direction", "{:.2f}"),
-    "contrast": ("Contrast of ridges and valleys", "{:.2f}"),
+    "clarity": ("Ridge clarity", "{:.2f}"),
+    "coherence": ("Ridge direction coherence", "{:.2f}"),
+    "contrast": ("Contrast between ridges and valleys", "{:.2f}"),
     "frequency": ("Ridges per mm", "{:.2f}"),
-    "regularity": ("Share of usual ridge distances", "{:.0%}"),
-    "foreground": ("Share of the picture with ridges", "{:.0%}"),
-    "area_mm2": ("Area with ridges, about", "{:.0f} mm²"),
+    "regularity": ("Share with typical ridge spacing", "{:.0%}"),
+    "foreground": ("Share of the image with ridges", "{:.0%}"),
+    "area_mm2": ("Area with ridges (approx.)", "{:.0f} mm²"),
     "ridge_share": ("Ridge share (low: dry, high: wet)", "{:.2f}"),
 }
 
@@ -114,10 +114,11 @@ def ridge_map_png(image: Image) -> bytes:
     """
     if not is_fingerprint(image):
         raise ApiError(
-            ErrorCode.NOT_FOUND, f"Only images of kind fingerprint have a ridge map; this is a {image.kind}."
+            ErrorCode.NOT_FOUND,
+            f"Only fingerprint images have a ridge map; this image is of kind {image.kind}.",
         )
     if image.status == Image.Status.PURGED:
-        raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
+        raise ApiError(ErrorCode.GONE, phrases.PURGED)
     key = f"ridge-map:{VERSION}:{image.sha256}"
     drawn: bytes | None = cache.get(key)
     if drawn is None:
@@ -128,7 +129,7 @@ def ridge_map_png(image: Image) -> bytes:
 
 def _draw(image: Image) -> bytes:
     if not files.has_size(image.file, image.byte_size):
-        raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
+        raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
     with files.local_copy(image.file) as path:
         drawn: bytes = run_isolated(
             draw_ridge_map,

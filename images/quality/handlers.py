@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from images import phrases
 from images.handlers import image_id_of, source_file
 from images.models import Image
 from images.quality import fingerprints
@@ -18,7 +19,7 @@ from processing.states import Queue
 from processing.tasks import quality as measuring
 
 BATCH = 8  # pictures claimed together: one tensor where they have one size
-PURGED = {"notes": ["The image was purged meanwhile."]}
+PURGED = {"notes": [phrases.PURGED_MEANWHILE]}
 
 
 def _load_causes(claim: Claim, scratch: Path) -> tuple:

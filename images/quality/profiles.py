@@ -59,7 +59,7 @@ def checked(changes: Any) -> dict[str, float | None]:
         ApiError: 400 naming the field.
     """
     if not isinstance(changes, Mapping):
-        raise ApiError(ErrorCode.INVALID, "thresholds: an object of measures and numbers is wanted.")
+        raise ApiError(ErrorCode.INVALID, "thresholds: Enter an object that maps measures to numbers.")
     try:
         return check_cutoffs(changes)
     except ProcessingError as error:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from api.core.errors import ApiError, ErrorCode, FieldError
+from api.core.errors import ApiError, ErrorCode, invalid_choice
 from images.models import Image, QualityScore
 from images.quality import fingerprints
 from images.quality import profiles as quality_profiles
@@ -54,10 +54,7 @@ def wanted_metrics(metrics: Sequence[str] | None) -> list[str]:
         return default_metrics()
     names = list(dict.fromkeys(metrics))
     if unknown := [name for name in names if name not in METRICS]:
-        detail = f"metrics: there is no metric {unknown[0][:50]!r}; there are {', '.join(METRICS)}."
-        raise ApiError(
-            ErrorCode.INVALID_CHOICE, detail, errors=[FieldError("metrics", "invalid_choice", detail)]
-        )
+        raise invalid_choice("metrics", unknown[0], METRICS)
     missing_here = [found for found in map(availability, names) if not found.is_available]
     if missing_here:
         detail = " ".join(f"{found.name}: {found.why_not} Run: {found.command}" for found in missing_here)

@@ -7,7 +7,7 @@ import numpy as np
 from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet
 
-from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_choice
 from images.models import Embedding, Image
 from images.selection import ready_images
 from pixproject.web.base import request_id
@@ -41,8 +41,7 @@ def embedder(model: str = AUTO) -> EmbedderSpec:
     """
     name = default_embedder() if model in (AUTO, "") else model
     if name not in EMBEDDERS:
-        detail = f"there is no embedder {name[:50]!r}; there are {', '.join([AUTO, *EMBEDDERS])}."
-        raise invalid_field("model", detail, code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("model", name, [AUTO, *EMBEDDERS])
     return EMBEDDERS[name]
 
 
@@ -123,11 +122,11 @@ def of_image(image: Image, model: str = AUTO) -> Embedding:
         image=image, name=OPERATION, status__in=OPERATION_OPEN, parameters__model=spec.name
     )
     if waiting.exists():
-        detail = f"The image's {spec.title} vector is being made; ask again soon."
+        detail = f"The {spec.title} vector of this image is being computed. Try again in a few seconds."
         raise ApiError(ErrorCode.CONFLICT, detail, headers={"Retry-After": "2"})
     detail = (
-        f"The image has no {spec.title} vector yet. Have it made: POST /api/images/{image.pk}/embed/, "
-        "or for all images: manage.py reprocess --what embeddings --missing"
+        f"This image has no {spec.title} vector yet. Request it with POST /api/images/{image.pk}/embed/, "
+        "or for all images with manage.py reprocess --what embeddings --missing"
     )
     raise ApiError(ErrorCode.CONFLICT, detail)
 

@@ -7,7 +7,7 @@ import numpy as np
 from django.conf import settings
 from django.db import transaction
 
-from images import duplicates
+from images import duplicates, phrases
 from images.handlers import image_id_of, source_file
 from images.models import Embedding, Image
 from images.vectors import compute as embedding_compute
@@ -27,7 +27,7 @@ def _save(claim: Claim, embedded: Embedded) -> dict[str, Any]:
     """A purge takes the row's lock first: whichever comes second sees what the other has done."""
     image = Image.objects.select_for_update().only("status").get(pk=image_id_of(claim))
     if image.status == Image.Status.PURGED:
-        return {"notes": ["The image was purged meanwhile."]}
+        return {"notes": [phrases.PURGED_MEANWHILE]}
     vector = np.frombuffer(embedded.vector, "<f4")
     facts = {"dim": len(vector), "vector": vector, "duration_ms": embedded.duration_ms}
     own = Embedding.objects.filter(image=image, model=embedded.model)

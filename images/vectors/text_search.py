@@ -9,6 +9,7 @@ from uuid import UUID
 import numpy as np
 from django.core.cache import cache
 
+from api.core import phrases as api_phrases
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from images.vectors import embeddings, similarity
 from images.vectors.similarity import MAX_LIMIT
@@ -27,7 +28,7 @@ OPERATION = "embed_text"
 MAX_TEXT = 200
 CACHE_SECONDS = 86_400
 WAIT_S = 10
-OTHER_SEARCH = "file names, titles, tags and cameras are searched without it (/api/images/?search=…)"
+OTHER_SEARCH = "you can still search file names, titles, tags and cameras (/api/images/?search=…)"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def require_models() -> None:
     try:
         model_availability.require_model(TEXT_MODEL, TEXT_VOCABULARY)
     except ApiError as error:
-        detail = f"Searching by a sentence needs CLIP; {OTHER_SEARCH}. {error.detail}"
+        detail = f"Searching by description requires CLIP; {OTHER_SEARCH}. {error.detail}"
         raise ApiError(ErrorCode.MODEL_UNAVAILABLE, detail) from error
 
 
@@ -93,9 +94,9 @@ def vector_of(
 def _checked(text: str) -> str:
     text = " ".join(text.split())
     if not text:
-        raise invalid_field("q", "write what the pictures should show.", code=ErrorCode.REQUIRED)
+        raise invalid_field("q", "Describe what the images should show.", code=ErrorCode.REQUIRED)
     if len(text) > MAX_TEXT:
-        detail = f"the text has {len(text)} characters; the limit is {MAX_TEXT}."
+        detail = api_phrases.too_long(len(text), MAX_TEXT)
         raise invalid_field("q", detail, code=ErrorCode.TOO_LONG)
     return text
 
@@ -140,6 +141,6 @@ def _failure(job: Job) -> ApiError:
     failed = job.operations.first()
     code = failed.error_code if failed and failed.error_code else ErrorCode.UNAVAILABLE
     detail = (
-        failed.error_detail if failed and failed.error_detail else "The text was not turned into a vector."
+        failed.error_detail if failed and failed.error_detail else "The search text could not be processed."
     )
     return ApiError(code, detail)

@@ -64,7 +64,7 @@ class PixAdminSite(UnfoldAdminSite):
             return redirect_to_login(target)
         if self.has_permission(request):
             return HttpResponseRedirect(target)
-        raise PermissionDenied("The admin is open to operators and administrators.")
+        raise PermissionDenied("Only operators and administrators can use the admin.")
 
     def add_page(self, address: str, view: Callable[..., Any], *, name: str) -> None:
         """Add a page that shows no model; an app adds its own in its `admin` package."""
@@ -200,11 +200,17 @@ class PixModelAdmin(ModelAdmin):
 
     def say(self, request: HttpRequest, changed: int, total: int, done: str, *, why_not: str) -> None:
         """Report how many of the chosen objects changed, and why the others did not."""
-        noun = self.opts.verbose_name if total == 1 else self.opts.verbose_name_plural
+        noun, nouns = str(self.opts.verbose_name), str(self.opts.verbose_name_plural)
+        skipped = total - changed
         if changed:
-            messages.success(request, f"{changed} of {total} {noun} {done}.")
-        if changed < total:
-            messages.warning(request, f"{total - changed} of {total} {noun} left as they were: {why_not}")
+            messages.success(request, f"{_part(changed, total, noun, nouns)} {done}.")
+        if skipped:
+            messages.warning(request, f"{_part(skipped, total, noun, nouns)} skipped: {why_not}.")
+
+
+def _part(count: int, total: int, noun: str, nouns: str) -> str:
+    """'3 images' where those are all, '3 of 5 images' otherwise."""
+    return plural(count, noun, nouns) if count == total else f"{count} of {plural(total, noun, nouns)}"
 
 
 def add_refusal(form: forms.Form, error: ApiError) -> None:

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import UploadedFile
 
 from api.core.errors import ApiError, ErrorCode, FieldError
@@ -50,8 +51,17 @@ class FileListField(forms.FileField):
         return [super(FileListField, self).clean(file, initial) for file in files or ()]
 
 
+class FormError(ApiError, BadRequest):
+    """A form with wrong values; a view that does not expect any lets Django answer with its page for status 400."""
+
+
+def sent(form: forms.Form) -> dict[str, Any]:
+    """The values of those fields that the request has, so that the others stay as they are."""
+    return {name: value for name, value in read(form).items() if name in form.data}
+
+
 def read(form: forms.Form) -> dict[str, Any]:
-    """The values of a form. Raises ApiError with a sentence for each field that is wrong."""
+    """The values of a form. Raises FormError with a sentence for each field that is wrong."""
     if form.is_valid():
         return dict(form.cleaned_data)
     errors = [
@@ -61,4 +71,4 @@ def read(form: forms.Form) -> dict[str, Any]:
         for name, rows in form.errors.get_json_data().items()
         for row in rows
     ]
-    raise ApiError(errors[0].code, " ".join(error.detail for error in errors), errors=errors)
+    raise FormError(errors[0].code, " ".join(error.detail for error in errors), errors=errors)

@@ -64,7 +64,7 @@ class JobAdmin(PixModelAdmin):
     list_filter = ("status", ErrorCodeFilter, "priority", KindFilter, "source", "created_at")
     date_hierarchy = "created_at"
     search_fields = ("reference", "request_id", "idempotency_key", "image__original_filename")
-    search_help_text = "Job or image id, reference, request id, idempotency key or file name"
+    search_help_text = "Job or image ID, reference, request ID, idempotency key or file name"
     uuid_search = ("pk", "image_id", "batch_id")
     fields = ("kind",)
     actions = ("retry_failed", "run_again", "cancel", "raise_priority", "lower_priority")
@@ -116,14 +116,14 @@ class JobAdmin(PixModelAdmin):
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
-    @action(description="Retry what failed", permissions=["process"])
+    @action(description="Retry failed operations", permissions=["process"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
-        return self._retry(request, queryset, [OperationStatus.FAILED], "no operation of theirs has failed.")
+        return self._retry(request, queryset, [OperationStatus.FAILED], "no failed operations")
 
-    @action(description="Run what failed or was cancelled again", permissions=["process"])
+    @action(description="Retry failed and cancelled operations", permissions=["process"])
     def run_again(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         statuses = [OperationStatus.FAILED, OperationStatus.CANCELLED]
-        return self._retry(request, queryset, statuses, "no operation of theirs has failed or was cancelled.")
+        return self._retry(request, queryset, statuses, "no failed or cancelled operations")
 
     def _retry(
         self, request: HttpRequest, queryset: QuerySet[Job], statuses: Sequence[str], why_not: str
@@ -140,15 +140,17 @@ class JobAdmin(PixModelAdmin):
         def cancel(job: Job) -> int:
             return jobs.cancel_job(job, actor=request.user)
 
-        return self._each(request, queryset, "job.cancel", cancel, "cancelled", "they were finished already.")
+        return self._each(request, queryset, "job.cancel", cancel, "cancelled", "already finished")
 
     @action(description="Raise priority", permissions=["process"])
     def raise_priority(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
-        return self._shift(request, queryset, -1, "moved forwards", "they are finished or already urgent.")
+        return self._shift(request, queryset, -1, "raised in priority", "already finished or urgent")
 
     @action(description="Lower priority", permissions=["process"])
     def lower_priority(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
-        return self._shift(request, queryset, +1, "moved backwards", "they are finished or already lowest.")
+        return self._shift(
+            request, queryset, +1, "lowered in priority", "already finished or at the lowest priority"
+        )
 
     def _shift(
         self, request: HttpRequest, queryset: QuerySet[Job], step: int, done: str, why_not: str

@@ -77,7 +77,7 @@ def _retry_group(request: HttpRequest) -> HttpResponse:
     require(request, Scope.PROCESS)
     code = request.POST.get("error_code")
     if code is None:
-        messages.error(request, "Name the error code whose operations are to be retried.")
+        messages.error(request, "Choose the error code whose operations should be retried.")
         return redirect("admin:failed_work")
     count = jobs.retry_failed(error_code=code, actor=request.user)
     named = f"with the error “{code}”" if code else "without an error code"
@@ -86,7 +86,7 @@ def _retry_group(request: HttpRequest) -> HttpResponse:
         audit.record("operation.retry_failed", None, request=request, detail=detail)
         messages.success(request, f"{plural(count, 'operation')} {named} queued again.")
     else:
-        messages.warning(request, f"There is no failed operation {named}; nothing was changed.")
+        messages.warning(request, f"No failed operations {named} were found. Nothing was changed.")
     return redirect("admin:failed_work")
 
 
@@ -103,7 +103,7 @@ class SwitchForm(forms.Form):
     def clean(self) -> dict:
         cleaned = super().clean() or {}
         if cleaned.get("turn") == "pause" and not cleaned.get("reason", "x").strip():
-            raise forms.ValidationError("Say why the queue is paused: others will wonder.")
+            raise forms.ValidationError("Enter a reason, so that others know why the queue is paused.")
         return cleaned
 
 
@@ -133,10 +133,12 @@ def _switch(request: HttpRequest) -> HttpResponse:
     name, turn, reason = (form.cleaned_data[field] for field in ("queue", "turn", "reason"))
     if turn == "pause":
         jobs.pause_queue(name, by=request.user, reason=reason)
-        messages.success(request, f"The queue “{name}” is paused. What runs in it goes on to its end.")
+        messages.success(
+            request, f"The queue “{name}” is paused. Operations that are already running will finish."
+        )
     else:
         jobs.resume_queue(name)
-        messages.success(request, f"The queue “{name}” hands out work again.")
+        messages.success(request, f"The queue “{name}” was resumed.")
     detail = {"door": "admin", **({"reason": reason} if turn == "pause" else {})}
     audit.record(f"queue.{turn}", QueueControl(name=name), request=request, detail=detail)
     return redirect("admin:queues")

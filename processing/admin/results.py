@@ -20,7 +20,7 @@ class ResultAdmin(PixModelAdmin):
     list_display = ("result", "operation_name", "format", "dimensions", "size", "folder", "made_at")
     list_filter = ("artifact__format", "role", "artifact__created_at")
     search_fields = ("name", "folder", "operation__name", "operation__job__reference")
-    search_help_text = "File name, folder, operation, reference, or the id of a result, job, image or file"
+    search_help_text = "File name, folder, operation, reference, or the ID of a result, job, image or file"
     uuid_search = ("pk", "artifact_id", "operation__job_id", "artifact__image_id")
     ordering = ("-artifact__created_at", "-pk")
     fields = ("name",)

@@ -14,7 +14,7 @@ TITLES = {
     "denoise": "Denoising",
     "quality": "Quality metrics",
     "embedding": "Embeddings and search",
-    "library": "Libraries with a licence of their own",
+    "library": "Libraries with their own licence",
 }
 
 

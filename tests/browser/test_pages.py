@@ -244,7 +244,7 @@ def test_library_fills_while_scrolling_and_selects(open_page):
 
     expect(page.locator("[data-selected-count]")).to_have_text("4 selected")
     page.get_by_role("button", name="Trash").click()
-    expect(page.get_by_text("4 pictures put into the trash.")).to_be_visible()
+    expect(page.get_by_text("4 images moved to the trash.")).to_be_visible()
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

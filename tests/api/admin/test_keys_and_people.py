@@ -81,8 +81,8 @@ def test_key_is_revoked_once(administrator):
 
     key.refresh_from_db()
     assert not key.is_usable
-    assert said(first) == ["1 of 1 API key revoked."]
-    assert said(second)[-1] == "1 of 1 API key left as they were: they were revoked before."
+    assert said(first) == ["1 API key revoked."]
+    assert said(second)[-1] == "1 API key skipped: already revoked."
     assert audited() == [("api_key.revoke", str(key.pk))]
     page = administrator.get(reverse("admin:api_apikey_change", args=[key.pk])).content.decode()
     assert "Revoke this key" not in page

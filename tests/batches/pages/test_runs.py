@@ -81,7 +81,7 @@ def test_cancelled_run_says_so(operator, batch):
             {"mode": "full", "min_cluster_size": "1"},
             "Smallest group: must be a whole number of at least 2, not 1.",
         ),
-        ({"mode": "full", "model": "oracle"}, "there is no embedder"),
+        ({"mode": "full", "model": "oracle"}, "'oracle' is not a valid choice"),
         ({"mode": "incremental"}, "has no active run"),
         ({"mode": "sweep", "sizes": "3, x"}, "Smallest groups of the grid: must be"),
     ],

@@ -174,7 +174,9 @@ def test_a_file_above_the_limit_names_limit_and_size_and_is_not_kept(client, set
     response = send(client, (b"\xff" * 70_000, "large.jpg"))
 
     assert response.status_code == 413
-    assert response.json()["detail"] == "The file has 70000 bytes; the limit is 10000."
+    body = response.json()
+    assert body["detail"] == "This file is too large (70 kB). The limit is 10 kB."
+    assert (body["limit"], body["value"]) == (10_000, 70_000)
     assert files_on_disk() == before
 
 

@@ -62,7 +62,7 @@ def test_filters(reviewer):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("from=yesterday", "The date “yesterday” is not one"),
+        ("from=yesterday", "“yesterday” is not a valid date"),
         ("format=exe", "format"),
         ("uploaded_by=nobody", "there is no user"),
     ],
@@ -82,7 +82,7 @@ def test_upload_without_scripts(reviewer):
     response = reviewer.post("/images/upload/", {"file": files}, follow=True)
     text = response.content.decode()
 
-    assert "1 picture in the library." in text
+    assert "1 image added to the library." in text
     assert "note.jpg:" in text
     assert "not a picture" in text
     assert names(reviewer) == ["ok.png"]
@@ -97,7 +97,7 @@ def test_selected_images_into_the_trash_and_back(reviewer):
         "/images/actions/", {"image": [image.pk], "action": "restore", "next": "/images/?view=trash"}
     )
 
-    assert "1 picture put into the trash." in gone.content.decode()
+    assert "1 image moved to the trash." in gone.content.decode()
     assert in_trash == ["a.jpg"]
     assert back.url == "/images/?view=trash"
     assert set(names(reviewer)) == {"a.jpg", other.original_filename}
@@ -113,7 +113,10 @@ def test_selected_images_go_to_the_start_page(operator):
 
 @pytest.mark.parametrize(
     ("fields", "sentence"),
-    [({}, "Select at least one picture."), ({"action": "explode"}, "Choose what to do with the pictures.")],
+    [
+        ({}, "Select at least one image."),
+        ({"action": "explode"}, "Choose what to do with the selected images."),
+    ],
 )
 def test_action_without_sense_is_said(reviewer, fields, sentence):
     image = {"image": make_image().pk} if fields else {}

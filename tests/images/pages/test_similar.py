@@ -114,9 +114,9 @@ def test_pairs_are_shown_side_by_side_and_decided_once(reviewer):
 
     assert Image.objects.get(pk=second.pk).status == "trashed"
     again = reviewer.post(f"/duplicates/{pair.pk}/", {"others": "not_duplicate"}, follow=True)
-    assert "decided before" in text_of(again)
+    assert "already been decided" in text_of(again)
     wrong = reviewer.post(f"/duplicates/{pair.pk}/", {"keep": "x", "others": "trash"}, follow=True)
-    assert "no picture of this pair" in text_of(wrong)
+    assert "not a valid ID" in text_of(wrong)
 
 
 def test_pairs_of_one_image_are_shown_by_themselves(reviewer):

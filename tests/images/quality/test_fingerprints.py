@@ -53,7 +53,7 @@ def test_ridge_map_of_another_kind_is_not_found() -> None:
     image = make_print(kind="photo")
     answer = make_client("read").get(f"/api/images/{image.pk}/ridge-map/")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert "this is a photo" in answer.json()["detail"]
+    assert "this image is of kind photo" in answer.json()["detail"]
 
 
 def test_ridge_map_needs_a_sign_in_and_an_image(client) -> None:

@@ -84,7 +84,7 @@ def test_page_of_a_job_shows_what_happened(operator):
     for text in ("order-7", "test-double", "test-refused", "damaged_image", "The picture is upside down."):
         assert text in page
     assert "1 of 2 operations completed." in page
-    assert "Retry what failed" in page
+    assert "Retry failed operations" in page
 
 
 def test_page_of_a_job_with_many_operations_has_pages_and_constant_queries(
@@ -132,7 +132,7 @@ def test_retry_failed(operator):
 
     assert said(response) == [
         "1 of 2 jobs queued again.",
-        "1 of 2 jobs left as they were: no operation of theirs has failed.",
+        "1 of 2 jobs skipped: no failed operations.",
     ]
     assert list(failed.operations.values_list("status", flat=True)) == ["completed", "queued"]
     assert audited() == [("job.retry", str(failed.pk))]
@@ -157,8 +157,8 @@ def test_cancel_twice(operator):
 
     job.refresh_from_db()
     assert job.status == "cancelled"
-    assert said(first) == ["1 of 1 job cancelled."]
-    assert said(second)[-1] == "1 of 1 job left as they were: they were finished already."
+    assert said(first) == ["1 job cancelled."]
+    assert said(second)[-1] == "1 job skipped: already finished."
     assert audited() == [("job.cancel", str(job.pk))]
 
 
@@ -179,8 +179,8 @@ def test_priority_moves_by_one_and_stops_at_the_ends(operator):
 
     job.refresh_from_db()
     assert (job.priority, job.operations.get().priority) == (Priority.URGENT, Priority.URGENT)
-    assert raised[0] == "1 of 1 job moved forwards."
-    assert "already urgent" in raised[1]
+    assert raised[0] == "1 job raised in priority."
+    assert raised[1] == "1 job skipped: already finished or urgent."
     for _ in range(4):
         act(operator, JOBS, "lower_priority", job)
     job.refresh_from_db()
@@ -195,7 +195,7 @@ def test_finished_job_keeps_its_priority(operator):
 
     job.refresh_from_db()
     assert job.priority == Priority.NORMAL
-    assert said(response) == ["1 of 1 job left as they were: they are finished or already urgent."]
+    assert said(response) == ["1 job skipped: already finished or urgent."]
 
 
 def test_action_from_the_page_of_a_job_returns_there(operator):

@@ -78,7 +78,7 @@ def test_retry_of_an_error_that_is_gone(operator):
     response = operator.post(reverse("admin:failed_work"), {"error_code": "damaged_image"})
 
     assert said(response) == [
-        "There is no failed operation with the error “damaged_image”; nothing was changed."
+        "No failed operations with the error “damaged_image” were found. Nothing was changed."
     ]
     assert not AuditEvent.objects.exists()
 
@@ -87,7 +87,7 @@ def test_retry_without_a_code(operator):
     fail("", "said nothing", minutes_ago=1)
 
     assert said(operator.post(reverse("admin:failed_work"), {})) == [
-        "Name the error code whose operations are to be retried."
+        "Choose the error code whose operations should be retried."
     ]
     assert Operation.objects.get().status == OperationStatus.FAILED
 
@@ -97,13 +97,13 @@ def test_pause_and_resume(administrator):
 
     paused = administrator.post(url, {"queue": "default", "turn": "pause", "reason": " lunch "})
 
-    assert said(paused) == ["The queue “default” is paused. What runs in it goes on to its end."]
+    assert said(paused) == ["The queue “default” is paused. Operations that are already running will finish."]
     control = QueueControl.objects.get(name="default")
     assert (control.paused, control.reason, control.paused_by) == (True, "lunch", administrator.user)
     page = administrator.get(url).content.decode()
     assert "lunch" in page
     resumed = administrator.post(url, {"queue": "default", "turn": "resume"})
-    assert said(resumed)[-1] == "The queue “default” hands out work again."
+    assert said(resumed)[-1] == "The queue “default” was resumed."
     assert not QueueControl.objects.get(name="default").paused
     assert list(AuditEvent.objects.order_by("pk").values_list("action", "target_id")) == [
         ("queue.pause", "default"),
@@ -114,7 +114,7 @@ def test_pause_and_resume(administrator):
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        ({"queue": "default", "turn": "pause", "reason": "  "}, "Say why the queue is paused"),
+        ({"queue": "default", "turn": "pause", "reason": "  "}, "Enter a reason"),
         ({"queue": "fast", "turn": "pause", "reason": "x"}, "queue: Select a valid choice. fast"),
         ({"queue": "default", "turn": "stop", "reason": "x"}, "turn: Select a valid choice. stop"),
         ({"queue": "default", "turn": "pause", "reason": "x" * 201}, "at most 200 characters (it has 201)"),

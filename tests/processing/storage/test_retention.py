@@ -70,7 +70,7 @@ def test_pinned_batched_and_live_images_stay_and_the_plan_says_why(clean):
     plan = retention.plan(retention.cutoffs(["raw"], days_old=30))["raw"]
     clean("raw", "thumbnails")
 
-    assert plan.kept == {"input of a job that is not finished": 1, "pinned": 1, "in a batch": 1}
+    assert plan.kept == {"input of an unfinished job": 1, "pinned": 1, "in a batch": 1}
     assert (plan.count, plan.byte_size, plan.examples) == (1, free.byte_size, ["photo.png"])
     assert [status_of(image) for image in (pinned, batched, live, free)] == [
         "ready",
