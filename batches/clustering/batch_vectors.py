@@ -8,6 +8,8 @@ from django.db import connection
 
 from processing.algorithms.embedding.embedders import EMBEDDERS
 
+# Read as one array: the driver's own way (pgvector's types and `copy.rows()`) took 1.5 to 4 times the CPU time at
+# 20,000 rows of 384 numbers.
 # In the order of the hashes of the files: the same images give the same array in every batch and installation.
 _COPY = """COPY (
     SELECT i.id, i.sha256::text, e.vector FROM batches_batchimage m
