@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from api.access import audit
 from api.core.errors import ApiError, ErrorCode, FieldError
+from batches import phrases
 from batches.history import changes, snapshots
 from batches.history.changes import ExpectedVersion, Kind
-from batches.history.edit import images as counted
 from batches.models import Batch, BatchImage, GroupingChange
 from images.models import Image
 
@@ -40,7 +40,7 @@ def add_images(
             last = _last_position(batch)
             for number, key in enumerate(new, start=1):
                 edit.add_image(key, position=last + number, by=actor)
-            edit.summary = f"added {counted(len(new))}"
+            edit.summary = f"added {phrases.images(len(new))}"
         if new:
             audit.record("batch.add_images", batch, actor=actor, detail={"added": len(new)})
     return len(new)
@@ -53,7 +53,9 @@ def _last_position(batch: Batch) -> int:
 def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
     if missing := [key for key in wanted if key not in found]:
         errors = [
-            FieldError("image_ids", ErrorCode.DOES_NOT_EXIST, f"There is no image {key}, or it is deleted.")
+            FieldError(
+                "image_ids", ErrorCode.DOES_NOT_EXIST, f"Image {key} does not exist or has been deleted."
+            )
             for key in missing[:100]
         ]
         raise ApiError(ErrorCode.DOES_NOT_EXIST, f"image_ids: {errors[0].detail}", errors=errors)
@@ -71,7 +73,7 @@ def remove_images(
         inside = list(edit.members(list(dict.fromkeys(image_ids))))
         for key in inside:
             edit.drop_image(key)
-        edit.summary = f"removed {counted(len(inside))} from the batch"
+        edit.summary = f"removed {phrases.images(len(inside))} from the batch"
         if inside:
             audit.record("batch.remove_images", batch, actor=actor, detail={"removed": len(inside)})
     return len(inside)
@@ -105,7 +107,7 @@ def _record_upload(batch: Batch, row: BatchImage, by: Any) -> None:
         changes.record(
             batch,
             kind=Kind.UPLOAD,
-            summary="uploaded 1 image",
+            summary=f"uploaded {phrases.images(1)}",
             actor=by,
             bumps_version=False,
             forward={"images": {key: values}},
@@ -114,7 +116,7 @@ def _record_upload(batch: Batch, row: BatchImage, by: Any) -> None:
         return
     last.forward["images"][key], last.inverse["images"][key] = values, None
     last.image_count += 1
-    last.summary = f"uploaded {counted(last.image_count)}"
+    last.summary = f"uploaded {phrases.images(last.image_count)}"
     last.save(update_fields=["forward", "inverse", "image_count", "summary"])
 
 

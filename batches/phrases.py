@@ -1,6 +1,67 @@
 """Sentences about batches, for people."""
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import ngettext
+
+from batches.models import Batch
+
+SELECT_IMAGES = "Select at least one image."
+NOTHING_TO_SPLIT = "The group was dissolved in the meantime. Nothing was split."
+
+
+def images(count: int) -> str:
+    return ngettext("{} image", "{} images", count).format(count)
+
+
+def groups(count: int) -> str:
+    return ngettext("{} group", "{} groups", count).format(count)
+
+
+def operations(count: int) -> str:
+    return ngettext("{} operation", "{} operations", count).format(count)
+
+
+def suggestions(count: int) -> str:
+    return ngettext("{} suggestion", "{} suggestions", count).format(count)
+
+
+def titles(names: Sequence[str], *, most: int = 3) -> str:
+    """Names of groups for a sentence: red shoes, boots and 4 others."""
+    names = list(dict.fromkeys(names))
+    if len(names) > most:
+        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def no_batch(key: Any) -> str:
+    return f"Batch {str(key)[:50]!r} does not exist."
+
+
+def no_group(label: Any) -> str:
+    return f"This batch has no group {str(label)[:64]!r}."
+
+
+def not_in_batch(image_id: UUID) -> str:
+    return f"Image {image_id} is not in this batch."
+
+
+def not_in_group(image_id: UUID, title: str) -> str:
+    return f"Image {image_id} is not in {title}."
+
+
+def deleted(batch: Batch) -> str:
+    return f"Batch {batch.batch_name!r} has been deleted. Restore it first."
+
+
+def archived(batch: Batch) -> str:
+    return f"Batch {batch.batch_name!r} is archived. Unarchive it to make changes."
+
+
+def approved(batch: Batch) -> str:
+    return f"Batch {batch.batch_name!r} is approved. Reopen it to make changes."
 
 
 def difference(bits: int | None, distance: float | None) -> str:
@@ -14,20 +75,21 @@ def difference(bits: int | None, distance: float | None) -> str:
 
 
 def moves(*, keeps: int, gains: int, loses: int, sources: Sequence[tuple[str, int]]) -> str:
-    """What a run would do to a group: '12 stay, 3 come (2 from Shoes, 1 from Bags), 4 leave'."""
+    """What a run would do to a group: '12 stay, 3 join (2 from Shoes, 1 from Bags), 4 leave'."""
     parts = []
     if keeps:
-        parts.append(f"{keeps:,} stay")
+        parts.append(ngettext("{:,} stays", "{:,} stay", keeps).format(keeps))
     if gains:
         origins = ", ".join(f"{count:,} from {title}" for title, count in sources)
-        parts.append(f"{gains:,} come" + (f" ({origins})" if origins else ""))
+        joining = ngettext("{:,} joins", "{:,} join", gains).format(gains)
+        parts.append(joining + (f" ({origins})" if origins else ""))
     if loses:
-        parts.append(f"{loses:,} leave")
+        parts.append(ngettext("{:,} leaves", "{:,} leave", loses).format(loses))
     return ", ".join(parts)
 
 
 def dissolved(*, loses: int, sources: Sequence[tuple[str, int]]) -> str:
     """Where the images of a group go that a run dissolves: '3 images leave: 2 to Shoes, 1 to Bags'."""
-    leave = "1 image leaves" if loses == 1 else f"{loses:,} images leave"
+    leave = ngettext("{:,} image leaves", "{:,} images leave", loses).format(loses)
     places = ", ".join(f"{count:,} to {title}" for title, count in sources)
     return f"{leave}: {places}" if places else leave

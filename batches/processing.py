@@ -9,11 +9,11 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from api.access import audit
-from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_choice, invalid_field
+from batches import phrases
 from batches.clustering import run_status
 from batches.groups.validation import UNASSIGNED
 from batches.history import changes
-from batches.history.edit import images as counted
 from batches.models import Batch, BatchImage
 from images.models import Image
 from images.quality.service import ISSUE_CODES
@@ -27,7 +27,7 @@ Decision = BatchImage.Decision
 FILTERS = ("group", "decision", "image_ids", "min_quality", "issue")
 ANY = "any"
 NEEDED = ("id", "original_filename", "format", "width", "height", "sha256", "byte_size", "status", "file")
-TOLD = 100
+LISTED = 100
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Suited:
         if not self.left_out:
             return ""
         first = self.left_out[0]
-        return f"{counted(len(self.left_out))} left out, such as {first.name}: {first.detail}"
+        return f"{phrases.images(len(self.left_out))} skipped, for example {first.name}: {first.detail}"
 
 
 def chosen_images(batch: Batch, filters: Mapping[str, Any] | None = None) -> QuerySet[Image]:
@@ -75,7 +75,7 @@ def chosen_images(batch: Batch, filters: Mapping[str, Any] | None = None) -> Que
 def _chosen(batch: Batch, filters: Mapping[str, Any] | None) -> QuerySet[Image]:
     given = {name: value for name, value in (filters or {}).items() if value not in (None, "")}
     if unknown := sorted(set(given) - set(FILTERS)):
-        detail = f"there is no filter {unknown[0][:50]!r}; there are {', '.join(FILTERS)}."
+        detail = f"Unknown filter {unknown[0][:50]!r}. Allowed filters: {', '.join(FILTERS)}."
         raise invalid_field("filter", detail, code=ErrorCode.UNKNOWN_FIELD)
     members = BatchImage.objects.filter(
         _of_group(batch, given.get("group")), _of_decision(given.get("decision")), batch=batch
@@ -95,8 +95,7 @@ def _of_group(batch: Batch, label: Any) -> Q:
         return Q(group__isnull=True)
     group = batch.groups.filter(label=str(label)).first()
     if group is None:
-        detail = f"the batch has no group {str(label)[:64]!r}."
-        raise invalid_field("filter.group", detail, code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field("filter.group", phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
     return Q(group=group)
 
 
@@ -106,8 +105,7 @@ def _of_decision(decision: Any) -> Q:
     if decision == ANY:
         return Q()
     if decision not in Decision.values:
-        detail = f"{str(decision)[:20]!r} is none of {', '.join([*Decision.values, ANY])}."
-        raise invalid_field("filter.decision", detail, code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("filter.decision", decision, [*Decision.values, ANY])
     return Q(decision=decision)
 
 
@@ -118,16 +116,16 @@ def _named(batch: Batch, keys: Any) -> list[UUID]:
         ApiError: 400 for an empty list, for what is no id, and naming those that are not in the batch.
     """
     if not isinstance(keys, list | tuple) or not keys:
-        raise invalid_field("filter.image_ids", "name at least one image.", code=ErrorCode.REQUIRED)
+        raise invalid_field("filter.image_ids", phrases.SELECT_IMAGES, code=ErrorCode.REQUIRED)
     try:
         wanted = list(dict.fromkeys(UUID(str(key)) for key in keys))
     except ValueError as error:
-        raise invalid_field("filter.image_ids", "this is not a list of image ids.") from error
+        raise invalid_field("filter.image_ids", "Enter a list of image IDs.") from error
     inside = set(batch.batch_images.filter(image__in=wanted).values_list("image", flat=True))
     if strangers := [key for key in wanted if key not in inside]:
         errors = [
-            FieldError("filter.image_ids", ErrorCode.DOES_NOT_EXIST, f"The image {key} is not in this batch.")
-            for key in strangers[:TOLD]
+            FieldError("filter.image_ids", ErrorCode.DOES_NOT_EXIST, phrases.not_in_batch(key))
+            for key in strangers[:LISTED]
         ]
         raise ApiError(ErrorCode.DOES_NOT_EXIST, f"filter.image_ids: {errors[0].detail}", errors=errors)
     return wanted
@@ -141,7 +139,7 @@ def _of_quality(least: Any) -> Q:
     except (TypeError, ValueError):
         grade = -1
     if not 0 <= grade <= 100:
-        raise invalid_field("filter.min_quality", f"{str(least)[:20]!r} is no number from 0 to 100.")
+        raise invalid_field("filter.min_quality", f"{str(least)[:20]!r} is not a number from 0 to 100.")
     return Q(quality_grade__gte=grade)
 
 
@@ -151,8 +149,7 @@ def _of_issue(code: Any) -> Q:
     if code == ANY:
         return ~Q(issues=[])
     if code not in ISSUE_CODES:
-        detail = f"there is no issue {str(code)[:50]!r}; there are {', '.join([ANY, *ISSUE_CODES])}."
-        raise invalid_field("filter.issue", detail, code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("filter.issue", code, [ANY, *ISSUE_CODES])
     return Q(issues__contains=[{"code": code}])
 
 
@@ -178,8 +175,8 @@ def _check_count(images: Sequence[Image], work: Work) -> None:
     count, each = len(images) * len(work.units()), len(work.units())
     if count > MAX_OPERATIONS:
         detail = (
-            f"{counted(len(images))} with {each} operation{'' if each == 1 else 's'} each are {count} operations; "
-            f"one job holds at most {MAX_OPERATIONS}. Choose fewer images, such as one group."
+            f"{phrases.images(len(images))} with {phrases.operations(each)} each make {count} operations. "
+            f"The limit for one job is {MAX_OPERATIONS}. Choose fewer images, for example a single group."
         )
         raise ApiError(ErrorCode.TOO_LONG, detail)
 
@@ -188,7 +185,7 @@ def _rejection_reason(work: Work, image: Image) -> SkippedImage | None:
     name = image.original_filename
     if image.status == Image.Status.DAMAGED:
         return SkippedImage(
-            image.pk, name, "damaged", "Its stored file is missing or damaged; upload it again."
+            image.pk, name, "damaged", "The stored file is missing or damaged. Upload it again."
         )
     if image.status != Image.Status.READY:
         return SkippedImage(image.pk, name, str(image.status), f"The image is {image.status}.")
@@ -204,7 +201,7 @@ def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | Non
 
     Returns:
         images, items, cached, seconds {p50, p90}, based_on, bytes, notes, left_out_count, and left_out: the first
-        `TOLD` images that the work does not fit, each with its reason.
+        `LISTED` images that the work does not fit, each with its reason.
     """
     changes.check_open(batch, approved_ok=True)
     found = suited(batch, work, filters=filters)
@@ -212,7 +209,7 @@ def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | Non
         "images": len(found.images),
         **services.estimate_work(work, found.images),
         "left_out_count": len(found.left_out),
-        "left_out": [left_out.as_dict() for left_out in found.left_out[:TOLD]],
+        "left_out": [left_out.as_dict() for left_out in found.left_out[:LISTED]],
     }
 
 
@@ -229,7 +226,7 @@ def process_batch(
     Args:
         delivery: names and who asks; its priority does not count. Without a folder the results lie in one that is
             called like the batch.
-        priority: that of the batch where none is told.
+        priority: that of the batch where none is given.
 
     Raises:
         ApiError: 400 for a wrong filter, where no image is left or there are too many, 409 or 410 for a batch that
@@ -248,7 +245,7 @@ def process_batch(
             output_folder=delivery.output_folder or locked.batch_name.replace("/", "_").replace("\\", "_"),
         )
         job = services.submit_work(work, found.images, delivery, batch_id=locked.pk)
-        _tell(locked, job, found, filters, actor=delivery.requested_by)
+        _record(locked, job, found, filters, actor=delivery.requested_by)
     return job
 
 
@@ -290,18 +287,18 @@ def _changed_jobs(batch: Batch, name: str, counts: Sequence[int], actor: Any) ->
 
 def _nothing_left(found: Suited) -> ApiError:
     if not found.left_out:
-        return invalid_field("filter", "no image of the batch is chosen.", code=ErrorCode.REQUIRED)
-    detail = f"The work fits none of the chosen images. {found.reasons}"
-    errors = [FieldError(str(left.image), left.code, left.detail) for left in found.left_out[:TOLD]]
+        return invalid_field("filter", "The filter matches no images in this batch.", code=ErrorCode.REQUIRED)
+    detail = f"None of the selected images can be processed. {found.reasons}"
+    errors = [FieldError(str(left.image), left.code, left.detail) for left in found.left_out[:LISTED]]
     return ApiError(ErrorCode.INVALID, detail, errors=errors)
 
 
-def _tell(batch: Batch, job: Job, found: Suited, filters: Mapping[str, Any] | None, *, actor: Any) -> None:
+def _record(batch: Batch, job: Job, found: Suited, filters: Mapping[str, Any] | None, *, actor: Any) -> None:
     detail = {"job": str(job.pk), "images": len(found.images), "left_out": len(found.left_out)}
     chosen = {name: value for name, value in (filters or {}).items() if name != "image_ids"}
     audit.record("batch.process", batch, actor=actor, detail={**detail, "filter": chosen})
     if found.left_out:
-        data = {"count": len(found.left_out), "images": [left.as_dict() for left in found.left_out[:TOLD]]}
+        data = {"count": len(found.left_out), "images": [left.as_dict() for left in found.left_out[:LISTED]]}
         JobEvent.objects.create(
             job=job, level="warning", code="images_left_out", message=found.reasons, data=data
         )

@@ -1,4 +1,4 @@
-"""What every door calls to make, describe, archive and delete batches."""
+"""What every interface calls to make, describe, archive and delete batches."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from api.access import audit
 from api.access.permissions import has_scope
-from api.core.errors import ApiError, ErrorCode, invalid_field
-from batches import membership
+from api.core.errors import ApiError, ErrorCode, invalid_choice, invalid_field
+from api.core.phrases import UNSTORABLE
+from batches import membership, phrases
 from batches.clustering import parameters as analysis_parameters
 from batches.history import changes
 from batches.membership import remove_images
@@ -37,14 +38,14 @@ add_images = membership.add_images
 def listed(batches: QuerySet[Batch]) -> QuerySet[Batch]:
     """With what each line of a list needs: numbers of images, of those in groups, of groups and confirmed ones."""
     inside = Q(image__status__in=Image.PRESENT)
-    found = batches.select_related("owner", "assignee", "reviewer", "active_run").annotate(
+    counted = batches.select_related("owner", "assignee", "reviewer", "active_run").annotate(
         image_count=_count(BatchImage.objects.filter(inside)),
         assigned_count=_count(BatchImage.objects.filter(inside, group__isnull=False)),
         rejected_count=_count(BatchImage.objects.filter(inside, decision=BatchImage.Decision.REJECTED)),
         group_count=_count(Group.objects.all()),
         confirmed_count=_count(Group.objects.filter(status=Group.Status.CONFIRMED)),
     )
-    return found.order_by("-created_at", "-id")
+    return counted.order_by("-created_at", "-id")
 
 
 def _count(rows: QuerySet) -> Coalesce:
@@ -59,7 +60,7 @@ def open_batch(key: Any, *, field: str) -> Batch:
     except ValueError:
         batch = None
     if batch is None:
-        raise invalid_field(field, f"there is no batch {str(key)[:50]!r}.", code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field(field, phrases.no_batch(key), code=ErrorCode.DOES_NOT_EXIST)
     changes.check_open(batch)
     return batch
 
@@ -99,8 +100,11 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _checked_name(name: str) -> str:
     name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME or has_unstorable_characters(name):
-        raise invalid_field("batch_name", f"{len(name)} characters; 1 to {MAX_NAME} are allowed.")
+    if not 1 <= len(name) <= MAX_NAME:
+        detail = f"The name must have 1 to {MAX_NAME} characters; this one has {len(name)}."
+        raise invalid_field("batch_name", detail)
+    if has_unstorable_characters(name):
+        raise invalid_field("batch_name", UNSTORABLE)
     return name
 
 
@@ -114,9 +118,9 @@ def _person(who: Any, *, field: str) -> Any:
         return None
     user = get_user_model().objects.filter(username=who).first() if isinstance(who, str) else who
     if user is None:
-        raise invalid_field(field, f"there is no user {who[:150]!r}.", code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field(field, f"User {who[:150]!r} does not exist.", code=ErrorCode.DOES_NOT_EXIST)
     if not has_scope(user, "write"):
-        raise invalid_field(field, f"{user.get_username()!r} may look at batches but not change them.")
+        raise invalid_field(field, f"{user.get_username()!r} can view batches but not change them.")
     return user
 
 
@@ -133,7 +137,7 @@ def update_batch(
         for name, value in values.items():
             setattr(locked, name, value)
         locked.save(update_fields=[*values, "updated_at"])
-        detail = {"before": _told(before), "after": _told(values)}
+        detail = {"before": _audited(before), "after": _audited(values)}
         audit.record("batch.update", locked, actor=actor, detail=detail)
         if "priority" in values and values["priority"] != before["priority"]:
             for job in Job.objects.filter(batch=locked).exclude(status__in=JOB_TERMINAL):
@@ -141,7 +145,7 @@ def update_batch(
     return listed(Batch.objects.filter(pk=batch.pk)).get()
 
 
-def _told(values: Mapping[str, Any]) -> dict[str, Any]:
+def _audited(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value.get_username() if name in PEOPLE and value else value for name, value in values.items()
     }
@@ -164,7 +168,7 @@ def unarchive(batch: Batch, *, actor: Any) -> Batch:
     with transaction.atomic():
         locked = changes.lock(batch)
         if not locked.is_archived:
-            raise ApiError(ErrorCode.CONFLICT, f"The batch {locked.batch_name!r} is not archived.")
+            raise ApiError(ErrorCode.CONFLICT, f"Batch {locked.batch_name!r} is not archived.")
         locked.status = Status.COMPLETE if locked.active_run_id else Status.DRAFT
         locked.archived_at = None
         locked.save(update_fields=["status", "archived_at", "updated_at"])
@@ -176,7 +180,7 @@ def _check_idle(batch: Batch) -> None:
     if job := Job.objects.filter(batch=batch).exclude(status__in=JOB_TERMINAL).first():
         raise ApiError(
             ErrorCode.CONFLICT,
-            f"The job {job.pk} works on this batch; it is {job.status}. Cancel it or wait for its end.",
+            f"Job {job.pk} of this batch is {job.status}. Wait for it to finish or cancel it.",
         )
 
 
@@ -202,7 +206,7 @@ def restore_batch(batch: Batch, *, actor: Any) -> Batch:
     with transaction.atomic():
         locked = changes.lock(batch)
         if locked.deleted_at is None:
-            raise ApiError(ErrorCode.CONFLICT, f"The batch {locked.batch_name!r} is not deleted.")
+            raise ApiError(ErrorCode.CONFLICT, f"Batch {locked.batch_name!r} is not deleted.")
         locked.deleted_at = None
         locked.save(update_fields=["deleted_at", "updated_at"])
         audit.record("batch.restore", locked, actor=actor)
@@ -215,10 +219,10 @@ def purge_deleted(*, older_than: Any) -> int:
     for key in Batch.objects.filter(deleted_at__lt=older_than).values_list("pk", flat=True):
         with transaction.atomic():
             # Looked up again under its lock: somebody may have restored it, or another sweeper removed it.
-            doomed = Batch.objects.select_for_update().filter(pk=key, deleted_at__lt=older_than).first()
-            if doomed is not None:
-                audit.record("batch.purge", doomed, detail={"batch_name": doomed.batch_name})
-                doomed.delete()
+            expired = Batch.objects.select_for_update().filter(pk=key, deleted_at__lt=older_than).first()
+            if expired is not None:
+                audit.record("batch.purge", expired, detail={"batch_name": expired.batch_name})
+                expired.delete()
                 count += 1
     return count
 
@@ -228,6 +232,5 @@ def priority_of(word: Any, *, field: str = "priority") -> int:
     words: dict[str, int] = {label: value for value, label in Priority.choices}
     words |= {str(value): value for value in Priority.values}
     if str(word) not in words:
-        names = ", ".join(Priority.labels)
-        raise invalid_field(field, f"{str(word)[:50]!r} is none of {names}.", code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice(field, word, Priority.labels)
     return words[str(word)]

@@ -7,10 +7,10 @@ from django.db import transaction
 from api.access import audit
 from api.access.permissions import has_scope, require_scope
 from api.core.errors import ApiError, ErrorCode, invalid_field
+from batches.groups.validation import checked_text
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
 from batches.models import Batch
-from pixproject.web.base.text import has_unstorable_characters
 
 Stage = Batch.Stage
 MAX_REASON = 500
@@ -24,7 +24,7 @@ MOVES: dict[str, dict[str, str]] = {
 DONE = {
     "submit": "submitted the batch for validation",
     "reject": "sent the batch back to work",
-    "reopen": "opened the batch again",
+    "reopen": "reopened the batch",
 }
 
 
@@ -82,8 +82,8 @@ def move(
         changes.check_version(locked, seen)
         target = MOVES[name].get(locked.review_stage)
         if target is None:
-            starts = " or ".join(MOVES[name])
-            detail = f"The batch is at the stage {locked.review_stage}; {name} starts from {starts}."
+            stages = ", ".join(MOVES[name])
+            detail = f"Cannot {name} a batch in the stage {locked.review_stage}. Allowed stages: {stages}."
             raise ApiError(ErrorCode.CONFLICT, detail)
         require_scope(actor if subject is None else subject, _scope_of(locked, name, actor))
         before, locked.review_stage = locked.review_stage, target
@@ -100,7 +100,5 @@ def move(
 def _checked_reason(name: str, reason: str) -> str:
     reason = reason.strip()
     if name == "reject" and not reason:
-        raise invalid_field("reason", "say why the batch goes back.", code=ErrorCode.REQUIRED)
-    if len(reason) > MAX_REASON or has_unstorable_characters(reason):
-        raise invalid_field("reason", f"{len(reason)} characters; the limit is {MAX_REASON}.")
-    return reason
+        raise invalid_field("reason", "Give a reason for sending the batch back.", code=ErrorCode.REQUIRED)
+    return checked_text("reason", reason, limit=MAX_REASON)

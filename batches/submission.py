@@ -12,9 +12,11 @@ from uuid import UUID
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils.translation import ngettext
 
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from api.core.written_files import removed_on_error
+from batches import phrases
 from batches.models import Batch
 from images import services as image_services
 from images.models import Image
@@ -77,7 +79,7 @@ def _known_images(ids: Sequence[UUID]) -> list[Image]:
     field = "image" if len(ids) == 1 else "images"
     found = {image.pk: image for image in _locked(pk__in=ids)}
     if missing := [pk for pk in ids if pk not in found]:
-        raise invalid_field(field, f"there is no image {_first(missing)}.", code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field(field, _missing(missing), code=ErrorCode.DOES_NOT_EXIST)
     images = [found[pk] for pk in ids]
     _refuse_unusable(images, field)
     return images
@@ -87,11 +89,11 @@ def _batch_images(batch_id: UUID | None) -> list[Image]:
     if batch_id is None:
         return []
     if not Batch.objects.filter(pk=batch_id).exists():
-        raise invalid_field("batch", f"there is no batch {batch_id}.", code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field("batch", phrases.no_batch(batch_id), code=ErrorCode.DOES_NOT_EXIST)
     ids = Batch.objects.filter(pk=batch_id).values("batch_images__image_id")
     usable = list(_locked(pk__in=ids, status=Image.Status.READY))
     if not usable:
-        raise invalid_field("batch", f"the batch {batch_id} holds no image that can be worked on.")
+        raise invalid_field("batch", f"Batch {batch_id} contains no images that can be processed.")
     return usable
 
 
@@ -103,19 +105,21 @@ def _locked(**conditions: Any) -> Iterable[Image]:
 def _refuse_unusable(images: Sequence[Image], field: str) -> None:
     for image in images:
         if image.status != Image.Status.READY:
-            detail = f"Image {image.pk} is {image.status}; only images that are ready can be worked on."
+            detail = f"Image {image.pk} is {image.status}. Only images that are ready can be processed."
             raise ApiError(ErrorCode.CONFLICT, detail, errors=[FieldError(field, ErrorCode.CONFLICT, detail)])
 
 
-def _first(ids: Sequence[UUID]) -> str:
-    rest = f" (nor {len(ids) - 1} others)" if len(ids) > 1 else ""
-    return f"{ids[0]}{rest}"
+def _missing(ids: Sequence[UUID]) -> str:
+    sentence = ngettext("Image {} does not exist.", "{1} images do not exist, for example {0}.", len(ids))
+    return sentence.format(ids[0], len(ids))
 
 
 def _ingested(submission: Submission) -> list[Image]:
     if len(submission.files) > settings.MAX_FILES_PER_REQUEST:
         limit = settings.MAX_FILES_PER_REQUEST
-        raise ApiError(ErrorCode.TOO_MANY_FILES, f"{len(submission.files)} files; the limit is {limit}.")
+        raise ApiError(
+            ErrorCode.TOO_MANY_FILES, f"{len(submission.files)} files were sent. The limit is {limit}."
+        )
     files = submission.files
     # In the order of their hashes: two requests with the same files, each in one transaction, cannot deadlock.
     order = sorted(range(len(files)), key=lambda index: getattr(files[index], "sha256", ""))

@@ -13,8 +13,10 @@ from batches.clustering.diff import Diff, DiffItem, check, items_of, plan
 from batches.clustering.proposal import Move, Place, Proposal, propose
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
-from batches.history.edit import Edit, images
+from batches.history.edit import Edit
 from batches.models import Batch, BatchImage, ClusterRun, Group, GroupingChange
+from batches.phrases import groups as group_count
+from batches.phrases import images
 
 __all__ = ["Diff", "DiffItem", "activate", "plan", "touched_by_people"]
 
@@ -48,13 +50,13 @@ def activate(
             proposal = propose(edit.batch, run)
             accepted = _accepted(proposal, run, items)
             if edit.batch.active_run_id == run.pk and not any(m.key in accepted for m in proposal.moves):
-                detail = f"Run {run.number} is active, and nothing of it is left to apply."
+                detail = f"Run {run.number} is already active and has nothing left to apply."
                 raise ApiError(ErrorCode.CONFLICT, detail)
             made = _Writing(edit, proposal, run, accepted).write()
             edit.set_batch(active_run=run.pk)
         batch.active_run_id = run.pk
-        for told in run.groups:
-            told["group"] = made.get(told["label"], told.get("group"))
+        for row in run.groups:
+            row["group"] = made.get(row["label"], row.get("group"))
         run.activated_at = timezone.now()
         run.save(update_fields=["groups", "activated_at"])
     return edit.change
@@ -65,10 +67,12 @@ def _accepted(proposal: Proposal, run: ClusterRun, items: Collection[str] | None
     if items is None:
         return there
     if not items:
-        raise invalid_field("items", "accept at least one item.", code=ErrorCode.REQUIRED)
+        raise invalid_field("items", "Accept at least one item.", code=ErrorCode.REQUIRED)
     if strange := sorted(set(items) - there):
         errors = [
-            FieldError("items", ErrorCode.DOES_NOT_EXIST, f"Run {run.number} has no item {key[:20]!r} now.")
+            FieldError(
+                "items", ErrorCode.DOES_NOT_EXIST, f"Run {run.number} no longer has an item {key[:20]!r}."
+            )
             for key in strange[:100]
         ]
         raise ApiError(ErrorCode.DOES_NOT_EXIST, f"items: {errors[0].detail}", errors=errors)
@@ -82,7 +86,7 @@ class _Writing:
         self._edit, self._proposal, self._run, self._accepted = edit, proposal, run, accepted
         self._moves = [move for move in proposal.moves if move.key in accepted]
         self._is_incremental = run.mode == Mode.INCREMENTAL
-        self._medoids = {told["label"]: UUID(told["medoid"]) for told in run.groups if told.get("medoid")}
+        self._medoids = {row["label"]: UUID(row["medoid"]) for row in run.groups if row.get("medoid")}
 
     def write(self) -> dict[int, str]:
         """Answers the id of the batch's group for each label that was applied."""
@@ -164,33 +168,29 @@ class _Writing:
             if values and values["group"]
         )
         left = {move.place.group_id for move in self._moves if move.place.group_id is not None}
-        doomed = [
+        emptied = [
             group
             for group in (self._edit.groups[group_id] for group_id in left)
             if not counts[str(group.pk)] and not group.is_confirmed and not group.name
         ]
-        for group in doomed:
+        for group in emptied:
             self._edit.drop_group(group)
-        return {group.pk for group in doomed}
+        return {group.pk for group in emptied}
 
     def _summary(self, targets: dict[int, Group]) -> str:
         moved = [move for move in self._moves if move.to is not None]
-        groups = _counted(len(targets))
+        groups = group_count(len(targets))
         if self._is_incremental:
             new = set(targets) - set(self._proposal.carried)
             if not moved:
                 return f"applied run {self._run.number}: no image joined a group"
-            told = f"{images(len(moved))} joined {_counted(len({move.to for move in moved}))}"
-            return f"applied run {self._run.number}: {told}" + (f", {len(new)} of them new" if new else "")
+            joined = f"{images(len(moved))} joined {group_count(len({move.to for move in moved}))}"
+            return f"applied run {self._run.number}: {joined}" + (f", {len(new)} of them new" if new else "")
         out = sum(
             not place.is_fixed and self._edit.group_of(place.image_id) is None
             for place in self._proposal.places
         )
-        return f"applied run {self._run.number}: {groups}, {images(len(moved))} moved, {out} in no group"
-
-
-def _counted(groups: int) -> str:
-    return f"{groups} group{'' if groups == 1 else 's'}"
+        return f"applied run {self._run.number}: {groups}, {images(len(moved))} moved, {out} unassigned"
 
 
 def touched_by_people(batch: Batch) -> bool:

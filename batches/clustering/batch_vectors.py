@@ -45,8 +45,8 @@ def load(batch_id: UUID, *, model: str, weights_sha256: str) -> Vectors:
     ):
         content = b"".join(copy)
     rows = np.frombuffer(content[_HEADER_BYTES:-_TRAILER_BYTES], _row(dim))
-    told = [rows["lengths"][name] for name in ("key", "sha256", "vector")]
-    if not all((given == right).all() for given, right in zip(told, _lengths(dim), strict=True)):
+    lengths = [rows["lengths"][name] for name in ("key", "sha256", "vector")]
+    if not all((given == right).all() for given, right in zip(lengths, _lengths(dim), strict=True)):
         raise ValueError(f"A row of the batch {batch_id} is not a key, a hash and a vector of {dim} numbers.")
     keys = rows["key"].tobytes()
     return Vectors(

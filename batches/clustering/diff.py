@@ -104,12 +104,12 @@ def plan(batch: Batch, run: ClusterRun) -> Diff:
 
 def check(batch: Batch, run: ClusterRun) -> None:
     if run.batch_id != batch.pk:
-        raise ApiError(ErrorCode.NOT_FOUND, f"Run {run.number} is one of another batch.")
+        raise ApiError(ErrorCode.NOT_FOUND, f"Run {run.number} belongs to another batch.")
     if run.status != ClusterRun.Status.COMPLETED:
-        detail = f"Run {run.number} is {run.status}; only a completed run has groups."
+        detail = f"Run {run.number} is {run.status}. Only completed runs have groups."
         raise ApiError(ErrorCode.CONFLICT, detail)
     if run.mode == Mode.SWEEP:
-        detail = f"Run {run.number} only tried parameters; analyse the batch with those that you choose."
+        detail = f"Run {run.number} only tried parameters. Start an analysis with the parameters you choose."
         raise ApiError(ErrorCode.CONFLICT, detail)
 
 
@@ -123,9 +123,9 @@ def items_of(proposal: Proposal, run: ClusterRun) -> list[DiffItem]:
             loses.setdefault(move.place.group_id, []).append(move)
     titles, inside = _titles(proposal, run), _inside(proposal)
     items = [
-        _of_label(proposal, told["label"], gains, loses, titles, inside)
-        for told in run.groups
-        if told["label"] in proposal.carried or f"r{told['label']}" in gains
+        _of_label(proposal, row["label"], gains, loses, titles, inside)
+        for row in run.groups
+        if row["label"] in proposal.carried or f"r{row['label']}" in gains
     ]
     carried = set(proposal.carried.values())
     items += [
@@ -147,10 +147,10 @@ def _inside(proposal: Proposal) -> dict[UUID, list[UUID]]:
 def _titles(proposal: Proposal, run: ClusterRun) -> dict[int, str]:
     """What each label of the run is called."""
     return {
-        told["label"]: proposal.groups[proposal.carried[told["label"]]].title
-        if told["label"] in proposal.carried
-        else f"New group {told['label'] + 1}"
-        for told in run.groups
+        row["label"]: proposal.groups[proposal.carried[row["label"]]].title
+        if row["label"] in proposal.carried
+        else f"New group {row['label'] + 1}"
+        for row in run.groups
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from django.utils.translation import ngettext
 
 from batches.clustering import batch_vectors, saving
 from batches.clustering import compute as analysis_compute
@@ -14,6 +15,7 @@ from batches.clustering.batch_vectors import Vectors
 from batches.clustering.compute import Context, Outcome, Task
 from batches.clustering.run_status import OPEN, OPERATION, sync_runs
 from batches.models import BatchImage, ClusterRun
+from batches.phrases import images
 from images.vectors import embeddings
 from processing import model_availability
 from processing.algorithms.embedding.embedders import EMBEDDERS
@@ -48,11 +50,11 @@ def _run(claim: Claim) -> ClusterRun:
     """The claim's run, running; one that failed or was cancelled is taken up again."""
     run = ClusterRun.objects.filter(pk=claim.parameters["run"]).first()
     if run is None:
-        raise ProcessingError("The batch was removed.", code="gone")
+        raise ProcessingError("The batch was deleted.", code="gone")
     sync_runs(run.batch_id)
     run.refresh_from_db()
     if run.status not in OPEN:
-        detail = f"Run {run.number} is {run.status}, and another one of this batch is under way."
+        detail = f"Run {run.number} is {run.status}, and another run of this batch is in progress."
         raise ProcessingError(detail, code="conflict")
     return run
 
@@ -62,14 +64,18 @@ def _wait_for_vectors(claim: Claim) -> None:
         job=claim.job_id, name=embeddings.OPERATION, status__in=OPERATION_OPEN
     ).count()
     if waiting:
-        raise NotYet(f"{waiting} vectors are still being made.")
+        raise NotYet(
+            ngettext(
+                "{} vector is still being computed.", "{} vectors are still being computed.", waiting
+            ).format(waiting)
+        )
 
 
 def _check_weights(run: ClusterRun) -> None:
     """Vectors of weights that were replaced meanwhile are not made any more, so the run would miss images."""
     installed = model_availability.state(EMBEDDERS[run.model].weights).sha256
     if installed and installed != run.weights_sha256:
-        detail = f"The weights of {run.model} were replaced since the analysis was asked for; start it again."
+        detail = f"The weights of {run.model} were replaced after the analysis was requested. Start it again."
         raise ProcessingError(detail, code="model_unavailable")
 
 
@@ -82,10 +88,11 @@ def _left_out(run: ClusterRun, with_vector: Sequence[UUID]) -> list[str]:
     missing = [name for image_id, name in names if image_id not in there]
     if not missing:
         return []
-    told = ", ".join(missing[:NAMED]) + (f" and {len(missing) - NAMED} more" if len(missing) > NAMED else "")
-    verb = "has" if len(missing) == 1 else "have"
-    of = f"{len(names)} image{'' if len(names) == 1 else 's'}"
-    return [f"{len(missing)} of {of} {verb} no vector: {told}."]
+    listed = ", ".join(missing[:NAMED]) + (
+        f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+    )
+    sentence = ngettext("{} of {} has no vector: {}.", "{} of {} have no vector: {}.", len(missing))
+    return [sentence.format(len(missing), images(len(names)), listed)]
 
 
 def _incremental_inputs(run: ClusterRun, vectors: Vectors) -> tuple[dict[str, np.ndarray], list[UUID]]:
@@ -93,9 +100,7 @@ def _incremental_inputs(run: ClusterRun, vectors: Vectors) -> tuple[dict[str, np
     batch = run.batch
     active = batch.active_run
     if active is None or (active.model, active.weights_sha256) != (run.model, run.weights_sha256):
-        detail = (
-            "The batch's active run was changed meanwhile; ask again, or analyse the batch in the mode full."
-        )
+        detail = "The batch's active run changed in the meantime. Try again, or start a full analysis."
         raise ProcessingError(detail, code="conflict")
     rows: dict[UUID, tuple[UUID | None, float | None, float | None]] = {
         image_id: (group_id, probability, score)

@@ -1,6 +1,7 @@
 """New images beside groups: who joins, who waits, which of the waiting are a group of their own. No Django here."""
 
 from collections.abc import Mapping
+from gettext import ngettext  # no Django in the subprocess
 from importlib.metadata import version
 
 import numpy as np
@@ -87,10 +88,10 @@ def _group_the_waiting(
     left = int(np.count_nonzero(is_new & (labels < 0)))
     if not left:
         return ()
-    wait = "1 new image waits" if left == 1 else f"{left} new images wait"
+    stay = ngettext("{} new image stays unassigned", "{} new images stay unassigned", left).format(left)
     if len(waiting) >= needed:
-        return (f"{wait}: inside no group's radius, and no group of their own was found.",)
-    return (f"{wait}: inside no group's radius; groups are looked for among at least {needed} of them.",)
+        return (f"{stay}: outside the radius of every group, and no new group was found.",)
+    return (f"{stay}: outside the radius of every group. A new group needs at least {needed} such images.",)
 
 
 def _as_one(vectors: np.ndarray, is_new: np.ndarray, present: Groups, needed: int) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from api.core.errors import ApiError, ErrorCode, FieldError
+from api.core.errors import ApiError, ErrorCode, FieldError, invalid_choice, invalid_field
 from images.vectors import embeddings
 from processing.algorithms.clustering.points import ClusterParameters
 from processing.algorithms.clustering.sweep import MOST_CELLS
@@ -45,11 +45,13 @@ def check_described(described: Mapping[str, Any]) -> None:
     """
     inside = described.get("analysis", {})
     if not isinstance(inside, Mapping):
-        raise _refused("parameters.analysis", f"an object is wanted, not {type(inside).__name__}.")
+        raise invalid_field(
+            "parameters.analysis", f"Enter an object, not a value of the type {type(inside).__name__}."
+        )
     beside = {name: described[name] for name in PARAMETERS if name in described}
-    for prefix, said in (("parameters", beside), ("parameters.analysis", inside)):
+    for prefix, given in (("parameters", beside), ("parameters.analysis", inside)):
         try:
-            parse_parameters(said)
+            parse_parameters(given)
         except ApiError as error:
             errors = [replace(wrong, field=f"{prefix}.{wrong.field}") for wrong in error.errors]
             raise ApiError(error.code, f"{prefix}.{error.detail}", errors=errors) from error
@@ -67,7 +69,11 @@ def parse_parameters(data: Mapping[str, Any], *, fallback: Mapping[str, Any] | N
         ApiError: 400 naming each field that is wrong or unknown.
     """
     errors = [
-        FieldError(name, ErrorCode.UNKNOWN_FIELD, f"there is no parameter {name[:50]!r}.")
+        FieldError(
+            name,
+            ErrorCode.UNKNOWN_FIELD,
+            f"Unknown parameter {name[:50]!r}. Allowed parameters: {', '.join(PARAMETERS)}.",
+        )
         for name in data
         if name not in PARAMETERS
     ]
@@ -154,20 +160,14 @@ def parse_grid(
     ):
         checked = [_checked(name, value) for value in values]
         if wrong := next((why for _, why in checked if why), None):
-            raise _refused(field, wrong.detail)
+            raise invalid_field(field, wrong.detail)
         found[field] = list(dict.fromkeys(value for value, _ in checked))
         if not found[field]:
-            raise _refused(field, "at least one value is needed.")
+            raise invalid_field(field, "Enter at least one value.")
     pairs = len(found["sizes"]) * len(found["samples"])
     if pairs > MOST_CELLS:
-        raise _refused("sizes", f"{pairs} pairs are too many to try at once; the limit is {MOST_CELLS}.")
+        raise invalid_field("sizes", f"The grid has {pairs} combinations. The limit is {MOST_CELLS}.")
     return found["sizes"], found["samples"]
-
-
-def _refused(field: str, detail: str) -> ApiError:
-    return ApiError(
-        ErrorCode.INVALID, f"{field}: {detail}", errors=[FieldError(field, ErrorCode.INVALID, detail)]
-    )
 
 
 def one_of(field: str, value: Any, allowed: Sequence[str]) -> str:
@@ -178,6 +178,4 @@ def one_of(field: str, value: Any, allowed: Sequence[str]) -> str:
     """
     if value in allowed:
         return str(value)
-    detail = f"{str(value)[:50]!r} is none of {', '.join(allowed)}."
-    errors = [FieldError(field, ErrorCode.INVALID_CHOICE, detail)]
-    raise ApiError(ErrorCode.INVALID_CHOICE, f"{field}: {detail}", errors=errors)
+    raise invalid_choice(field, value, allowed)

@@ -135,9 +135,9 @@ def _run(batch: Batch, number: int | None) -> ClusterRun | None:
     if number is not None:
         run: ClusterRun | None = runs.filter(number=number).first()
         if run is None:
-            raise ApiError(ErrorCode.NOT_FOUND, f"The batch has no run {number}.")
+            raise ApiError(ErrorCode.NOT_FOUND, f"This batch has no run {number}.")
         if run.status != ClusterRun.Status.COMPLETED or run.mode not in PLACING_MODES:
-            raise ApiError(ErrorCode.CONFLICT, f"Run {number} ({run.mode}, {run.status}) placed no images.")
+            raise ApiError(ErrorCode.CONFLICT, f"Run {number} ({run.mode}, {run.status}) has no map.")
         return run
     if batch.active_run_id:
         return runs.filter(pk=batch.active_run_id).first()

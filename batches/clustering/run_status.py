@@ -73,10 +73,10 @@ def _due(run: ClusterRun, job: Job | None) -> tuple[str | None, dict[str, Any]]:
     if run.status == RunStatus.COMPLETED:
         return None, {}
     if job is None:
-        return _ended(RunStatus.FAILED, "gone", "The run's job was removed before it was done.")
+        return _ended(RunStatus.FAILED, "gone", "The job of the run was deleted before it finished.")
     operation = Operation.objects.filter(job=job, name=OPERATION).first()
     if operation is None or (job.is_terminal and operation.status == OperationStatus.COMPLETED):
-        return _ended(RunStatus.FAILED, "gone", "The run's operation ended without a result.")
+        return _ended(RunStatus.FAILED, "gone", "The operation of the run ended without a result.")
     if operation.status == OperationStatus.CANCELLED:
         return _ended(RunStatus.CANCELLED, "", "")
     if operation.status == OperationStatus.FAILED:

@@ -20,8 +20,8 @@ from processing.algorithms.errors import ProcessingError
 
 Mode = ClusterRun.Mode
 HELD_BACK = (
-    "The groups of this run wait for somebody to accept them, since people have placed, locked, confirmed or named "
-    "something in the batch."
+    "The groups of this run are not in use yet, because people have placed, locked, confirmed or named something in "
+    "the batch. Compare and accept them first."
 )
 _COPY = (
     "COPY batches_clusterassignment (run_id, image_id, label, probability, outlier_score, x, y) FROM STDIN"
@@ -54,9 +54,9 @@ def _locked(run_id: UUID) -> tuple[Batch, ClusterRun]:
     batch = Batch.objects.select_for_update(no_key=True).filter(runs=run_id).first()
     run = ClusterRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
     if batch is None or run is None:
-        raise ProcessingError("The batch was removed meanwhile.", code="gone")
+        raise ProcessingError("The batch was deleted in the meantime.", code="gone")
     if run.status not in OPEN:
-        raise ProcessingError(f"Run {run.number} is {run.status} already.", code="conflict")
+        raise ProcessingError(f"Run {run.number} is already {run.status}.", code="conflict")
     return batch, run
 
 
@@ -75,7 +75,7 @@ def _describe(run: ClusterRun, outcome: Outcome, context: Context) -> None:
     run.projection = outcome.projection.astype("<f4").tobytes()
     run.grid = list(outcome.grid)
     if not context.image_ids:
-        run.notes = [*context.notes, "There is no image to group."]
+        run.notes = [*context.notes, "There are no images to group."]
 
 
 def _group(told: Mapping[str, Any], context: Context) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def _activate(batch: Batch, run: ClusterRun) -> bool:
     try:
         activation.activate(batch, run, actor=run.created_by)
     except ApiError as error:  # approved or deleted meanwhile: the run is there for later
-        run.notes = [*run.notes, f"This run's groups were not taken over: {error.detail}"]
+        run.notes = [*run.notes, f"The groups of this run were not applied. {error.detail}"]
         return False
     return True
 

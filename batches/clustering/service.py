@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.utils.translation import ngettext
 
 from api.access import audit
 from api.core.errors import ApiError, ErrorCode
@@ -121,7 +122,10 @@ def submit_analysis(
 def _check_idle(batch: Batch) -> None:
     run = batch.runs.filter(status__in=[RunStatus.QUEUED, RunStatus.RUNNING]).first()
     if run is not None:
-        detail = f"Run {run.number} of this batch is {run.status} (job {run.job_id}); wait for its end or cancel it."
+        job = f"job {run.job_id}"
+        detail = (
+            f"Run {run.number} of this batch is {run.status} ({job}). Wait for it to finish or cancel it."
+        )
         raise ApiError(ErrorCode.CONFLICT, detail)
 
 
@@ -129,13 +133,13 @@ def _base(batch: Batch, model: str, sha256: str) -> ClusterRun:
     """The full run that the active run goes back to."""
     active = batch.active_run
     if active is None:
-        detail = "The batch has no active run that new images could join; analyse it in the mode full first."
+        detail = "The batch has no active run that new images could join. Start a full analysis first."
         raise ApiError(ErrorCode.CONFLICT, detail)
     if active.model != model:
-        detail = f"Run {active.number} is of the model {active.model}, not {model}; ask for that one, or for mode full."
+        detail = f"Run {active.number} used the model {active.model}, not {model}. Use it, or start a full analysis."
         raise ApiError(ErrorCode.CONFLICT, detail)
     if active.weights_sha256 != sha256:
-        detail = f"Run {active.number} is of other weights of {model} than are installed; analyse in the mode full."
+        detail = f"Run {active.number} used different {model} weights. Start a full analysis to use the installed ones."
         raise ApiError(ErrorCode.CONFLICT, detail)
     number = active.parameters.get("base_run", active.number)
     return batch.runs.filter(number=number).first() or active
@@ -219,12 +223,16 @@ def estimate_analysis(batch: Batch, *, parameters: Mapping[str, Any], mode: str 
 def _notes(work: Work, parameters: Mapping[str, Any]) -> list[str]:
     notes = []
     if work.unusable:
-        one = work.unusable == 1
-        notes.append(f"{work.unusable} damaged image{' stays' if one else 's stay'} out.")
+        sentence = ngettext("{} damaged image is left out.", "{} damaged images are left out.", work.unusable)
+        notes.append(sentence.format(work.unusable))
     usable, least = work.images - work.unusable, int(parameters["min_cluster_size"])
     if usable < least:
-        are = "image is" if usable == 1 else "images are"
-        notes.append(f"{usable} {are} too few for a group of at least {least}; all stay in no group.")
+        sentence = ngettext(
+            "{} image is not enough for a group of at least {}. It stays unassigned.",
+            "{} images are not enough for a group of at least {}. All stay unassigned.",
+            usable,
+        )
+        notes.append(sentence.format(usable, least))
     return notes
 
 

@@ -7,13 +7,14 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode, invalid_choice, invalid_field
 from batches.clustering import vectors
 from batches.duplicates import pairs as near_pairs
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
-from batches.history.edit import Edit, images
+from batches.history.edit import Edit
 from batches.models import Batch, BatchImage, GroupingChange
+from batches.phrases import images
 from images.models import DuplicatePair, Image
 from processing.algorithms.codecs.thumbnails import hamming
 
@@ -62,24 +63,26 @@ def resolve(
             20 000 pairs; 409 where a pair was decided otherwise before, or where nothing of a set would remain.
     """
     with changes.edit(batch, actor=actor, kind=Kind.RESOLVE_DUPLICATES, seen=seen) as edit:
-        asked, doomed = _checked(edit, decisions, verdict)
-        wanted = _wanted(batch, asked, verdict)
+        resolved, to_reject = _checked(edit, decisions, verdict)
+        wanted = _wanted(batch, resolved, verdict)
         now = timezone.now()
         for pair in _pairs(wanted, is_written=True):
             edit.set_pair(pair, verdict=str(verdict), decided_by=getattr(actor, "pk", None), decided_at=now)
-        names = _names(doomed.values())
-        for key, kept in doomed.items():
+        names = _names(to_reject.values())
+        for key, kept in to_reject.items():
             reason = f"near-duplicate of {names[kept]}"
             edit.set_image(key, decision=BatchImage.Decision.REJECTED, reject_reason=reason)
-        edit.summary = _told(asked, verdict, len(doomed))
+        edit.summary = _summary(resolved, verdict, len(to_reject))
     return edit.change
 
 
 def preview(batch: Batch, *, decisions: Sequence[Mapping[str, Any]], verdict: str) -> Preview:
     """What `resolve` would do, with the same refusals; nothing is changed."""
     changes.check_open(batch)
-    asked, doomed = _checked(Edit(batch), decisions, verdict)
-    return Preview(len(asked), len(doomed), len(_pairs(_wanted(batch, asked, verdict), is_written=False)))
+    resolved, to_reject = _checked(Edit(batch), decisions, verdict)
+    return Preview(
+        len(resolved), len(to_reject), len(_pairs(_wanted(batch, resolved, verdict), is_written=False))
+    )
 
 
 def _checked(
@@ -87,37 +90,36 @@ def _checked(
 ) -> tuple[list[_Decision], dict[UUID, UUID]]:
     """The decisions, and each image that they reject with the one that is kept for it."""
     if verdict not in VERDICTS:
-        detail = f"{str(verdict)[:50]!r} is none of {', '.join(VERDICTS)}."
-        raise invalid_field("verdict", detail, code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("verdict", verdict, VERDICTS)
     if not decisions:
-        raise invalid_field("decisions", "name at least one set.", code=ErrorCode.REQUIRED)
-    asked = [_decision(number, given) for number, given in enumerate(decisions)]
+        raise invalid_field("decisions", "Select at least one set.", code=ErrorCode.REQUIRED)
+    resolved = [_decision(number, given) for number, given in enumerate(decisions)]
     named: dict[UUID, int] = {}
-    for number, decision in enumerate(asked):
+    for number, decision in enumerate(resolved):
         for key in decision.all:
             if named.setdefault(key, number) != number:
-                raise invalid_field(f"decisions[{number}]", f"the image {key} is in another set, too.")
+                raise invalid_field(f"decisions[{number}]", f"Image {key} is also in another set.")
     members = edit.members(named, field="decisions")
     if verdict == Verdict.NOT_DUPLICATE:
-        return asked, {}
-    return asked, {key: kept for decision in asked for key, kept in _doomed(decision, members)}
+        return resolved, {}
+    return resolved, {key: kept for decision in resolved for key, kept in _rejected(decision, members)}
 
 
 def _decision(number: int, given: Mapping[str, Any]) -> _Decision:
     decision = _Decision(given["keep"], tuple(dict.fromkeys(given["others"])))
     if not decision.others:
-        detail = "name at least one other image."
+        detail = "Select at least one other image."
         raise invalid_field(f"decisions[{number}].others", detail, code=ErrorCode.REQUIRED)
     if decision.keep in decision.others:
-        detail = f"the image {decision.keep} is the one to keep."
+        detail = f"Image {decision.keep} is the one to keep."
         raise invalid_field(f"decisions[{number}].others", detail)
     return decision
 
 
-def _doomed(decision: _Decision, members: Mapping[UUID, BatchImage]) -> Iterator[tuple[UUID, UUID]]:
+def _rejected(decision: _Decision, members: Mapping[UUID, BatchImage]) -> Iterator[tuple[UUID, UUID]]:
     open_keys = [key for key in decision.all if members[key].decision != BatchImage.Decision.REJECTED]
     if open_keys and decision.keep not in open_keys:
-        detail = f"The image to keep, {decision.keep}, is rejected; accept it first, or keep another one."
+        detail = f"Image {decision.keep} is rejected. Accept it before you keep it, or keep another one."
         raise ApiError(ErrorCode.CONFLICT, detail)
     return ((key, decision.keep) for key in open_keys if key != decision.keep)
 
@@ -140,17 +142,17 @@ class _Wanted:
     model: str
 
 
-def _wanted(batch: Batch, asked: Sequence[_Decision], verdict: str) -> _Wanted:
+def _wanted(batch: Batch, resolved: Sequence[_Decision], verdict: str) -> _Wanted:
     known = near_pairs.pairs_of(batch)
-    place = {key: number for number, decision in enumerate(asked) for key in decision.all}
+    place = {key: number for number, decision in enumerate(resolved) for key in decision.all}
     near = _near(known, place)
-    of_kept = {_two(decision.keep, other) for decision in asked for other in decision.others}
-    # Different pictures must not come together again without the kept one.
+    of_kept = {_two(decision.keep, other) for decision in resolved for other in decision.others}
+    # Different images must not come together again without the kept one.
     wanted = of_kept | set(near) if verdict == Verdict.NOT_DUPLICATE else of_kept
     hashes = dict(zip(known.keys, known.hashes, strict=True))
     needed = {two: near.get(two) or (_bits(hashes, two), None) for two in wanted}
     if len(needed) > MAX_PAIRS:
-        detail = f"these are {len(needed)} pairs; one step decides at most {MAX_PAIRS}. Name fewer images."
+        detail = f"This would decide {len(needed)} pairs. The limit is {MAX_PAIRS}. Select fewer images."
         raise invalid_field("decisions", detail, code=ErrorCode.TOO_LONG)
     source = vectors.source_of(batch)
     return _Wanted(verdict, needed, of_kept, place, source.model if source else "")
@@ -199,8 +201,8 @@ def _rows(wanted: _Wanted, *, is_locked: bool) -> list[DuplicatePair]:
     for row in rows:
         is_other = row.verdict not in (Verdict.PENDING, wanted.verdict)
         if is_other and (row.a_id, row.b_id) in wanted.of_kept:
-            said = "the same picture" if row.verdict == Verdict.DUPLICATE else "different pictures"
-            detail = f"The images {row.a_id} and {row.b_id} were decided before: {said}. Undo that first."
+            verdict = "duplicates" if row.verdict == Verdict.DUPLICATE else "different images"
+            detail = f"Images {row.a_id} and {row.b_id} are already marked as {verdict}. Undo that first."
             raise ApiError(ErrorCode.CONFLICT, detail)
     return rows
 
@@ -223,13 +225,13 @@ def _names(keys: Iterable[UUID]) -> dict[UUID, str]:
     return dict(rows)
 
 
-def _told(asked: Sequence[_Decision], verdict: str, rejected: int) -> str:
+def _summary(resolved: Sequence[_Decision], verdict: str, rejected: int) -> str:
     """Kept the best of 3 sets of near-duplicates, rejected 5 images."""
     if verdict == Verdict.NOT_DUPLICATE:
-        return f"said that {images(sum(len(decision.all) for decision in asked))} are different pictures"
+        return f"marked {images(sum(len(decision.all) for decision in resolved))} as different"
     kept = (
-        _names([asked[0].keep])[asked[0].keep]
-        if len(asked) == 1
-        else f"one image of each of {len(asked)} sets"
+        _names([resolved[0].keep])[resolved[0].keep]
+        if len(resolved) == 1
+        else f"one image from each of {len(resolved)} sets"
     )
     return f"kept {kept}, rejected {images(rejected)} as near-duplicates"

@@ -40,7 +40,7 @@ KEPT = ("the one that was kept",)
 
 @dataclass(frozen=True)
 class NearImage:
-    """A picture of a set.
+    """An image of a set.
 
     Attributes:
         bits: in which its hash differs from that of the suggested original, 0 to 64.
@@ -166,7 +166,7 @@ def _count(pairs: Pairs) -> list[tuple[float, int, int]]:
 
 def _check_threshold(threshold: float) -> float:
     if not 0 <= threshold <= 1:
-        raise invalid_field("threshold", f"must be from 0 (strict) to 1 (loose), not {threshold}.")
+        raise invalid_field("threshold", f"Enter a number from 0 (strict) to 1 (loose), not {threshold}.")
     return threshold
 
 
@@ -237,7 +237,7 @@ def _original(keys: Sequence[UUID], facts: Mapping[UUID, _Member]) -> tuple[UUID
     """Chosen among those that nobody has rejected, if there are any."""
     open_keys = [key for key in keys if facts[key].decision != BatchImage.Decision.REJECTED] or list(keys)
     suggestion = suggest_original([_compared(facts[key].image) for key in open_keys])
-    reasons = suggestion.reasons or ("the only one that is not rejected",)
+    reasons = suggestion.reasons or ("the only one not rejected",)
     return open_keys[suggestion.index], reasons
 
 

@@ -130,11 +130,11 @@ def _check_files(entries: Sequence[Entry]) -> None:
         missing = [entry.path for entry, is_there in zip(entries, there, strict=True) if not is_there]
     if missing:
         detail = (
-            f"{len(missing)} of {len(entries)} files are missing or damaged, first {missing[0]}. "
-            "Upload them again, or reject these images: a ZIP goes without rejected ones."
+            f"{len(missing)} of {len(entries)} files are missing or damaged, for example {missing[0]}. "
+            "Upload them again, or reject these images to leave them out of the ZIP."
         )
         errors = [
-            FieldError(path, ErrorCode.FILE_MISSING, f"The file of {path} is missing or damaged.")
+            FieldError(path, ErrorCode.FILE_MISSING, f"The file {path} is missing or damaged.")
             for path in missing[:NAMED]
         ]
         raise ApiError(ErrorCode.FILE_MISSING, detail, errors=errors)

@@ -1,4 +1,4 @@
-"""A batch as CSV, JSON manifest, ZIP of its pictures: what every door calls.
+"""A batch as CSV, JSON manifest, ZIP of its images: what every interface calls.
 
 Lines are written to a temporary file while the batch is locked, which takes less than a second for thousands of images,
 and sent from there: the answer holds one state of the batch however slowly it is read, refusals come before it begins,
@@ -11,7 +11,7 @@ from typing import IO
 
 from django.db import transaction
 
-from api.core.errors import ErrorCode, invalid_field
+from api.core.errors import invalid_choice
 from batches.exports.archive import zip_stream
 from batches.exports.manifest import manifest_parts
 from batches.exports.rows import COLUMNS, SOURCES, cells, chunks, rows_of, temporary_file, write_csv
@@ -45,8 +45,7 @@ def export(batch: Batch, format: str, *, has_rejected: bool = False) -> Export:
         ApiError: 400 for an unknown format, 404 `file_missing` naming images of the ZIP whose files are.
     """
     if format not in FORMATS:
-        detail = f"{format[:20]!r} is none of {', '.join(FORMATS)}."
-        raise invalid_field("format", detail, code=ErrorCode.INVALID_CHOICE)
+        raise invalid_choice("format", format, FORMATS)
     name = export_name(batch, format)
     if format == "zip":
         stream = zip_stream(batch, has_rejected=has_rejected)

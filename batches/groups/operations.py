@@ -1,4 +1,4 @@
-"""What people do with groups. Every function is one step of the history; doors call these and nothing else.
+"""What people do with groups. Every function is one step of the history; interfaces call these and nothing else.
 
 All of them raise ApiError: 400 for what is not in the batch, 409 for a closed batch, 409 or 412 for a stale version.
 """
@@ -8,13 +8,22 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from api.core.errors import ApiError, ErrorCode, invalid_field
-from batches.groups.validation import UNASSIGNED, checked_colour, checked_label, checked_name, checked_values
+from api.core.errors import ApiError, ErrorCode, invalid_choice, invalid_field
+from batches import phrases
+from batches.groups.validation import (
+    UNASSIGNED,
+    checked_colour,
+    checked_label,
+    checked_name,
+    checked_text,
+    checked_values,
+)
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
-from batches.history.edit import Edit, images, titles
+from batches.history.edit import Edit, titles
 from batches.models import Batch, BatchImage, Group, GroupingChange
-from pixproject.web.base.text import has_unstorable_characters
+from batches.phrases import groups as group_count
+from batches.phrases import images
 
 AssignedBy, Decision = BatchImage.AssignedBy, BatchImage.Decision
 MAX_REASON = 500
@@ -38,7 +47,7 @@ def move(
 
 
 def _move(edit: Edit, members: Collection[UUID], target: Group | None) -> None:
-    """Place images by hand, and tell how many really moved, from where."""
+    """Place images by hand, and say how many really moved, from where."""
     moved = [key for key in members if edit.group_of(key) != target]
     sources = [edit.group_of(key) for key in moved]
     for key in moved:
@@ -54,7 +63,7 @@ def _place(edit: Edit, key: UUID, group: Group | None) -> None:
 
 def _named(image_ids: Sequence[UUID]) -> Sequence[UUID]:
     if not image_ids:
-        raise invalid_field("image_ids", "name at least one image.", code=ErrorCode.REQUIRED)
+        raise invalid_field("image_ids", phrases.SELECT_IMAGES, code=ErrorCode.REQUIRED)
     return image_ids
 
 
@@ -75,8 +84,8 @@ def create_group(
         group = edit.new_group(label=label, name=name, colour=colour)
         for key in members:
             _place(edit, key, group)
-        holding = f" of {images(len(members))}" if members else ""
-        edit.summary = f"made the group {group.title}{holding}"
+        contents = f" with {images(len(members))}" if members else ""
+        edit.summary = f"created the group {group.title}{contents}"
     return group
 
 
@@ -92,7 +101,7 @@ def edit_group(
     kind = Kind.CONFIRM if set(checked) == {"status"} else Kind.EDIT_GROUP
     with changes.edit(batch, actor=actor, kind=kind, seen=seen) as edit:
         group = edit.group(label)
-        edit.summary = _told(group, checked)
+        edit.summary = _summary(group, checked)
         _check_label_is_free(edit, group, checked.get("label", label))
         if checked.get("cover"):
             _check_cover(edit, group, checked["cover"])
@@ -100,25 +109,25 @@ def edit_group(
     return group
 
 
-def _told(group: Group, values: Mapping[str, Any]) -> str:
+def _summary(group: Group, values: Mapping[str, Any]) -> str:
     if "name" in values and values["name"] != group.name:
         return f"renamed {group.title} to {values['name'] or f'Group {group.label}'}"
     if "status" in values:
         is_confirmed = values["status"] == Group.Status.CONFIRMED
-        return f"confirmed {group.title}" if is_confirmed else f"opened {group.title} again"
+        return f"confirmed {group.title}" if is_confirmed else f"reopened {group.title}"
     what = " and ".join(values)
     return f"changed the {what} of {group.title}"
 
 
 def _check_label_is_free(edit: Edit, group: Group, label: str) -> None:
     if any(other.label == label and other.pk != group.pk for other in edit.groups.values()):
-        raise invalid_field("label", f"the batch has another group {label!r}.", code=ErrorCode.UNIQUE)
+        raise invalid_field("label", f"This batch has another group {label!r}.", code=ErrorCode.UNIQUE)
 
 
 def _check_cover(edit: Edit, group: Group, cover: UUID) -> None:
     edit.members([cover], field="cover")
     if edit.group_of(cover) != group:
-        raise invalid_field("cover", f"the image {cover} is not in {group.title}.")
+        raise invalid_field("cover", phrases.not_in_group(cover, group.title))
 
 
 def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion | None = None) -> Change:
@@ -129,7 +138,7 @@ def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion 
         for key in members:
             _place(edit, key, None)
         edit.drop_group(group)
-        edit.summary = f"dissolved {group.title} of {images(len(members))}"
+        edit.summary = f"dissolved {group.title} ({images(len(members))})"
     return edit.change
 
 
@@ -138,9 +147,9 @@ def merge(
 ) -> Change:
     """Put all images of several groups into one; the emptied groups go."""
     if not sources:
-        raise invalid_field("from", "name at least one group.", code=ErrorCode.REQUIRED)
+        raise invalid_field("from", "Select at least one group.", code=ErrorCode.REQUIRED)
     if into in sources:
-        raise invalid_field("from", f"the group {into!r} cannot be merged into itself.")
+        raise invalid_field("from", f"Group {into!r} cannot be merged into itself.")
     with changes.edit(batch, actor=actor, kind=Kind.MERGE, seen=seen) as edit:
         target = edit.group(into, field="into")
         groups = [edit.group(label, field="from") for label in dict.fromkeys(sources)]
@@ -149,7 +158,7 @@ def merge(
             _place(edit, key, target)
         for group in groups:
             edit.drop_group(group)
-        edit.summary = f"merged {titles(groups)} of {images(len(members))} into {target.title}"
+        edit.summary = f"merged {titles(groups)} ({images(len(members))}) into {target.title}"
     return edit.change
 
 
@@ -169,9 +178,11 @@ def split(
         chosen = edit.members(_named(image_ids))
         inside = edit.members_of(group)
         if strangers := [key for key in chosen if key not in inside]:
-            raise invalid_field("image_ids", f"the image {strangers[0]} is not in {group.title}.")
+            raise invalid_field("image_ids", phrases.not_in_group(strangers[0], group.title))
         if len(chosen) == len(inside):
-            raise invalid_field("image_ids", f"these are all {images(len(inside))} of {group.title}.")
+            raise invalid_field(
+                "image_ids", f"At least one of the {images(len(inside))} must stay in {group.title}."
+            )
         part = edit.new_group(name=name)
         for key in chosen:
             _place(edit, key, part)
@@ -189,7 +200,7 @@ def split_into(
     with changes.edit(batch, actor=actor, kind=Kind.SPLIT) as edit:
         group = edit.groups.get(group_id)
         if group is None:
-            raise ApiError(ErrorCode.CONFLICT, "The group was dissolved meanwhile; nothing was split.")
+            raise ApiError(ErrorCode.CONFLICT, phrases.NOTHING_TO_SPLIT)
         inside = edit.members_of(group)
         kept = [[key for key in part if key in inside] for part in parts]
         new: list[Group] = []
@@ -201,7 +212,7 @@ def split_into(
                 moved += len(part)
                 for key in part:
                     _place(edit, key, made)
-        edit.summary = f"split {group.title} of {images(len(inside))} into {len(new) + 1} groups"
+        edit.summary = f"split {group.title} ({images(len(inside))}) into {group_count(len(new) + 1)}"
     return new, moved
 
 
@@ -216,13 +227,10 @@ def decide(
 ) -> Change:
     """Accept or reject images, or leave it open again; a rejected one stays in its group and the machine leaves it."""
     if decision not in Decision.values:
-        detail = f"{decision[:20]!r} is none of {', '.join(Decision.values)}."
-        raise invalid_field("decision", detail, code=ErrorCode.INVALID_CHOICE)
-    reason = reason.strip()
-    if len(reason) > MAX_REASON or has_unstorable_characters(reason):
-        raise invalid_field("reason", f"{len(reason)} characters; the limit is {MAX_REASON}.")
+        raise invalid_choice("decision", decision, Decision.values)
+    reason = checked_text("reason", reason, limit=MAX_REASON)
     if reason and decision != Decision.REJECTED:
-        raise invalid_field("reason", "only a rejection has a reason.")
+        raise invalid_field("reason", "Only a rejection can have a reason.")
     with changes.edit(batch, actor=actor, kind=Kind.DECIDE, seen=seen) as edit:
         chosen = edit.members(_named(image_ids))
         for key in chosen:
@@ -260,10 +268,10 @@ def set_groups(
     """
     named = [key for keys in groups.values() for key in keys]
     if not named:
-        raise invalid_field("groups", "name at least one image.", code=ErrorCode.REQUIRED)
+        raise invalid_field("groups", phrases.SELECT_IMAGES, code=ErrorCode.REQUIRED)
     twice = next((key for key, count in Counter(named).items() if count > 1), None)
     if twice is not None:
-        raise invalid_field("groups", f"the image {twice} is named twice.")
+        raise invalid_field("groups", f"Image {twice} appears twice.")
     with changes.edit(batch, actor=actor, kind=Kind.SET_GROUPS, seen=seen) as edit:
         edit.members(named, field="groups")
         moved = 0
@@ -273,7 +281,7 @@ def set_groups(
             moved += len(moving)
             for key in keys:
                 _place(edit, key, target)
-        edit.summary = f"set the groups of {images(len(named))}, {moved} of them moved"
+        edit.summary = f"set the groups of {images(len(named))}; {moved} moved"
     return edit.change
 
 

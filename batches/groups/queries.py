@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from api.core.errors import ErrorCode, invalid_field
+from api.core.errors import invalid_choice
 from batches.groups.statistics import GroupFacts, group_facts
 from batches.models import Batch, BatchImage, Group
 from images.models import Image
@@ -49,9 +49,7 @@ def listed_groups(batch: Batch, *, ordering: str = "-count", labels: Any = None)
         labels: only these.
     """
     if ordering not in ORDERINGS:
-        raise invalid_field(
-            "ordering", f"{ordering[:50]!r} is none of {', '.join(ORDERINGS)}.", code=ErrorCode.INVALID_CHOICE
-        )
+        raise invalid_choice("ordering", ordering, ORDERINGS)
     found = counted(batch) if labels is None else counted(batch).filter(label__in=labels)
     groups = list(found)
     facts = group_facts(batch)

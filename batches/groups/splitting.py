@@ -8,14 +8,15 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from api.core.errors import ApiError, ErrorCode, invalid_field
+from batches import phrases
 from batches.clustering import vectors
 from batches.groups import operations as grouping
 from batches.groups import split_task
 from batches.groups.split_task import Parts
 from batches.history import changes
 from batches.history.changes import ExpectedVersion
-from batches.history.edit import MAX_LABEL, images
 from batches.models import Batch, BatchImage, Group
+from batches.phrases import images
 from pixproject.web.base import request_id
 from processing.algorithms.clustering.split import LARGEST_COUNT
 from processing.algorithms.errors import ProcessingError
@@ -71,22 +72,23 @@ def _submit(batch: Batch, group: Group, *, actor: Any, source: str) -> Job:
 def _group(batch: Batch, label: str) -> Group:
     group = batch.groups.filter(label=label).first()
     if group is None:
-        detail = f"the batch has no group {label[:MAX_LABEL]!r}."
-        raise invalid_field("label", detail, code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field("label", phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
     return group
 
 
 def _check_splittable(batch: Batch, group: Group) -> None:
     if group.is_confirmed:
-        detail = f"{group.title} is confirmed; open it again to have it split."
+        detail = f"{group.title} is confirmed. Reopen it to split it."
         raise ApiError(ErrorCode.CONFLICT, detail)
     count = group.members.present().count()
     if not 2 <= count <= LARGEST_COUNT:
-        detail = f"{group.title} has {images(count)}; a group of 2 to {LARGEST_COUNT} can be split."
+        detail = (
+            f"{group.title} has {images(count)}. Only groups of 2 to {LARGEST_COUNT} images can be split."
+        )
         raise ApiError(ErrorCode.CONFLICT, detail)
     known = len(_members(batch, group)[0])
     if known < 2:
-        detail = f"{known} of the {images(count)} of {group.title} have a vector; analyze the batch first."
+        detail = f"{group.title} has vectors for {known} of {images(count)}. Analyze the batch first."
         raise ApiError(ErrorCode.CONFLICT, detail)
 
 
@@ -108,25 +110,27 @@ def _load(claim: Claim, scratch: Path) -> tuple:
     batch, group = _asked(claim)
     keys, found = _members(batch, group) if batch and group else ([], b"")
     if not keys:
-        raise ProcessingError("The group was dissolved or emptied meanwhile; nothing was split.", code="gone")
+        raise ProcessingError(
+            "The group was dissolved or emptied in the meantime. Nothing was split.", code="gone"
+        )
     return tuple(str(key) for key in keys), found
 
 
 def _save(claim: Claim, parts: Parts) -> dict[str, Any]:
     batch, _ = _asked(claim)
     if batch is None:
-        return _nothing("The batch was deleted meanwhile; nothing was split.")
+        return _nothing("The batch was deleted in the meantime. Nothing was split.")
     if max(parts.labels, default=0) == 0:
         return _nothing(parts.note)
     locked = changes.lock(batch)
     group = locked.groups.filter(pk=claim.parameters["group"]).first()
     if group is None:
-        return _nothing("The group was dissolved meanwhile; nothing was split.")
+        return _nothing(phrases.NOTHING_TO_SPLIT)
     if group.is_confirmed:
-        return _nothing(f"{group.title} was confirmed meanwhile; nothing was split.")
+        return _nothing(f"{group.title} was confirmed in the meantime. Nothing was split.")
     kept, notes = _still_there(group, parts)
     if len(kept) < 2:
-        return _nothing(*notes, "Nothing was split: what may still move is one part.")
+        return _nothing(*notes, "Nothing was split: the images that can still move form only one part.")
     try:
         new, moved = grouping.split_into(locked, group.pk, kept, actor=_actor(claim))
     except ApiError as error:  # archived, approved or deleted meanwhile
@@ -160,12 +164,12 @@ def _differences(labels: dict[UUID, int], held: dict[UUID, bool]) -> list[str]:
     left = sum(key not in held for key in labels)
     stayed = sum(is_held and labels.get(key, 0) > 0 for key, is_held in held.items())
     unknown = sum(key not in labels for key in held)
-    told = {
-        f"{images(left)} left the group meanwhile; they are where they were put.": left,
-        f"{images(stayed)} stayed in the group: locked or rejected.": stayed,
-        f"{images(unknown)} stayed in the group: they have no vector, or came later.": unknown,
+    sentences = {
+        f"{images(left)} left the group in the meantime and stayed where they are.": left,
+        f"{images(stayed)} stayed in the group because of a lock or a rejection.": stayed,
+        f"{images(unknown)} stayed in the group: without a vector, or added later.": unknown,
     }
-    return [sentence for sentence, count in told.items() if count]
+    return [sentence for sentence, count in sentences.items() if count]
 
 
 def _actor(claim: Claim) -> Any:

@@ -13,8 +13,8 @@ from django.core.cache import cache
 from django.db import connection
 
 from api.core.errors import ErrorCode, invalid_field
+from batches import phrases
 from batches.clustering import vectors
-from batches.history.edit import MAX_LABEL
 from batches.models import Batch, BatchImage, Group
 from images.models import Image
 from processing.algorithms.clustering.groups import RADIUS_QUANTILE
@@ -208,7 +208,7 @@ def nearest(batch: Batch, *, max_distance: float | None = None, group_label: str
 
 def _checked(max_distance: float | None) -> float | None:
     if max_distance is not None and not 0 <= max_distance <= 2:
-        raise invalid_field("max_distance", f"must be from 0 to 2, not {max_distance}.")
+        raise invalid_field("max_distance", f"Enter a number from 0 to 2, not {max_distance}.")
     return max_distance
 
 
@@ -217,8 +217,7 @@ def _group_of(batch: Batch, label: str | None) -> UUID | None:
         return None
     key = batch.groups.filter(label=label).values_list("pk", flat=True).first()
     if key is None:
-        detail = f"the batch has no group {label[:MAX_LABEL]!r}."
-        raise invalid_field("group_label", detail, code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field("group_label", phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
     return UUID(str(key))
 
 

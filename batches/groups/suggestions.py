@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from batches import phrases
 from batches.groups import statistics
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
@@ -33,7 +34,7 @@ def accept(
         ApiError: 400 where nothing, or what is not in the batch, is named; 409 for a named image that is not
             suggested any more: somebody has placed, locked or rejected it, or it has no vector.
     """
-    _check_asked(image_ids, group_label, max_distance)
+    _check_request(image_ids, group_label, max_distance)
     with changes.edit(batch, actor=actor, kind=Kind.ACCEPT_SUGGESTIONS, seen=seen) as edit:
         if image_ids is None:
             targets = _targets(
@@ -44,7 +45,7 @@ def accept(
         edit.members(targets)
         for key, group in targets.items():
             edit.set_image(key, group=group, assigned_by=BatchImage.AssignedBy.MANUAL, probability=None)
-        edit.summary = _told(targets)
+        edit.summary = _summary(targets)
     return edit.change, len(targets)
 
 
@@ -56,7 +57,7 @@ def preview(
     max_distance: float | None = None,
 ) -> list[tuple[Group, int]]:
     """How many images `accept` would put into each group, the most first; nothing is changed."""
-    _check_asked(image_ids, group_label, max_distance)
+    _check_request(image_ids, group_label, max_distance)
     changes.check_open(batch)
     edit = Edit(batch)
     if image_ids is None:
@@ -67,15 +68,15 @@ def preview(
     return _by_group(targets)
 
 
-def _check_asked(
+def _check_request(
     image_ids: Sequence[UUID] | None, group_label: str | None, max_distance: float | None
 ) -> None:
     if image_ids is None and group_label is None and max_distance is None:
-        raise invalid_field("image_ids", "name images, a group or a distance.", code=ErrorCode.REQUIRED)
+        raise invalid_field("image_ids", "Enter images, a group or a distance.", code=ErrorCode.REQUIRED)
     if image_ids is not None and not image_ids:
-        raise invalid_field("image_ids", "name at least one image.", code=ErrorCode.REQUIRED)
+        raise invalid_field("image_ids", phrases.SELECT_IMAGES, code=ErrorCode.REQUIRED)
     if image_ids is not None and max_distance is not None:
-        raise invalid_field("max_distance", "does not go with image_ids.")
+        raise invalid_field("max_distance", "This cannot be combined with image_ids.")
 
 
 def _targets(edit: Edit, found: Sequence[statistics.Near]) -> dict[UUID, Group]:
@@ -98,21 +99,20 @@ def _why(edit: Edit, row: BatchImage) -> str:
     """Why there is no suggestion for an image that somebody wants to accept one for."""
     group = edit.group_of(row.image_id)
     if group is not None:
-        return f"The image {row.image_id} is in {group.title} meanwhile."
+        return f"Image {row.image_id} is now in {group.title}."
     if row.decision == BatchImage.Decision.REJECTED:
-        return f"The image {row.image_id} is rejected."
+        return f"Image {row.image_id} is rejected."
     if row.locked:
-        return f"The image {row.image_id} is locked."
+        return f"Image {row.image_id} is locked."
     if row.assigned_by:
-        return f"The image {row.image_id} was taken out of its group by a person; move it instead."
-    return f"The image {row.image_id} has no vector to compare, or no group has one; analyze the batch."
+        return f"Image {row.image_id} was taken out of its group by a person. Move it instead."
+    return f"There are no vectors to compare image {row.image_id} with a group. Analyze the batch."
 
 
-def _told(targets: Mapping[UUID, Group]) -> str:
+def _summary(targets: Mapping[UUID, Group]) -> str:
     """Accepted 12 suggestions into boots and 2 others."""
-    count = len(targets)
     groups = [group for group, _ in _by_group(targets)]
-    return f"accepted {count} suggestion{'' if count == 1 else 's'} into {titles(groups, most=2)}"
+    return f"accepted {phrases.suggestions(len(targets))} into {titles(groups, most=2)}"
 
 
 def _by_group(targets: Mapping[UUID, Group]) -> list[tuple[Group, int]]:

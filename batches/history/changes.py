@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from api.core.errors import ApiError, ErrorCode, FieldError
+from batches import phrases
 from batches.history import conflicts, snapshots
 from batches.history.edit import Edit
 from batches.models import Batch, GroupingChange
@@ -39,15 +40,11 @@ def lock(batch: Batch) -> Batch:
 def check_open(batch: Batch, *, approved_ok: bool = False) -> None:
     """Refuse changes of a batch that is deleted, archived or, unless they leave its groups alone, approved."""
     if batch.deleted_at is not None:
-        raise ApiError(ErrorCode.GONE, f"The batch {batch.batch_name!r} is deleted; restore it first.")
+        raise ApiError(ErrorCode.GONE, phrases.deleted(batch))
     if batch.is_archived:
-        raise ApiError(
-            ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is archived; it takes no changes."
-        )
+        raise ApiError(ErrorCode.CONFLICT, phrases.archived(batch))
     if batch.is_approved and not approved_ok:
-        raise ApiError(
-            ErrorCode.CONFLICT, f"The batch {batch.batch_name!r} is approved; reopen it to change it."
-        )
+        raise ApiError(ErrorCode.CONFLICT, phrases.approved(batch))
 
 
 def check_version(batch: Batch, seen: ExpectedVersion | None) -> None:
@@ -56,8 +53,8 @@ def check_version(batch: Batch, seen: ExpectedVersion | None) -> None:
         return
     since = batch.changes.filter(version__gt=seen.version).order_by("sequence")
     last = since.last()
-    told = f" Last: {last.actor_name or 'Pix'} {last.summary}." if last else ""
-    detail = f"The batch is at version {batch.version}, not {seen.version}.{told} Look again, then repeat."
+    newest = f" Last change: {last.actor_name or 'Pix'} {last.summary}." if last else ""
+    detail = f"The batch is at version {batch.version}, not {seen.version}.{newest} Reload it and try again."
     code = ErrorCode.PRECONDITION_FAILED if seen.is_header else ErrorCode.CONFLICT
     raise ApiError(code, detail, headers={"ETag": f'"{batch.version}"'})
 
@@ -149,7 +146,7 @@ def redo(batch: Batch, *, actor: Any, seen: ExpectedVersion | None = None) -> Gr
     """Do the step again that was undone last; not after a new step, which continues from what undoing left.
 
     Raises:
-        ApiError: 409 where there is nothing to redo, or where later changes stand against it.
+        ApiError: 409 where there is nothing to redo, or where later changes conflict with it.
     """
     with transaction.atomic():
         locked = _ready(batch, seen)
@@ -197,13 +194,11 @@ def _step(batch: Batch, sequence: int | None) -> GroupingChange:
     if step is None:
         if sequence is None:
             raise ApiError(ErrorCode.CONFLICT, "There is nothing to undo.")
-        raise ApiError(ErrorCode.NOT_FOUND, f"The batch has no change {sequence}.")
+        raise ApiError(ErrorCode.NOT_FOUND, f"This batch has no change {sequence}.")
     if not step.is_step:
-        raise ApiError(
-            ErrorCode.CONFLICT, f"Change {step.sequence} ({step.kind}) is none that undo takes back."
-        )
+        raise ApiError(ErrorCode.CONFLICT, f"Change {step.sequence} ({step.kind}) cannot be undone.")
     if step.is_undone:
-        raise ApiError(ErrorCode.CONFLICT, f"Change {step.sequence} was undone before.")
+        raise ApiError(ErrorCode.CONFLICT, f"Change {step.sequence} has already been undone.")
     return step
 
 
@@ -212,18 +207,18 @@ def _revert(
 ) -> GroupingChange:
     step.forward, step.inverse = map(snapshots.drop_deleted_users, (step.forward, step.inverse))
     current = snapshots.read(batch, step.forward)
-    wanted, found = conflicts.fitting(batch, step, current)
+    wanted, found = conflicts.revertible_part(batch, step, current)
     if found and not (skip_conflicts and wanted):
         raise _refusal(batch, step, found)
     after = snapshots.apply_patch(current, wanted)
     snapshots.write(batch, wanted, after)
-    words = {Kind.UNDO: "undid", Kind.REDO: "did again"}[Kind(kind)]
-    told = step.undoes if step.undoes is not None else step
-    partly = f" (but for {len(found)} that changed since)" if found else ""
+    words = {Kind.UNDO: "undid", Kind.REDO: "redid"}[Kind(kind)]
+    original = step.undoes if step.undoes is not None else step
+    partly = f" (except {len(found)} that changed since)" if found else ""
     return record(
         batch,
         kind=kind,
-        summary=f"{words}: {told.summary}{partly}",
+        summary=f"{words}: {original.summary}{partly}",
         actor=actor,
         forward=wanted,
         inverse=snapshots.narrowed(current, wanted),
@@ -234,9 +229,9 @@ def _revert(
 def _refusal(batch: Batch, step: GroupingChange, found: list[conflicts.Conflict]) -> ApiError:
     sentences = conflicts.sentences(batch, step, found[:CONFLICTS_NAMED])
     more = f" And {len(found) - CONFLICTS_NAMED} more." if len(found) > CONFLICTS_NAMED else ""
-    detail = f"Later changes stand against this: {sentences[0]}"
+    detail = f"A later change conflicts with this: {sentences[0]}"
     if len(found) > 1:
-        detail = f"{len(found)} later changes stand against this, such as: {sentences[0]}{more}"
+        detail = f"{len(found)} later changes conflict with this, for example: {sentences[0]}{more}"
     errors = [
         FieldError(f"{conflict.table}.{conflict.key}", ErrorCode.CONFLICT, sentence)
         for conflict, sentence in zip(found, sentences, strict=False)

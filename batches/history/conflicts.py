@@ -1,4 +1,4 @@
-"""What of a change can still be taken back, and what stands against the rest, in sentences."""
+"""What of a change can still be taken back, and what conflicts with the rest, in sentences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ class Conflict:
 
     table: str
     key: str
-    why: str
+    reason: str
 
 
-def fitting(
+def revertible_part(
     batch: Batch, step: GroupingChange, current: snapshots.State
 ) -> tuple[snapshots.State, list[Conflict]]:
-    """The part of a change's inverse that can be written, and what stands against the rest.
+    """The part of a change's inverse that can be written, and what conflicts with the rest.
 
     Leaving one row out can hold back another, as a group cannot go while an image stays in it: it is asked again
     until nothing more is left out.
     """
     found = [
-        Conflict(table, key, why)
+        Conflict(table, key, reason)
         for table, rows in step.forward.items()
         for key, values in rows.items()
-        if (why := _differs(values, current[table][key]))
+        if (reason := _differs(values, current[table][key]))
     ]
     wanted: snapshots.State = {table: dict(rows) for table, rows in step.inverse.items()}
     _leave_out(wanted, found)
@@ -50,10 +50,10 @@ def _leave_out(wanted: snapshots.State, found: Sequence[Conflict]) -> None:
 def _differs(left: snapshots.Values, now: snapshots.Values) -> str:
     """Why a row is not as the change left it; empty where it is."""
     if left is None:
-        return "" if now is None else "is there again"
+        return "" if now is None else "exists again"
     if now is None:
-        return "is not there any more"
-    return "was changed" if any(now[cell] != value for cell, value in left.items()) else ""
+        return "no longer exists"
+    return "has changed" if any(now[cell] != value for cell, value in left.items()) else ""
 
 
 def _impossible(batch: Batch, wanted: snapshots.State, current: snapshots.State) -> list[Conflict]:
@@ -75,7 +75,7 @@ def _labels_taken(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
     others = Group.objects.filter(batch=batch, label__in=asked.values()).exclude(pk__in=leaving)
     taken = set(others.values_list("label", flat=True))
     return [
-        Conflict("groups", key, f"had the label {label!r}, which another group has now")
+        Conflict("groups", key, f"had the label {label!r}, which another group uses now")
         for key, label in asked.items()
         if label in taken
     ]
@@ -91,7 +91,11 @@ def _groups_in_use(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
     arriving = {
         values["group"] for values in wanted.get("images", {}).values() if values and "group" in values
     }
-    return [Conflict("groups", key, "holds images that came later") for key in gone if key in used | arriving]
+    return [
+        Conflict("groups", key, "contains images that were added later")
+        for key in gone
+        if key in used | arriving
+    ]
 
 
 def _groups_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
@@ -104,7 +108,7 @@ def _groups_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
     asked = set(targets.values()) - made
     there = {str(key) for key in Group.objects.filter(batch=batch, pk__in=asked).values_list("pk", flat=True)}
     return [
-        Conflict("images", key, "was in a group that is gone")
+        Conflict("images", key, "was in a group that no longer exists")
         for key, group in targets.items()
         if group not in made and group not in there
     ]
@@ -123,7 +127,7 @@ def _images_missing(wanted: snapshots.State, current: snapshots.State) -> list[C
         Image.objects.select_for_update(no_key=True).filter(pk__in=back).exclude(status=Image.Status.PURGED)
     )
     there = {str(key) for key in alive.order_by("pk").values_list("pk", flat=True)}
-    return [Conflict("images", key, "was purged from the library") for key in back if key not in there]
+    return [Conflict("images", key, "was permanently deleted") for key in back if key not in there]
 
 
 def _runs_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
@@ -135,14 +139,14 @@ def _runs_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
         ).values_list("pk", flat=True)
     }
     return [
-        Conflict("batch", key, "was grouped by a run that is gone")
+        Conflict("batch", key, "used a run that no longer exists")
         for key, run in runs.items()
         if run and run not in there
     ]
 
 
 def sentences(batch: Batch, step: GroupingChange, found: Sequence[Conflict]) -> list[str]:
-    """What to tell people about each conflict: the thing by its name, what happened, in which change, by whom."""
+    """Each conflict for people: the thing by its name, what happened, in which change, by whom."""
     names = _names(batch, step, found)
     later = list(
         batch.changes.filter(sequence__gt=step.sequence).order_by("-sequence")[:LOOKED_AT].iterator()
@@ -152,7 +156,7 @@ def sentences(batch: Batch, step: GroupingChange, found: Sequence[Conflict]) -> 
 
 def _sentence(names: dict[tuple[str, str], str], later: Sequence[GroupingChange], conflict: Conflict) -> str:
     name = names.get((conflict.table, conflict.key), conflict.key)
-    sentence = f"{name} {conflict.why}"
+    sentence = f"{name} {conflict.reason}"
     for change in later:
         if conflict.key in change.forward.get(conflict.table, {}):
             return f"{sentence} (change {change.sequence} by {change.actor_name or 'Pix'}: {change.summary})."

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from django.utils import timezone
 
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from batches import phrases
 from batches.history import snapshots
 from batches.models import Batch, BatchImage, Group, GroupingChange
 from images.models import DuplicatePair
@@ -47,7 +48,7 @@ class Edit:
         self._load(BatchImage.objects.filter(batch=self.batch, image_id__in=wanted))
         if strangers := [key for key in wanted if key not in self._members]:
             errors = [
-                FieldError(field, ErrorCode.DOES_NOT_EXIST, f"The image {key} is not in this batch.")
+                FieldError(field, ErrorCode.DOES_NOT_EXIST, phrases.not_in_batch(key))
                 for key in strangers[:NAMED]
             ]
             raise ApiError(ErrorCode.DOES_NOT_EXIST, f"{field}: {errors[0].detail}", errors=errors)
@@ -114,8 +115,7 @@ class Edit:
         for group in self.groups.values():
             if group.label == label:
                 return group
-        detail = f"the batch has no group {label[:MAX_LABEL]!r}."
-        raise invalid_field(field, detail, code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field(field, phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
 
     def new_group(
         self, *, label: str | None = None, name: str = "", colour: str = "", cover_id: UUID | None = None
@@ -123,7 +123,7 @@ class Edit:
         """A group that is made by this edit; without a label it gets the next free number."""
         taken = {group.label for group in self.groups.values()}
         if label is not None and label in taken:
-            raise invalid_field("label", f"the batch has a group {label!r} already.", code=ErrorCode.UNIQUE)
+            raise invalid_field("label", f"This batch already has a group {label!r}.", code=ErrorCode.UNIQUE)
         label = label or self._free_label(taken)
         group = Group(pk=uuid4(), batch=self.batch, label=label, name=name, colour=colour, cover_id=cover_id)
         self.groups[group.pk] = group
@@ -181,12 +181,4 @@ class Edit:
 
 def titles(groups: Sequence[Group | None], *, most: int = 3) -> str:
     """Names of groups for a sentence: red shoes, boots and 4 others."""
-    names = list(dict.fromkeys("no group" if group is None else group.title for group in groups))
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} others"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def images(count: int) -> str:
-    """1 image, 37 images."""
-    return f"{count} image{'' if count == 1 else 's'}"
+    return phrases.titles(["no group" if group is None else group.title for group in groups], most=most)

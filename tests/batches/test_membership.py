@@ -93,7 +93,7 @@ def test_images_come_once_and_leave(batch, anna):
     removed = remove_images(batch, rows[:2], actor=anna)
 
     assert (added, removed) == ([2, 1], 2)
-    with pytest.raises(ApiError, match=f"The image {rows[0]} is not in this batch"):
+    with pytest.raises(ApiError, match=f"Image {rows[0]} is not in this batch"):
         remove_images(batch, [rows[2], rows[0]], actor=anna)
     assert batch.batch_images.count() == 1
     assert told(batch) == [

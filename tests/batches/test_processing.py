@@ -108,7 +108,7 @@ def test_one_job_with_the_batchs_priority_and_results_as_zip(anna):
     assert (estimate["images"], estimate["items"], estimate["cached"]) == (2, 2, 0)
     assert [(left["name"], left["code"]) for left in estimate["left_out"]] == [("c.webp", "same_format")]
     assert (job.status, job.operations_total, job.priority, job.batch) == ("completed", 2, 1, batch)
-    assert "1 image left out, such as c.webp" in job.events.get(code="images_left_out").message
+    assert "1 image skipped, for example c.webp" in job.events.get(code="images_left_out").message
     results = list(OperationArtifact.objects.filter(operation__job=job).order_by("operation__position"))
     names = zipfile.ZipFile(io.BytesIO(b"".join(archive(results)))).namelist()
     assert names == ["Shoes/a_webp.webp", "Shoes/b_webp.webp"]
@@ -120,11 +120,11 @@ def test_one_job_with_the_batchs_priority_and_results_as_zip(anna):
 
 def test_nothing_that_fits_is_said_with_reasons(anna):
     batch = services.create_batch("Shoes", owner=anna)
-    with pytest.raises(ApiError, match="no image of the batch is chosen"):
+    with pytest.raises(ApiError, match="The filter matches no images"):
         processing.process_batch(batch, TO_WEBP)
 
     add_images(batch, [make_image(pictures.webp(seed=6), name="c.webp").pk], actor=anna)
-    with pytest.raises(ApiError, match=r"fits none .* such as c\.webp") as refused:
+    with pytest.raises(ApiError, match=r"None of .* example c\.webp") as refused:
         processing.process_batch(batch, TO_WEBP)
     assert [error.code for error in refused.value.errors] == ["same_format"]
 
@@ -132,7 +132,7 @@ def test_nothing_that_fits_is_said_with_reasons(anna):
 def test_more_than_a_job_holds_is_refused_with_both_numbers(batch, monkeypatch):
     monkeypatch.setattr(processing, "MAX_OPERATIONS", 11)
 
-    with pytest.raises(ApiError, match=r"6 images with 2 operations each are 12 operations; .* at most 11"):
+    with pytest.raises(ApiError, match=r"6 images with 2 operations each make 12 operations\. .* is 11"):
         processing.process_batch(batch, parse_work(operations=["webp", "avif"]))
 
 

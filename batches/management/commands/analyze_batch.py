@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from api.core.errors import ApiError
@@ -13,6 +12,7 @@ from batches.clustering import service as analysis
 from batches.clustering.parameters import ACTIVATIONS, MODES
 from batches.clustering.run_status import OPEN, sync_runs
 from batches.models import Batch, ClusterRun
+from batches.phrases import groups, images
 from processing.job_progress import add_running
 
 POLL_S = 0.3
@@ -158,11 +158,3 @@ class Command(BaseCommand):
         if found is None:
             raise CommandError(f"There is no batch {name!r}.")
         return found
-
-
-def images(count: int) -> str:
-    return ngettext("{} image", "{} images", count).format(count)
-
-
-def groups(count: int) -> str:
-    return ngettext("{} group", "{} groups", count).format(count)

@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from api.core.errors import ApiError
 from batches.exports import files as exports
-from batches.history.edit import images
 from batches.models import Batch
+from batches.phrases import images
 
 STDOUT = "-"
 NAMED = 10

@@ -69,7 +69,7 @@ def test_batches_that_cannot_be_analysed_are_named(operator):
 
     question, response = start(operator, batch, busy, old, query="?shelf=all")
 
-    assert "archived; it takes no changes" in text_of(question)
+    assert "is archived. Unarchive it to make changes" in text_of(question)
     assert said(response)[-3:][0] == "1 of 3 batches queued for analysis."
     assert ClusterRun.objects.filter(batch=batch).count() == 1
 

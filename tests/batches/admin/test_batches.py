@@ -156,7 +156,7 @@ def test_add(operator):
 def test_add_without_a_name_says_so(operator):
     response = operator.post(reverse("admin:batches_batch_add"), {"batch_name": " ", "priority": "2"})
 
-    assert "1 to 200 are allowed" in response.content.decode()
+    assert "must have 1 to 200 characters" in response.content.decode()
     assert not Batch.objects.exists()
 
 

@@ -109,7 +109,7 @@ def test_make_a_group(client, batch, rows):
     }
     assert (response.status_code, group) == (201, expected)
     assert (response["ETag"], body["version"]) == ('"4"', 4)
-    assert body["change"]["summary"] == "made the group hats of 2 images"
+    assert body["change"]["summary"] == "created the group hats with 2 images"
     assert placed(batch) == ["a", "a", "a", "b", "1", "1"]
 
 
@@ -157,7 +157,7 @@ def test_a_cover_that_left_its_group_is_not_shown(client, batch, rows):
 def test_dissolve(client, batch):
     response = client.delete(at(batch, "groups/a/"))
 
-    assert response.json()["change"]["summary"] == "dissolved red shoes of 3 images"
+    assert response.json()["change"]["summary"] == "dissolved red shoes (3 images)"
     assert placed(batch) == [None, None, None, "b", "b", None]
 
 
@@ -204,7 +204,7 @@ def test_set_groups_by_label(client, batch, rows):
 
     response = client.put(at(batch, "groups/"), asked)
 
-    assert response.json()["change"]["summary"] == "set the groups of 3 images, 3 of them moved"
+    assert response.json()["change"]["summary"] == "set the groups of 3 images; 3 moved"
     assert placed(batch) == [None, "a", "a", "a", "new", None]
 
 

@@ -63,7 +63,7 @@ def test_the_first_groups_are_numbered_by_size(batch):
     change = activation.activate(batch, run, actor=None)
 
     assert groups_of(batch) == {"1": [3, 4, 5], "2": [1, 2], "3": [6, 7], "": [8]}
-    assert change.summary == "applied run 1: 3 groups, 7 images moved, 1 in no group"
+    assert change.summary == "applied run 1: 3 groups, 7 images moved, 1 unassigned"
     assert [member.outlier_score for member in batch.batch_images.order_by("position")] == [0.25] * 8
     assert batch.groups.get(label="1").cover_id == keys(batch)[2]
 
@@ -102,7 +102,7 @@ def test_items_are_accepted_one_by_one(batch):
     activation.activate(batch, second, actor=None, items=["r0"])
     assert groups_of(batch) == {"1": [1, 2, 4], "2": [5, 6], "3": [7, 8], "": [3]}
 
-    with pytest.raises(ApiError, match="nothing of it is left"):
+    with pytest.raises(ApiError, match="nothing left to apply"):
         activation.activate(batch, second, actor=None)
 
 
@@ -191,7 +191,9 @@ def test_runs_that_have_no_groups_to_give_are_refused(batch):
     assert batch.groups.count() == 0
 
 
-@pytest.mark.parametrize(("items", "match"), [([], "at least one"), (["r0", "r7"], "no item 'r7'")])
+@pytest.mark.parametrize(
+    ("items", "match"), [([], "at least one"), (["r0", "r7"], "longer has an item 'r7'")]
+)
 def test_wrong_items_change_nothing(batch, items, match):
     run = said(batch, *[0] * 8)
 
@@ -251,7 +253,7 @@ def test_the_rest_waits_until_there_are_enough_for_groups_of_their_own():
 
     run = analysed(batch, mode="incremental")
     assert run.notes == [
-        "5 new images wait: inside no group's radius; groups are looked for among at least 10 of them."
+        "5 new images stay unassigned: outside the radius of every group. A new group needs at least 10 such images."
     ]
     assert groups_of(batch)[""] == [41, 42, 43, 44, 45]
     told = batch.changes.filter(kind="apply_run").latest("sequence").summary
@@ -311,7 +313,7 @@ def test_an_active_run_that_was_taken_back_meanwhile_is_told():
 
     operation = run.job.operations.get(name="analyze")
     assert (operation.status, operation.error_code) == ("failed", "conflict")
-    assert "active run was changed meanwhile" in operation.error_detail
+    assert "active run changed in the meantime" in operation.error_detail
 
 
 def test_incremental_needs_a_run_of_the_same_model_and_weights():
@@ -322,7 +324,7 @@ def test_incremental_needs_a_run_of_the_same_model_and_weights():
     run = analysed(batch)
     ClusterRun.objects.filter(pk=run.pk).update(weights_sha256="0" * 64)
     batch.refresh_from_db()
-    with pytest.raises(ApiError, match="other weights") as refused:
+    with pytest.raises(ApiError, match="different .* weights") as refused:
         analysed(batch, mode="incremental")
     assert refused.value.status == 409
 

@@ -78,7 +78,7 @@ def test_a_retry_beside_another_run_waits_for_nobody(batch, run):
 
     operation = Operation.objects.get(job=run.job)
     assert (operation.status, operation.error_code) == ("failed", "conflict")
-    assert "another one of this batch is under way" in operation.error_detail
+    assert "another run of this batch is in progress" in operation.error_detail
 
 
 def test_a_removed_job_ends_its_run(batch, run):

@@ -27,7 +27,7 @@ def test_a_full_run_groups_the_heaps_and_leaves_noise_alone():
     assert (run.number, run.status, run.n_images, run.n_groups, run.n_noise) == (1, "completed", 24, 2, 4)
     assert (batch.status, batch.active_run_id, batch.version) == ("complete", run.pk, 2)
     change = batch.changes.get(kind="apply_run")
-    assert change.summary == "applied run 1: 2 groups, 20 images moved, 4 in no group"
+    assert change.summary == "applied run 1: 2 groups, 20 images moved, 4 unassigned"
     assert [told["size"] for told in sorted(run.groups, key=lambda told: told["label"])] in ([8, 12], [12, 8])
     assert {str(group.pk) for group in batch.groups.all()} == {told["group"] for told in run.groups}
     assert {str(group.cover_id) for group in batch.groups.all()} == {told["medoid"] for told in run.groups}
@@ -68,7 +68,7 @@ def test_few_images_are_a_completed_run_with_a_plain_note(count):
 
     are = "image is" if count == 1 else "images are"
     note = f"{count} {are} too few for a group of at least 5; all stay in no group."
-    assert run.notes == [note if count else "There is no image to group."]
+    assert run.notes == [note if count else "There are no images to group."]
     assert (run.status, run.n_images, run.n_groups, batch.status) == ("completed", count, 0, "complete")
     assert batch.active_run_id == run.pk
     assert batch.groups.count() == 0
@@ -161,7 +161,7 @@ def test_a_second_run_waits_for_people_who_have_placed_something():
     run = analysed(batch, min_cluster_size=3)
 
     assert run.activated_at is None
-    assert "wait for somebody to accept them" in run.notes[-1]
+    assert "are not in use yet" in run.notes[-1]
     assert batch.active_run.number == 1
     assert batch.status == "complete"
 
@@ -259,7 +259,7 @@ def test_parameters_come_from_text_the_batch_and_the_defaults():
         ({"sizes": []}, "at least one value"),
         ({"sizes": [1]}, "at least 2"),
         ({"samples": ["x"]}, "at least 1"),
-        ({"sizes": list(range(2, 35)), "samples": [1, 2]}, "66 pairs are too many"),
+        ({"sizes": list(range(2, 35)), "samples": [1, 2]}, "The grid has 66 combinations"),
     ],
 )
 def test_a_wrong_grid_is_refused(grid, match):
@@ -281,7 +281,7 @@ def test_the_estimate_counts_what_is_missing_and_a_quick_one_is_known():
     estimate = analysis.estimate_analysis(batch, parameters=parameters)
 
     assert (estimate["images"], estimate["to_embed"], estimate["unusable"]) == (15, 2, 1)
-    assert estimate["notes"] == ["1 damaged image stays out."]
+    assert estimate["notes"] == ["1 damaged image is left out."]
     assert 0 < estimate["seconds"]["p50"] <= estimate["seconds"]["p90"]
     assert not analysis.is_quick(batch, parameters)
 

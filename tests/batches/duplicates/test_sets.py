@@ -140,7 +140,7 @@ def test_resolve_rejects_the_others_and_undo_takes_it_back(batch):
     change = near_sets.resolve(batch, decisions=decisions, verdict="duplicate", actor=anna)
 
     assert change.kind == "resolve_duplicates"
-    assert change.summary == "kept one image of each of 2 sets, rejected 3 images as near-duplicates"
+    assert change.summary == "kept one image from each of 2 sets, rejected 3 images as near-duplicates"
     rows = batch.batch_images.order_by("position").values_list("decision", "reject_reason")
     name = batch.images.get(pk=keys[0]).original_filename
     assert list(rows)[:3] == [("pending", "")] + [("rejected", f"near-duplicate of {name}")] * 2
@@ -185,7 +185,7 @@ def test_a_decision_stays_decided_at_every_threshold_and_for_new_images(batch):
 def test_different_pictures_join_no_set_again(batch):
     change = resolve(batch, 0, 1, 2, verdict="not_duplicate")
 
-    assert change.summary == "said that 3 images are different pictures"
+    assert change.summary == "marked 3 images as different"
     assert [places(batch, near) for near in near_sets.sets(batch, 0.5)] == [[3, 4]]
     assert not batch.batch_images.filter(decision="rejected").exists()
     other = make([], name="Other")
@@ -233,7 +233,7 @@ def test_a_pair_that_was_decided_otherwise_is_a_conflict(batch):
     resolve(batch, 0, 1, verdict="not_duplicate")
     before = whole(batch)
 
-    with pytest.raises(ApiError, match="decided before: different pictures") as refused:
+    with pytest.raises(ApiError, match="already marked as different images") as refused:
         resolve(batch, 0, 1)
 
     assert refused.value.status == 409
@@ -298,7 +298,7 @@ def test_bad_input_is_refused_and_changes_nothing(batch, decide, verdict):
 def test_more_pairs_than_one_step_takes_are_refused(batch, monkeypatch):
     monkeypatch.setattr(near_resolving, "MAX_PAIRS", 2)
 
-    with pytest.raises(ApiError, match="these are 3 pairs; one step decides at most 2"):
+    with pytest.raises(ApiError, match="would decide 3 pairs. The limit is 2"):
         resolve(batch, 0, 1, 2, verdict="not_duplicate")
 
     assert not DuplicatePair.objects.exists()

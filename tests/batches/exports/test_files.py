@@ -245,7 +245,7 @@ def test_an_export_knows_its_name_and_size():
         made = exports.export(batch, format)
         assert made.name == f"Red_shoes___2024.{format}"
         assert len(b"".join(made.chunks)) == made.byte_size
-    with pytest.raises(ApiError, match="none of csv, json, zip"):
+    with pytest.raises(ApiError, match="Choose one of: csv, json, zip"):
         exports.export(batch, "exe")
 
 

@@ -60,7 +60,7 @@ def test_a_group_is_split_into_its_parts_as_one_step(batch):
     assert groups_of(batch) == ["1"] * 12 + ["2"] * 9 + ["3"] * 8
     change = changes.history(batch)[0]
     assert (change.kind, change.actor) == ("split", anna)
-    assert change.summary == "split shoes of 29 images into 3 groups"
+    assert change.summary == "split shoes (29 images) into 3 groups"
 
     changes.undo(batch, actor=anna)
     assert state(batch) == before
@@ -76,7 +76,7 @@ def test_what_is_locked_or_rejected_stays(batch):
     result = split(batch)
 
     assert groups_of(batch) == ["1"] * 14 + ["2"] * 7 + ["1"] + ["3"] * 7
-    assert result["notes"][1] == "3 images stayed in the group: locked or rejected."
+    assert result["notes"][1] == "3 images stayed in the group because of a lock or a rejection."
 
 
 def test_images_that_left_meanwhile_are_left_alone(batch):
@@ -122,7 +122,7 @@ def test_images_that_leave_while_it_computes_are_left_alone(batch, places):
     keys = [keys_of(batch)[place] for place in places]
     result = disturbed(job, lambda: grouping.move(batch, keys, to=None, actor=None))
 
-    assert f"{len(keys)} images left the group meanwhile; they are where they were put." in result["notes"]
+    assert f"{len(keys)} images left the group in the meantime and stayed where they are." in result["notes"]
     assert [groups_of(batch)[place] for place in places] == [None] * len(keys)
     assert len(result["groups"]) == 1
 
@@ -130,10 +130,10 @@ def test_images_that_leave_while_it_computes_are_left_alone(batch, places):
 @pytest.mark.parametrize(
     ("meanwhile", "told"),
     [
-        (lambda batch: grouping.delete_group(batch, "1", actor=None), "was dissolved meanwhile"),
+        (lambda batch: grouping.delete_group(batch, "1", actor=None), "was dissolved in the meantime"),
         (
             lambda batch: grouping.edit_group(batch, "1", values={"status": "confirmed"}, actor=None),
-            "was confirmed meanwhile",
+            "was confirmed in the meantime",
         ),
         (
             lambda batch: grouping.move(batch, keys_of(batch)[12:], to=None, actor=None),
@@ -143,7 +143,7 @@ def test_images_that_leave_while_it_computes_are_left_alone(batch, places):
             lambda batch: type(batch).objects.filter(pk=batch.pk).update(review_stage="approved"),
             "is approved",
         ),
-        (lambda batch: batch.delete(), "was deleted meanwhile"),
+        (lambda batch: batch.delete(), "was deleted in the meantime"),
     ],
 )
 def test_what_happened_while_it_computed_is_told_and_nothing_lost(batch, meanwhile, told):
@@ -170,7 +170,7 @@ def test_a_group_that_is_dissolved_before_it_starts_fails_with_a_sentence(batch)
 
     operation = job.operations.get()
     assert (operation.status, operation.error_code) == ("failed", "gone")
-    assert "was dissolved or emptied meanwhile" in operation.error_detail
+    assert "was dissolved or emptied in the meantime" in operation.error_detail
     assert state(batch) == before
 
 
@@ -202,7 +202,7 @@ def test_images_without_vectors_stay_and_are_told(batch):
     result = split(batch)
 
     assert groups_of(batch) == ["1"] * 12 + ["3"] * 7 + ["1"] * 2 + ["2"] * 8
-    assert "2 images stayed in the group: they have no vector, or came later." in result["notes"]
+    assert "2 images stayed in the group: without a vector, or added later." in result["notes"]
 
 
 def test_bad_requests_are_refused(batch):
@@ -216,7 +216,7 @@ def test_bad_requests_are_refused(batch):
     refusal(400, "no group 'none'", label="none")
     refusal(412, "Look again", seen=ExpectedVersion(version - 1))
     Embedding.objects.all().delete()
-    refusal(409, "0 of the 29 images of shoes have a vector; analyze the batch first")
+    refusal(409, "shoes has vectors for 0 of 29 images. Analyze the batch first")
     grouping.edit_group(batch, "1", values={"status": "confirmed"}, actor=None)
     refusal(409, "is confirmed")
     changes.undo(batch, actor=None)

@@ -148,7 +148,7 @@ def test_a_named_image_that_has_a_group_meanwhile_is_a_conflict(batch):
     grouping.move(batch, keys[12:13], to=batch.groups.get(name="shoes").label, actor=None)
     before = state(batch)
 
-    with pytest.raises(ApiError, match="is in shoes meanwhile") as refused:
+    with pytest.raises(ApiError, match="is now in shoes") as refused:
         suggestions.accept(batch, image_ids=keys[12:14], actor=None)
 
     assert refused.value.status == 409
@@ -162,7 +162,7 @@ def test_an_image_without_a_vector_has_no_suggestion(batch):
 
     page = statistics.suggestions(batch)
     assert (page.count, page.total_unassigned) == (4, 5)
-    with pytest.raises(ApiError, match="analyze the batch") as refused:
+    with pytest.raises(ApiError, match="Analyze the batch") as refused:
         suggestions.accept(batch, image_ids=[row.pk], actor=None)
     assert refused.value.status == 409
 

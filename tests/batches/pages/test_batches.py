@@ -94,10 +94,10 @@ def test_new_batch_with_files_without_scripts(reviewer):
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
-        ({"batch_name": " "}, "batch_name: 0 characters; 1 to 200 are allowed."),
-        ({"batch_name": "A", "priority": "soon"}, "is none of urgent"),
-        ({"batch_name": "A", "assignee": "nobody"}, "there is no user"),
-        ({"batch_name": "A", "image": [str(uuid.UUID(int=7))]}, "There is no image"),
+        ({"batch_name": " "}, "batch_name: The name must have 1 to 200 characters; this one has 0."),
+        ({"batch_name": "A", "priority": "soon"}, "is not a valid choice. Choose one of: urgent"),
+        ({"batch_name": "A", "assignee": "nobody"}, "does not exist"),
+        ({"batch_name": "A", "image": [str(uuid.UUID(int=7))]}, "does not exist or has been deleted"),
         ({"batch_name": "A", "query": "uploaded_by=nobody"}, "there is no user"),
     ],
 )
@@ -136,7 +136,7 @@ def test_selected_pictures_into_a_batch_that_is_there(reviewer):
     wrong = text_of(reviewer.post("/batches/add/", {"batch": "x", "image": [image.pk]}, follow=True))
 
     assert "1 picture added. 1 was in it already." in page
-    assert "there is no batch" in wrong
+    assert "does not exist" in wrong
 
 
 def test_overview_shows_groups_history_and_pictures(viewer, reviewer):
@@ -147,7 +147,7 @@ def test_overview_shows_groups_history_and_pictures(viewer, reviewer):
     page = text_of(viewer.get(address("batch", batch)))
 
     assert "5 images · 1 group, 0 done · 2 in none" in page
-    assert "made the group Red shoes of 3 images" in page
+    assert "created the group Red shoes with 3 images" in page
     assert page.count("data-tile") == 5
     for refused in ("batch-undo", 'name="move"', "Add images", "start-run", "Archive"):
         assert refused not in page
@@ -282,4 +282,4 @@ def test_move_open_only_at_its_stage(operator):
 
     page = text_of(operator.post(address("batch-stage", batch), {"move": "submit"}, follow=True))
 
-    assert "submit starts from work" in page
+    assert "Allowed stages: work" in page

@@ -16,11 +16,11 @@ def test_undo_and_redo_of_the_last_step(reviewer):
     grouping.create_group(batch, actor=reviewer.user, name="Red", image_ids=ids(batch)[:2])
 
     undone = text_of(reviewer.post(address("batch-undo", batch), {"version": batch.version}, follow=True))
-    assert "Undid: made the group Red of 2 images." in undone
+    assert "Undid: created the group Red with 2 images." in undone
     assert not batch.groups.exists()
     batch.refresh_from_db()
     again = text_of(reviewer.post(address("batch-redo", batch), {"version": batch.version}, follow=True))
-    assert "Did again: made the group Red" in again
+    assert "Redid: created the group Red" in again
     assert batch.groups.count() == 1
 
 
@@ -32,7 +32,7 @@ def test_undo_on_a_page_that_is_out_of_date_is_refused(reviewer):
 
     page = text_of(reviewer.post(address("batch-undo", batch), {"version": shown}, follow=True))
 
-    assert "berta made the group Red" in page
+    assert "berta created the group Red" in page
     assert batch.groups.count() == 1
 
 

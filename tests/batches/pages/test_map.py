@@ -135,7 +135,7 @@ def test_runs_without_a_map_are_refused(batch):
         projection.points(batch, 7)
     assert unknown.value.status == 404
     batch.runs.create(number=2, mode="sweep", status="completed", model="pix_small")
-    with pytest.raises(ApiError, match="placed no images") as sweep:
+    with pytest.raises(ApiError, match="has no map") as sweep:
         projection.points(batch, 2)
     assert sweep.value.status == 409
 

@@ -149,7 +149,8 @@ def test_closed_batch_is_read_only(reviewer, batch):
     assert "This batch is archived" in text
     assert 'name="image"' not in text
     assert (
-        "it takes no changes" in act(reviewer, batch, f"confirm:{label_of(batch, 'boots')}").content.decode()
+        "Unarchive it to make changes"
+        in act(reviewer, batch, f"confirm:{label_of(batch, 'boots')}").content.decode()
     )
 
 
@@ -177,11 +178,11 @@ def test_plain_forms_do_everything_that_matters(reviewer, batch):
 @pytest.mark.parametrize(
     ("do", "fields", "sentence"),
     [
-        ("move", {"to": "1"}, "name at least one image"),
-        ("move", {"image": "rubbish", "to": "1"}, "name at least one image"),
-        ("rename:99", {"name": "x"}, "the batch has no group"),
+        ("move", {"to": "1"}, "Select at least one image"),
+        ("move", {"image": "rubbish", "to": "1"}, "Select at least one image"),
+        ("rename:99", {"name": "x"}, "This batch has no group"),
         ("merge:1", {"to": "1"}, "cannot be merged into itself"),
-        ("confirm:1", {"version": "1"}, "Look again, then repeat."),
+        ("confirm:1", {"version": "1"}, "Reload it and try again."),
         ("explode", {}, "Choose what to do."),
     ],
 )

@@ -39,7 +39,7 @@ def test_estimate_stands_before_the_start(operator, viewer, batch):
     wrong = text_of(operator.get(at("batch-analyze-estimate", batch), {"min_cluster_size": "one"}))
 
     assert "<b>24 images</b>, all of them looked at before." in page
-    assert "24 images are too few for a group of at least 30" in part
+    assert "24 images are not enough for a group of at least 30" in part
     assert "<html" not in part
     assert "Smallest group: must be a whole number" in wrong
     assert "start-run" not in text_of(viewer.get(at("batch", batch)))
@@ -56,7 +56,7 @@ def test_run_from_the_form_to_its_groups(operator, batch):
     over = text_of(operator.get(at("batch-analysis", batch)))
 
     assert "Run 1 has started." in started
-    assert "wait for its end or cancel it" in second
+    assert "Wait for it to finish or cancel it" in second
     assert "hx-trigger" in running
     assert "cancel-run" in running
     assert "<b>2 groups</b>, 4 images in none" in over
@@ -161,8 +161,8 @@ def test_comparison_and_taking_over_one_group(operator, viewer, batch):
 
     assert "Take over" not in page
     assert new.gains == len(keys)
-    assert "accept at least one item" in none
-    assert "Look again, then repeat." in stale
+    assert "Accept at least one item" in none
+    assert "Reload it and try again." in stale
     assert f"Applied run {run.number}: 1 group" in done
     assert batch.batch_images.exclude(group=None).count() == 20
 
@@ -200,12 +200,12 @@ def test_work_is_estimated_then_started(operator):
     [
         ({}, "Name at least one operation"),
         ({"operation": "explode"}, "explode"),
-        ({"operation": "webp", "group": "9"}, "the batch has no group"),
+        ({"operation": "webp", "group": "9"}, "This batch has no group"),
         (
             {"operation": "webp", "min_quality": "much"},
-            "Grade from: &#x27;much&#x27; is no number from 0 to 100",
+            "Grade from: &#x27;much&#x27; is not a number from 0 to 100",
         ),
-        ({"operation": "webp", "priority": "soon"}, "is none of urgent"),
+        ({"operation": "webp", "priority": "soon"}, "is not a valid choice. Choose one of: urgent"),
     ],
 )
 def test_wrong_work_is_said(operator, form, sentence):
