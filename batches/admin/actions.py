@@ -1,4 +1,4 @@
-"""What is done with chosen batches as a whole, each after a question; nothing of it is computed."""
+"""What is done with chosen batches as a whole, each after a question; nothing is computed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from batches.admin.forms import AssignForm, PriorityForm
 from batches.models import Batch
 from pixproject.web.admin import PixModelAdmin
 
-AT_ONCE = ("Takes", "no time: nothing is computed")
+AT_ONCE = ("Takes", "no time, because nothing is computed")
 
 
 class WholeActions(PixModelAdmin):
@@ -29,15 +29,15 @@ class WholeActions(PixModelAdmin):
             def change(batch: Batch) -> object:
                 return services.update_batch(batch, actor=request.user, values=values)
 
-            return each(self, request, batches, change, "given the new priority")
+            return each(self, request, batches, change, "updated with the new priority")
         question = Question(
             act="set_priority",
             title=f"Set the priority of {images_in(batches)}",
-            sentence="Their unfinished jobs move in the queues too.",
+            sentence="Unfinished jobs of these batches change their place in the queues as well.",
             button="Set priority",
             icon="low_priority",
             lines=[Line(batch, (str(batch.image_count), batch.get_priority_display())) for batch in batches],
-            columns=("Images", "Priority now"),
+            columns=("Images", "Current priority"),
             facts=[AT_ONCE],
             form=form,
         )
@@ -58,14 +58,14 @@ class WholeActions(PixModelAdmin):
         question = Question(
             act="assign",
             title=f"Assign {images_in(batches)}",
-            sentence="The assignee turns the machine's groups into right ones; the reviewer validates them.",
+            sentence="The assignee corrects the automatic groups. The reviewer validates them.",
             button="Assign",
             icon="assignment_ind",
             lines=[
                 Line(batch, (str(batch.image_count), *pair))
                 for batch, pair in zip(batches, names, strict=True)
             ],
-            columns=("Images", "Assignee now", "Reviewer now"),
+            columns=("Images", "Current assignee", "Current reviewer"),
             facts=[AT_ONCE],
             form=form,
         )
@@ -77,14 +77,14 @@ class WholeActions(PixModelAdmin):
             request,
             queryset,
             "archive",
-            "Archived batches take no changes until they are taken out again. Nothing is removed.",
+            "Archived batches cannot be changed until they are unarchived. Nothing is deleted.",
             "archived",
         )
 
-    @action(description="Take out of the archive…", permissions=["process"])
+    @action(description="Unarchive…", permissions=["process"])
     def unarchive(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         return self._whole(
-            request, queryset, "unarchive", "They take changes again.", "taken out of the archive"
+            request, queryset, "unarchive", "These batches can be changed again.", "unarchived"
         )
 
     @action(description="Delete…", permissions=["process"])
@@ -93,15 +93,19 @@ class WholeActions(PixModelAdmin):
             request,
             queryset,
             "delete",
-            "Their images stay in the library. Deleted batches can be restored, with groups and history, until the "
-            "clean-up removes them.",
+            "The images stay in the library. Deleted batches can be restored with their groups and history until the "
+            "clean-up removes them for good.",
             "deleted",
         )
 
-    @action(description="Restore what was deleted…", permissions=["process"])
+    @action(description="Restore…", permissions=["process"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         return self._whole(
-            request, queryset, "restore", "They come back with their groups and their history.", "restored"
+            request,
+            queryset,
+            "restore",
+            "These batches are restored with their groups and history.",
+            "restored",
         )
 
     def _whole(
@@ -110,7 +114,7 @@ class WholeActions(PixModelAdmin):
         batches: list[Any] = list(queryset)
         act, verb, icon = WHOLE[name]
         if is_confirmed(request):
-            why_not = "it is deleted already."
+            why_not = "It is already deleted."
             return each(
                 self, request, batches, lambda batch: act(batch, actor=request.user), done, why_not=why_not
             )
@@ -138,7 +142,7 @@ def _delete(batch: Batch, *, actor: Any) -> bool:
 
 WHOLE = {
     "archive": (services.archive, "Archive", "inventory_2"),
-    "unarchive": (services.unarchive, "Take out", "unarchive"),
+    "unarchive": (services.unarchive, "Unarchive", "unarchive"),
     "delete": (_delete, "Delete", "delete"),
     "restore": (services.restore_batch, "Restore", "restore_from_trash"),
 }
@@ -146,9 +150,9 @@ WHOLE = {
 
 # Why nothing would happen to a batch, so that the question says it before and not after.
 WHY_NOT: dict[str, Callable[[Batch], str]] = {
-    "archive": lambda batch: "It is archived already." if batch.is_archived else "",
+    "archive": lambda batch: "It is already archived." if batch.is_archived else "",
     "unarchive": lambda batch: "" if batch.is_archived else "It is not archived.",
-    "delete": lambda batch: "It is deleted already." if batch.deleted_at is not None else "",
+    "delete": lambda batch: "It is already deleted." if batch.deleted_at is not None else "",
     "restore": lambda batch: "" if batch.deleted_at is not None else "It is not deleted.",
 }
 

@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.decorators import display
 
 from api.access.permissions import missing
@@ -36,7 +37,7 @@ MOST_CONFLICTS = 10
 
 @admin.register(Batch)
 class BatchAdmin(WorkActions, StageActions, WholeActions):
-    """Every change goes through the services, as at every other door."""
+    """Every change goes through the services, as in every other interface."""
 
     add_scope = Scope.WRITE
     list_display = (
@@ -62,7 +63,7 @@ class BatchAdmin(WorkActions, StageActions, WholeActions):
     )
     date_hierarchy = "created_at"
     search_fields = ("batch_name", "note")
-    search_help_text = "Name, note or id"
+    search_help_text = "Name, note or ID"
     uuid_search = ("pk",)
     fields = ("batch_name",)
     actions = (
@@ -175,12 +176,12 @@ class BatchAdmin(WorkActions, StageActions, WholeActions):
         return True
 
     def _undo(self, request: HttpRequest, batch: Batch) -> HttpResponse:
-        """Take one step of the history back; where later steps stand against it, say which."""
+        """Take one step of the history back; where later steps conflict with it, say which."""
         text = request.POST["undo"]
         sequence = int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
         try:
             change = changes.undo(batch, actor=request.user, sequence=sequence)
-            messages.success(request, f"{change.summary[:1].upper()}{change.summary[1:]}.")
+            messages.success(request, f"{capfirst(change.summary)}.")
         except ApiError as error:
             messages.error(request, error.detail)
             for item in error.errors[1:MOST_CONFLICTS]:
@@ -197,11 +198,13 @@ class BatchAdmin(WorkActions, StageActions, WholeActions):
         if request.method == "POST" and form.is_valid():
             try:
                 batch = services.create_batch(owner=request.user, **form.cleaned_data)
-                messages.success(request, "The batch is there. Put images into it.")
+                messages.success(request, "The batch was created. Add images to it.")
                 return redirect("admin:batches_batch_change", batch.pk)
             except ApiError as error:
                 add_refusal(form, error)
-        intro = "A batch begins empty. Images come in from the gallery, by upload, from a folder or through the API."
+        intro = (
+            "A new batch is empty. Add images from the library, by upload, from a folder or through the API."
+        )
         context = self.page(request, "Add a batch") | {
             "form": form,
             "intro": intro,

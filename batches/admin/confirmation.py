@@ -87,7 +87,7 @@ def can_any(lines: Sequence[Line]) -> bool:
 def left_out(lines: Sequence[Line]) -> list[tuple[str, str]]:
     """How many of the chosen batches it will not touch, as a fact of the question."""
     count = sum(1 for line in lines if line.refusal)
-    return [("Left out", f"{count} of {plural(len(lines), 'batch', 'batches')}")] if count else []
+    return [("Skipped", f"{count} of {plural(len(lines), 'batch', 'batches')}")] if count else []
 
 
 def images_in(batches: Iterable[Any]) -> str:
@@ -106,7 +106,7 @@ def each(
     *,
     why_not: str = "",
 ) -> HttpResponse:
-    """Do it with every batch that lets itself; the services audit.
+    """Apply `change` to each batch that allows it; the services write the audit log.
 
     Args:
         change: answers False where there was nothing to do, and raises ApiError where it must not be done.
@@ -134,4 +134,4 @@ def tell(request: HttpRequest, changed: int, total: int, done: str, refusals: Se
         messages.error(request, sentence)
     if len(refusals) > MOST_SENTENCES:
         more = plural(len(refusals) - MOST_SENTENCES, "batch", "batches")
-        messages.error(request, f"{more} more left as they were for such reasons.")
+        messages.error(request, f"{more} more were skipped for similar reasons.")

@@ -17,26 +17,27 @@ from batches import stages
 from batches.clustering.parameters import ACTIVATIONS, DEFAULTS, MODES, stored_parameters
 from batches.models import Batch
 from batches.pages import presenters
+from batches.phrases import LABELS
 from images.vectors.embeddings import AUTO
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.states import Priority
 
 KEEP = ""  # the choice that changes nothing
-KEEP_TITLE = "as it is"
+KEEP_TITLE = "unchanged"
 MODE_TITLES = {
-    "full": "full: everything anew",
-    "incremental": "incremental: new images join the groups that are there",
+    "full": "full: group all images again",
+    "incremental": "incremental: new images join existing groups",
     "sweep": "sweep: only try a grid of parameters",
 }
 ACTIVATION_TITLES = {
-    "auto": "where nobody has placed, locked or named anything",
+    "auto": "auto: unless people have placed, locked, confirmed or named something",
     "always": "always",
-    "never": "never: somebody looks at the difference first",
+    "never": "never: compare the groups first",
 }
 
 
 def people(*also: Any) -> QuerySet:
-    """Who may be given work, and those who have it already."""
+    """Who may be assigned work, and those who have it already."""
     known = [user.pk for user in also if user is not None]
     may_write = presenters.people().order_by().values("pk")
     users: QuerySet = get_user_model().objects.filter(Q(pk__in=may_write) | Q(pk__in=known))
@@ -57,7 +58,7 @@ class BatchForm(forms.Form):
     note = forms.CharField(required=False, widget=UnfoldAdminTextareaWidget({"rows": 3}))
     priority = forms.TypedChoiceField(choices=Priority.choices, coerce=int, widget=UnfoldAdminSelectWidget)
     assignee = _person()
-    reviewer = _person(help_text="Validates what is submitted.")
+    reviewer = _person(help_text="Validates the batch after it is submitted.")
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, batch: Batch | None = None) -> None:
         initial: dict[str, Any] = {"priority": Priority.NORMAL}
@@ -121,58 +122,58 @@ class ReasonForm(forms.Form):
 
 
 class ExportForm(forms.Form):
-    """As which file a batch is taken away."""
+    """The format of the export."""
 
     format = forms.ChoiceField(
         choices=[
-            ("csv", "CSV: one line an image"),
+            ("csv", "CSV: one row per image"),
             ("json", "JSON: a manifest with hashes, parameters and versions"),
-            ("zip", "ZIP: one folder a group"),
+            ("zip", "ZIP: one folder per group"),
         ],
         widget=UnfoldAdminSelectWidget,
     )
 
 
 class AnalyzeForm(forms.Form):
-    """The parameters of an analysis; numbers are texts here, so that one door checks them."""
+    """The parameters of an analysis; numbers are texts here, so that one place checks them."""
 
     mode = forms.ChoiceField(
         choices=[(mode, MODE_TITLES[mode]) for mode in MODES], widget=UnfoldAdminSelectWidget
     )
     activate = forms.ChoiceField(
-        label="Becomes the batch's groups",
+        label="Use the new groups",
         choices=[(word, ACTIVATION_TITLES[word]) for word in ACTIVATIONS],
         widget=UnfoldAdminSelectWidget,
     )
     model = forms.ChoiceField(
-        choices=[(AUTO, "the best one installed"), *((name, name) for name in EMBEDDERS)],
+        choices=[(AUTO, "automatic"), *((name, name) for name in EMBEDDERS)],
         widget=UnfoldAdminSelectWidget,
     )
     min_cluster_size = forms.CharField(
-        label="Least images of a group", required=False, widget=UnfoldAdminTextInputWidget
+        label=LABELS["min_cluster_size"], required=False, widget=UnfoldAdminTextInputWidget
     )
     min_samples = forms.CharField(
-        label="Neighbours that make an image dense",
+        label=LABELS["min_samples"],
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Empty: as many as a group has at least.",
+        help_text="Leave empty to use the size of the smallest group.",
     )
     metric = forms.ChoiceField(
         choices=[("euclidean", "euclidean"), ("cosine", "cosine")], widget=UnfoldAdminSelectWidget
     )
     cluster_selection_method = forms.ChoiceField(
-        label="Selection",
-        choices=[("leaf", "leaf: many small tight groups"), ("eom", "eom: the groups that last longest")],
+        label=LABELS["cluster_selection_method"],
+        choices=[("leaf", "leaf: many small, tight groups"), ("eom", "eom: fewer, larger groups")],
         widget=UnfoldAdminSelectWidget,
     )
     cluster_selection_epsilon = forms.CharField(
-        label="Epsilon",
+        label=LABELS["cluster_selection_epsilon"],
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text="Groups nearer than this are one; 0 parts them all.",
+        help_text="Groups closer than this distance are merged; 0 merges none.",
     )
     allow_single_cluster = forms.BooleanField(
-        label="One group may hold everything", required=False, widget=UnfoldBooleanWidget
+        label=LABELS["allow_single_cluster"], required=False, widget=UnfoldBooleanWidget
     )
 
     def parameters(self) -> dict[str, Any]:

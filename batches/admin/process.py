@@ -21,7 +21,7 @@ from processing.models import Job
 from processing.services import Delivery, Work, parse_work
 from processing.states import Priority
 
-COLUMNS = ("Images", "Operations", "In the cache", "Takes", "Left out")
+COLUMNS = ("Images", "Operations", "In the cache", "Takes", "Skipped")
 FILTERS = ("group", "decision", "min_quality", "issue")
 MOST_GROUPS = 200
 
@@ -61,9 +61,9 @@ def _form_context(posted: QueryDict, batches: Sequence[Any]) -> dict[str, Any]:
         "batches": batches,
         "title_counts": images_in(batches),
         "choices": list(operation_choices(posted)),
-        "priorities": [("", "as the batch has it"), *Priority.choices],
+        "priorities": [("", "priority of the batch"), *Priority.choices],
         "preset_priority": "",
-        "preset_folder": "named like the batch",
+        "preset_folder": "name of the batch",
         "posted": posted,
         "selected": posted.getlist("_selected_action"),
         "groups": groups,
@@ -107,19 +107,22 @@ def _line(batch: Any, found: Mapping[str, Any]) -> Line:
     left_out = ""
     if found["left_out"]:
         example = found["left_out"][0]
-        left_out = f"{found['left_out_count']}, such as {example['name']}: {example['detail']}"
+        left_out = f"{found['left_out_count']}, for example {example['name']}: {example['detail']}"
     if not found["images"]:
-        return Line(batch, refusal=left_out and f"Nothing is left: {left_out}" or "No image is chosen.")
-    seconds = duration(found["seconds"]["p50"]) if found["based_on"] else "not known yet"
+        return Line(
+            batch,
+            refusal=left_out and f"All images are skipped: {left_out}" or "The filter matches no images.",
+        )
+    seconds = duration(found["seconds"]["p50"]) if found["based_on"] else "unknown"
     if found["cached"] == found["items"]:
-        seconds = "nothing: it is all there"
+        seconds = "no time: all results are cached"
     return Line(
         batch, (str(found["images"]), str(found["items"]), str(found["cached"]), seconds, left_out or "–")
     )
 
 
 def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResponse:
-    """A job for each batch that the work fits; refusals are told by name."""
+    """A job for each batch that the work fits; refusals are listed by name."""
     posted, started, refusals = request.POST, [], []
     priority = services.priority_of(posted["priority"]) if posted.get("priority") else None
     texts: dict[str, Any] = {name: posted.get(name, "").strip() for name in TEXTS}

@@ -20,16 +20,21 @@ from pixproject.web.admin import PixModelAdmin
 from pixproject.web.templatetags.pix import byte_size
 
 TITLES = {
-    "submit": ("Submit", "handed in for validation", "They go from work to validation.", "outbox"),
+    "submit": ("Submit", "submitted for validation", "The stage changes from work to validation.", "outbox"),
     "approve": (
         "Approve",
-        "approved one stage further",
-        "Validation leads to acceptance, acceptance to approved. An approved batch takes no changes until it is "
-        "opened again.",
+        "moved to the next stage",
+        "Batches in validation move to acceptance, batches in acceptance become approved. An approved batch cannot "
+        "be changed until it is reopened.",
         "verified",
     ),
-    "reject": ("Send back", "sent back to work", "They go back to work; the history says why.", "undo"),
-    "reopen": ("Open again", "opened again", "Approved batches go back to work.", "lock_open"),
+    "reject": (
+        "Send back",
+        "sent back to work",
+        "The stage changes back to work. The history keeps the reason.",
+        "undo",
+    ),
+    "reopen": ("Reopen", "reopened", "The stage changes back to work.", "lock_open"),
 }
 
 
@@ -48,7 +53,7 @@ class StageActions(PixModelAdmin):
     def reject(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         return self._move(request, queryset, "reject")
 
-    @action(description="Open again…", permissions=["write"])
+    @action(description="Reopen…", permissions=["write"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         return self._move(request, queryset, "reopen")
 
@@ -71,7 +76,7 @@ class StageActions(PixModelAdmin):
             button=verb,
             icon=icon,
             lines=lines,
-            columns=("Images", "Stage", "Groups done", "Unassigned"),
+            columns=("Images", "Stage", "Confirmed groups", "Unassigned"),
             facts=[AT_ONCE, *left_out(lines)],
             form=form if can_any(lines) else None,
             is_possible=can_any(lines),
@@ -91,12 +96,12 @@ class StageActions(PixModelAdmin):
         question = Question(
             act="export",
             title=f"Export {images_in(batches)}",
-            sentence=_what_is_sent(batches) if is_one else "A file holds one batch: go back and choose one.",
+            sentence=_what_is_sent(batches) if is_one else "Only one batch can be exported at a time.",
             button="Download",
             icon="download",
             lines=[_line(batch) for batch in batches],
-            columns=("Images", "Stage", "Groups done", "Unassigned"),
-            facts=[("Takes", "as long as the download: the file is made while it is sent")],
+            columns=("Images", "Stage", "Confirmed groups", "Unassigned"),
+            facts=[("Takes", "as long as the download, because the file is created while it is sent")],
             form=form if is_one else None,
             is_possible=is_one,
         )
@@ -114,19 +119,19 @@ class StageActions(PixModelAdmin):
 
 def _what_is_sent(batches: Sequence[Any]) -> str:
     size = batches[0].images.filter(status__in=Image.PRESENT).aggregate(size=Sum("byte_size"))["size"] or 0
-    return f"CSV and JSON name every image. The ZIP holds the originals but for rejected ones, up to {byte_size(size)}."
+    return f"CSV and JSON list every image. The ZIP has all originals but rejected ones: up to {byte_size(size)}."
 
 
 def _why_not(batch: Batch, name: str, user: Any) -> str:
     if batch.deleted_at is not None:
-        return "It is deleted; restore it first."
+        return "It is deleted. Restore it first."
     if batch.is_archived:
-        return "It is archived; take it out first."
+        return "It is archived. Unarchive it first."
     if batch.review_stage not in stages.MOVES[name]:
-        starts = " or ".join(str(Batch.Stage(stage).label) for stage in stages.MOVES[name])
-        return f"It is at the stage {batch.get_review_stage_display()}; this starts from {starts}."
+        allowed = ", ".join(str(Batch.Stage(stage).label) for stage in stages.MOVES[name])
+        return f"Its stage is {batch.get_review_stage_display()}. Allowed stages: {allowed}."
     if name not in stages.moves_open_to(batch, user):
-        return "Your account may not do this at its stage."
+        return "Your account does not have permission to do this in its stage."
     return ""
 
 

@@ -28,7 +28,7 @@ def range_of(p50: float, p90: float, based_on: int) -> str:
     if not p90:
         return "nothing to compute"
     if not based_on:
-        return f"about {duration(p50)} (guessed: nothing like it was measured here)"
+        return f"about {duration(p50)} (a guess: no similar work has been measured here)"
     return (
         f"about {duration(p50)}, rarely more than {duration(p90)} (from {plural(based_on, 'measured piece')})"
     )
@@ -78,7 +78,7 @@ class WorkActions(PixModelAdmin):
     def process(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         return process_page(self, request, list(queryset))
 
-    @action(description="Retry what failed…", permissions=["process"])
+    @action(description="Retry failed operations…", permissions=["process"])
     def retry_failed(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         batches = list(queryset)
         if is_confirmed(request):
@@ -87,15 +87,15 @@ class WorkActions(PixModelAdmin):
                 request,
                 batches,
                 lambda batch: retry_jobs(batch, only_failed=True, actor=request.user).operations > 0,
-                "set to run again what failed",
-                why_not="no operation of it has failed.",
+                "retried",
+                why_not="It has no failed operations.",
             )
         failed = _operations(batches, [OperationStatus.FAILED])
         estimate = estimates.estimate(_as_work(failed))
         question = Question(
             act="retry_failed",
-            title=f"Retry what failed in {images_in(batches)}?",
-            sentence="Every failed operation of their jobs is queued again; what is done stays.",
+            title=f"Retry the failed operations of {images_in(batches)}?",
+            sentence="All failed operations of these batches are queued again. Completed ones are kept.",
             button="Retry",
             icon="replay",
             lines=_operation_lines(batches, failed),
@@ -108,7 +108,7 @@ class WorkActions(PixModelAdmin):
         )
         return ask(self, request, question)
 
-    @action(description="Cancel its work…", permissions=["process"])
+    @action(description="Cancel jobs…", permissions=["process"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[Batch]) -> HttpResponse:
         batches = list(queryset)
         if is_confirmed(request):
@@ -118,19 +118,19 @@ class WorkActions(PixModelAdmin):
                 batches,
                 lambda batch: cancel_jobs(batch, actor=request.user).operations > 0,
                 "cancelled",
-                why_not="nothing of it waits or runs.",
+                why_not="It has no unfinished operations.",
             )
         under_way = _operations(batches, OPERATION_OPEN)
         question = Question(
             act="cancel",
-            title=f"Cancel the work on {images_in(batches)}?",
-            sentence="What waits is taken out of the queues and what runs is ended. What is done stays.",
-            button="Cancel the work",
+            title=f"Cancel the jobs of {images_in(batches)}?",
+            sentence="Queued operations are removed and running ones are stopped. Completed ones are kept.",
+            button="Cancel jobs",
             icon="cancel",
             lines=_operation_lines(batches, under_way),
-            columns=("Images", "Operations under way"),
+            columns=("Images", "Unfinished operations"),
             facts=[
-                ("Operations under way", str(sum(under_way.values()))),
+                ("Unfinished operations", str(sum(under_way.values()))),
                 ("Takes", "about a second"),
             ],
             is_danger=True,
@@ -157,16 +157,16 @@ def _analysis_question(form: AnalyzeForm, batches: Sequence[Any], parameters: di
     return Question(
         act="analyze",
         title=f"Analyze {images_in(batches)}?",
-        sentence="Missing vectors are made first, then the images are grouped. What a person placed, confirmed or "
-        "locked stays where it is.",
+        sentence="Missing vectors are computed first, then the images are grouped. Whatever people placed, confirmed "
+        "or locked stays where it is.",
         button="Start",
         icon="play_arrow",
         lines=lines,
-        columns=("Images", "Vectors to make", "Takes", "Notes"),
+        columns=("Images", "Vectors to compute", "Takes", "Notes"),
         facts=[
             ("Batches", f"{possible} of {len(batches)}"),
             ("Parameters", ", ".join(f"{name} {_word(value)}" for name, value in parameters.items())),
-            ("Takes together", range_of(p50, p90, based_on)),
+            ("Total time", range_of(p50, p90, based_on)),
         ],
         hidden=[
             ("stage", "start"),
@@ -177,7 +177,7 @@ def _analysis_question(form: AnalyzeForm, batches: Sequence[Any], parameters: di
 
 
 def _word(value: Any) -> str:
-    return "as min_cluster_size" if value is None else str(value).lower()
+    return "same as min_cluster_size" if value is None else str(value).lower()
 
 
 def _posted(form: AnalyzeForm, name: str) -> str:

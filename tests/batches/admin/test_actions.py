@@ -66,8 +66,8 @@ def test_question_says_how_many_and_how_long_and_changes_nothing(operator, batch
     [
         ("unarchive", "It is not archived."),
         ("restore", "It is not deleted."),
-        ("approve", "this starts from Validation or Acceptance."),
-        ("reopen", "this starts from Approved."),
+        ("approve", "Allowed stages: Validation, Acceptance."),
+        ("reopen", "Allowed stages: Approved."),
     ],
 )
 def test_question_says_before_what_is_left_out(operator, batch, name, sentence):
@@ -84,10 +84,10 @@ def test_question_leaves_out_only_those_that_do_not_fit(operator, batch):
 
     page = text_of(act(operator, BATCHES, "archive", batch, away, query="?shelf=all"))
 
-    assert "It is archived already." in page
+    assert "It is already archived." in page
     assert "1 of 2 batches" in page
     assert "There is nothing to do here." not in page
-    assert "It is archived; take it out first." in text_of(
+    assert "It is archived. Unarchive it first." in text_of(
         act(operator, BATCHES, "submit", away, query="?shelf=all")
     )
 
@@ -98,7 +98,7 @@ def test_priority_of_several(operator, batch):
 
     response = act(operator, BATCHES, "set_priority", batch, other, confirmed="yes", priority="0")
 
-    assert said(response) == ["2 of 2 batches given the new priority."]
+    assert said(response) == ["2 of 2 batches updated with the new priority."]
     assert set(Batch.objects.values_list("priority", flat=True)) == {0}
     job.refresh_from_db()
     assert job.priority == 0
@@ -148,7 +148,7 @@ def test_archive_does_what_can_be_done_and_says_why_not_the_rest(operator, batch
         ("Spring", "archived"),
     ]
     back = act(operator, BATCHES, "unarchive", batch, query="?shelf=all", confirmed="yes")
-    assert said(back)[-1] == "1 of 1 batch taken out of the archive."
+    assert said(back)[-1] == "1 of 1 batch unarchived."
 
 
 def test_delete_and_restore(operator, batch):
@@ -160,7 +160,7 @@ def test_delete_and_restore(operator, batch):
     again = act(operator, BATCHES, "delete", batch, query="?shelf=all", confirmed="yes")
     response = act(operator, BATCHES, "restore", batch, query="?shelf=all", confirmed="yes")
 
-    assert "Spring: it is deleted already." in said(again)
+    assert "Spring: It is already deleted." in said(again)
     assert said(response)[-1] == "1 of 1 batch restored."
     batch.refresh_from_db()
     assert (batch.deleted_at, batch.batch_images.count()) == (None, 3)
@@ -223,7 +223,7 @@ def test_export_of_two_is_refused(operator, batch):
 
     response = act(operator, BATCHES, "export", batch, other, confirmed="yes", format="csv")
 
-    assert "A file holds one batch" in text_of(response)
+    assert "Only one batch can be exported at a time" in text_of(response)
 
 
 def test_retry_and_cancel(operator, batch):
@@ -236,12 +236,12 @@ def test_retry_and_cancel(operator, batch):
 
     assert "<dt>Failed operations</dt><dd>1</dd>" in question
     assert said(response) == [
-        "1 of 2 batches set to run again what failed.",
-        "Quiet: no operation of it has failed.",
+        "1 of 2 batches retried.",
+        "Quiet: It has no failed operations.",
     ]
     assert audited()[-1] == ("batch.retry_failed", str(batch.pk))
     cancelled = act(operator, BATCHES, "cancel", batch, quiet, confirmed="yes")
-    assert said(cancelled)[-2:] == ["1 of 2 batches cancelled.", "Quiet: nothing of it waits or runs."]
+    assert said(cancelled)[-2:] == ["1 of 2 batches cancelled.", "Quiet: It has no unfinished operations."]
     job.refresh_from_db()
     assert job.status == "cancelled"
 

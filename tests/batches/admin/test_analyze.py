@@ -43,7 +43,7 @@ def test_analyze_through_its_pages(operator):
     page = text_of(question)
 
     assert 'name="min_cluster_size" value="5"' in form
-    assert ("1 batch with 24 images" in page, "Takes together" in page) == (True, True)
+    assert ("1 batch with 24 images" in page, "Total time" in page) == (True, True)
     assert said(response) == ["1 of 1 batch queued for analysis."]
     run = ClusterRun.objects.get()
     assert (run.parameters["min_cluster_size"], run.parameters["min_samples"]) == (6, None)

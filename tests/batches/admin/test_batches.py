@@ -104,7 +104,7 @@ def test_page_with_everything(operator, django_assert_max_num_queries):
         "Look at the **seams**",
         "Undo",
         "Throughput",
-        "Retry what failed…",
+        "Retry failed operations…",
     ):
         assert text in page
     assert "Restore…" not in page
