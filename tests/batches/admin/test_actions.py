@@ -142,7 +142,7 @@ def test_archive_does_what_can_be_done_and_says_why_not_the_rest(operator, batch
 
     first, second = said(response)
     assert first == "1 of 2 batches archived."
-    assert second.startswith("Busy: The job ")
+    assert second.startswith("Busy: Job ")
     assert sorted(Batch.objects.values_list("batch_name", "status")) == [
         ("Busy", "draft"),
         ("Spring", "archived"),
@@ -292,9 +292,9 @@ def test_process_of_several_leaves_out_those_that_it_does_not_fit(operator, batc
         ({}, "Name at least one operation"),
         ({"use": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
         ({"use": ["blur"], "filter.group": "no such"}, "no group 'no such'"),
-        ({"use": ["blur"], "filter.min_quality": "101"}, "no number from 0 to 100"),
+        ({"use": ["blur"], "filter.min_quality": "101"}, "not a number from 0 to 100"),
         ({"use": ["blur"], "filter.decision": "perhaps"}, "'perhaps' is not a valid choice"),
-        ({"use": ["blur"], "filter.issue": "dull"}, "no issue 'dull'"),
+        ({"use": ["blur"], "filter.issue": "dull"}, "'dull' is not a valid choice"),
     ],
 )
 def test_process_says_what_is_wrong(operator, batch, fields, sentence):
