@@ -8,11 +8,9 @@ from rest_framework import serializers
 
 from api.access.permissions import has_scope
 from api.core.reading import FastSerializerMixin
-from api.core.serializers import ErrorItemSerializer, StrictSerializer
+from api.core.serializers import ErrorItemSerializer
 from api.models import AuditEvent, Scope
-from images.ingest.receive import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.models import Image
-from images.services import MAX_NOTE
 from processing.algorithms.codecs.formats import FORMATS
 
 PARTS = (
@@ -167,35 +165,6 @@ class UploadResultsSerializer(serializers.Serializer):
     results = UploadResultSerializer(many=True)
 
 
-class UploadSerializer(serializers.Serializer):
-    """For the documentation: a multipart form."""
-
-    file = serializers.ListField(child=serializers.FileField(), help_text="Repeat it for each file.")
-    batch = serializers.UUIDField(required=False)
-    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
-    title = serializers.CharField(required=False, max_length=200)
-    tags = serializers.CharField(
-        required=False, help_text="Repeated fields, separated by commas, or a JSON list."
-    )
-    reference = serializers.CharField(required=False, max_length=MAX_REFERENCE)
-    metadata = serializers.JSONField(required=False, help_text="A JSON object.")
-    idempotency_key = serializers.CharField(required=False, max_length=255)
-
-
-class ImageChangesSerializer(StrictSerializer):
-    """What may be changed of an image."""
-
-    title = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    note = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NOTE)
-    tags = serializers.ListField(
-        child=serializers.CharField(max_length=MAX_TAG), required=False, max_length=MAX_TAGS
-    )
-    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
-    pinned = serializers.BooleanField(required=False)
-    reference = serializers.CharField(required=False, allow_blank=True, max_length=MAX_REFERENCE)
-    metadata = serializers.DictField(required=False)
-
-
 class MetadataSerializer(serializers.ModelSerializer):
     """What the file says of itself."""
 
@@ -232,37 +201,6 @@ class HistorySerializer(serializers.ModelSerializer):
         model = AuditEvent
         fields = ["at", "action", "actor_name", "api_key_prefix", "request_id", "detail"]
         read_only_fields = fields
-
-
-class BulkSerializer(StrictSerializer):
-    """One action on many images, named by their ids or by the filters of the list."""
-
-    extra_fields = ("operations", "pipeline", "idempotency_key")
-
-    action = serializers.ChoiceField(choices=["delete", "restore", "tag", "process", "add_to_batch"])
-    ids = serializers.ListField(
-        child=serializers.UUIDField(), required=False, allow_empty=False, max_length=10_000
-    )
-    filter = serializers.DictField(child=serializers.CharField(), required=False)
-    tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
-    remove_tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
-    batch = serializers.UUIDField(required=False, help_text="For add_to_batch.")
-    dry_run = serializers.BooleanField(default=False)
-    priority = serializers.ChoiceField(choices=["urgent", "high", "normal", "low"], default="normal")
-    output_folder = serializers.CharField(required=False, default="", allow_blank=True, max_length=200)
-    filename_prefix = serializers.CharField(required=False, default="", allow_blank=True, max_length=100)
-    reference = serializers.CharField(required=False, default="", allow_blank=True, max_length=MAX_REFERENCE)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("ids" in attrs) == ("filter" in attrs):
-            raise serializers.ValidationError({"ids": "Choose the images either by ids or by filter."})
-        if attrs["action"] == "tag" and not (attrs.get("tags") or attrs.get("remove_tags")):
-            raise serializers.ValidationError({"tags": "The action tag requires tags or remove_tags."})
-        if (attrs["action"] == "add_to_batch") != ("batch" in attrs):
-            raise serializers.ValidationError(
-                {"batch": "batch is required for the action add_to_batch and not allowed otherwise."}
-            )
-        return attrs
 
 
 class BulkResultSerializer(serializers.Serializer):

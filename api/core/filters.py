@@ -21,7 +21,7 @@ class TruthField(forms.NullBooleanField):
     def to_python(self, value: Any) -> Any:
         word = str(value or "").strip().lower()
         if word and word not in _TRUTHS:
-            raise forms.ValidationError(phrases.not_a_choice(word, ("true", "false")), code="invalid_choice")
+            raise forms.ValidationError(phrases.not_a_choice(word, ("true", "false")), code="invalid")
         return _TRUTHS.get(word)
 
 

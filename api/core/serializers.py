@@ -6,39 +6,9 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.core import phrases
 from api.core.errors import ErrorCode
+from api.core.requests import StrictSerializer
 from api.models import ApiKey, AuditEvent, Scope
-from pixproject.web.base.text import has_unstorable_characters
-
-
-class StrictSerializer(serializers.Serializer):
-    """Refuses unknown fields, and text that no row can hold."""
-
-    extra_fields: tuple[str, ...] = ()
-
-    def get_fields(self) -> dict[str, serializers.Field]:
-        fields: dict[str, serializers.Field] = super().get_fields()
-        for field in fields.values():
-            choice = getattr(field, "child", field)
-            if isinstance(choice, serializers.ChoiceField):
-                choice.error_messages["invalid_choice"] = phrases.not_a_choice("{input}", choice.choices)
-        return fields
-
-    def to_internal_value(self, data: Any) -> Any:
-        value = super().to_internal_value(data)
-        writable = {name for name, field in self.fields.items() if not field.read_only}
-        errors = {}
-        for name in data:
-            if name not in writable and name not in self.extra_fields:
-                message = phrases.unknown_field(writable | set(self.extra_fields))
-                errors[name] = [serializers.ErrorDetail(message, code=ErrorCode.UNKNOWN_FIELD)]
-        for name, item in value.items():
-            if has_unstorable_characters(item):
-                errors[name] = [serializers.ErrorDetail(phrases.UNSTORABLE, "invalid")]
-        if errors:
-            raise serializers.ValidationError(errors)
-        return value
 
 
 class ErrorItemSerializer(serializers.Serializer):

@@ -94,9 +94,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(request=NewApiKeySerializer, responses={201: CreatedApiKeySerializer})
     def create(self, request: Request) -> Response:
         """Not idempotent on purpose: a stored answer would keep the key's text."""
-        serializer = NewApiKeySerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        asked = serializer.validated_data
+        asked = NewApiKeySerializer.read(request)
         if lacking := sorted(scopes_up_to(asked["scopes"]) - scopes_of(request)):
             require_scope(request, lacking[0])
         owner = key_owner(asked.get("user") or request.user.username, scopes=asked["scopes"])
@@ -111,9 +109,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(request=ApiKeyChangesSerializer, responses=ApiKeySerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change the key's name or end; its scopes never change."""
-        serializer = ApiKeyChangesSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        key = change_key(self.get_object(), changes=serializer.validated_data)
+        key = change_key(self.get_object(), changes=ApiKeyChangesSerializer.read(request))
         audit.record("api_key.update", key, request=request, detail={"name": key.name})
         return Response(ApiKeySerializer(key).data)
 

@@ -3,20 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.errors import ApiError, ErrorCode
-from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
+from api.core.requests import QuerySerializer
 from batches.api.requests import (
     IF_MATCH,
     ImageIdsSerializer,
     VersionedSerializer,
-    checked,
     expected_version,
     ids_field,
 )
@@ -37,6 +36,10 @@ from batches.serializers import GroupSerializer
 
 # Any label that is none of the words beside it in the same place.
 LABEL = f"groups/(?P<label>(?!(?:{'|'.join(group_values.ACTIONS)})/?$)[^/]+)"
+
+
+class GroupsQuery(QuerySerializer):
+    ordering = serializers.ChoiceField(choices=ORDERINGS, required=False, default="-count")
 
 
 class NewGroupSerializer(VersionedSerializer):
@@ -130,14 +133,13 @@ class GroupsActions:
         operation_id="batches_groups_list",
         responses=GroupListSerializer,
         filters=False,
-        parameters=[OpenApiParameter("ordering", str, enum=ORDERINGS, description="-count by itself.")],
+        parameters=[GroupsQuery],
     )
     @action(detail=True)
     def groups(self, request: Request, pk: str) -> Response:
         """All groups of the batch."""
-        check_parameters(request, {"ordering"})
-        batch = self.get_object()
-        rows = listed_groups(batch, ordering=request.query_params.get("ordering", "-count"))
+        batch, asked = self.get_object(), GroupsQuery.read(request)
+        rows = listed_groups(batch, ordering=asked["ordering"])
         body = {
             "count": len(rows),
             "results": GroupSerializer(rows, many=True).data,
@@ -152,14 +154,14 @@ class GroupsActions:
     def create_group(self, request: Request, pk: str) -> Response:
         """Make a group, with images when some are named."""
         batch = self.get_object()
-        asked = checked(NewGroupSerializer, request)
+        asked = NewGroupSerializer.read(request)
         return _group_step(batch, request, grouping.create_group, status=201, **asked)
 
     @extend_schema(request=SetGroupsSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @groups.mapping.put
     def set_groups(self, request: Request, pk: str) -> Response:
         """Say for images which group each is in: `{"groups": {label: [ids]}}` or `{"assignments": […]}`."""
-        batch, asked = self.get_object(), checked(SetGroupsSerializer, request)
+        batch, asked = self.get_object(), SetGroupsSerializer.read(request)
         wanted, creates = asked.get("groups"), asked.get("create", "groups" in asked)
         if wanted is None:
             wanted = {}
@@ -172,7 +174,7 @@ class GroupsActions:
     @idempotent
     def merge_groups(self, request: Request, pk: str) -> Response:
         """Put all images of several groups into one; the emptied groups go."""
-        batch, asked = self.get_object(), checked(MergeSerializer, request)
+        batch, asked = self.get_object(), MergeSerializer.read(request)
         into, sources = asked["into"], asked["from"]
         write = _writing(batch, request, grouping.merge, into=into, sources=sources)
         _, change = in_one_step(batch, write)
@@ -183,21 +185,21 @@ class GroupsActions:
     @idempotent
     def move_images(self, request: Request, pk: str) -> Response:
         """Put images into a group, or into none; later runs leave them there."""
-        return _step(self.get_object(), request, grouping.move, **checked(MoveSerializer, request))
+        return _step(self.get_object(), request, grouping.move, **MoveSerializer.read(request))
 
     @extend_schema(request=DecideSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/decide")
     @idempotent
     def decide_images(self, request: Request, pk: str) -> Response:
         """Accept or reject images, or leave it open again."""
-        return _step(self.get_object(), request, grouping.decide, **checked(DecideSerializer, request))
+        return _step(self.get_object(), request, grouping.decide, **DecideSerializer.read(request))
 
     @extend_schema(request=LockSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/lock")
     @idempotent
     def lock_images(self, request: Request, pk: str) -> Response:
         """Hold images where they are against every later run, or let go of them."""
-        return _step(self.get_object(), request, grouping.lock, **checked(LockSerializer, request))
+        return _step(self.get_object(), request, grouping.lock, **LockSerializer.read(request))
 
     @extend_schema(responses=GroupSerializer)
     @action(detail=True, url_path=LABEL)
@@ -213,7 +215,7 @@ class GroupsActions:
     @group.mapping.patch
     def edit_group(self, request: Request, pk: str, label: str) -> Response:
         """Rename a group, give it another label, colour or cover, confirm it or open it again."""
-        batch, values = self.get_object(), checked(GroupChangesSerializer, request)
+        batch, values = self.get_object(), GroupChangesSerializer.read(request)
         if not values:
             raise ApiError(ErrorCode.REQUIRED, "Say what to change: name, label, colour, cover or status.")
         return _group_step(batch, request, grouping.edit_group, label=label, values=values)

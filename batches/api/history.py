@@ -9,10 +9,9 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.errors import invalid_field
-from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
+from api.core.requests import QuerySerializer
+from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.history import changes
 from batches.models import Batch, GroupingChange
@@ -48,6 +47,16 @@ class UndoSerializer(VersionedSerializer):
     )
 
 
+class ChangesQuery(QuerySerializer):
+    since = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=MAX_NUMBER,
+        help_text="Only changes after this version of the batch.",
+    )
+    cursor = serializers.CharField(required=False, help_text="From `next` or `previous` of another page.")
+
+
 class HistoryActions:
     """Mixed into the view set of batches."""
 
@@ -57,18 +66,14 @@ class HistoryActions:
         operation_id="batches_changes",
         responses=HistoryPageSerializer,
         filters=False,
-        parameters=[
-            OpenApiParameter("since", int, description="Only changes after this version of the batch."),
-            OpenApiParameter("cursor", str),
-        ],
+        parameters=[ChangesQuery],
     )
     @action(detail=True, pagination_class=None)
     def changes(self, request: Request, pk: str) -> Response:
         """What was done to the groups, the newest first."""
-        check_parameters(request, {"since", "cursor"})
-        batch = self.get_object()
+        batch, asked = self.get_object(), ChangesQuery.read(request)
         pages = HistoryPagination()
-        rows: Any = pages.paginate_queryset(changes.history(batch, since=_since(request)), request)
+        rows: Any = pages.paginate_queryset(changes.history(batch, since=asked.get("since")), request)
         undo, redo = changes.next_undo(batch), changes.next_redo(batch)
         body = {
             "next": pages.get_next_link(),
@@ -104,26 +109,17 @@ class HistoryActions:
     def redo(self, request: Request, pk: str) -> Response:
         """Do the step again that was undone last."""
         batch = self.get_object()
-        checked(RedoSerializer, request)
+        RedoSerializer.read(request)
         return _answer(batch, changes.redo(batch, actor=request.user, seen=expected_version(request)))
 
     def _undo(self, request: Request, sequence: int | None = None) -> Response:
-        batch, asked = self.get_object(), checked(UndoSerializer, request)
+        batch, asked = self.get_object(), UndoSerializer.read(request)
         return _answer(
             batch,
             changes.undo(
                 batch, actor=request.user, seen=expected_version(request), **asked, sequence=sequence
             ),
         )
-
-
-def _since(request: Request) -> int | None:
-    text = request.query_params.get("since")
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise invalid_field("since", f"a version of the batch is wanted, not {text[:50]!r}.")
-    return int(text)
 
 
 def _answer(batch: Batch, change: GroupingChange) -> Response:

@@ -20,7 +20,6 @@ from batches.api.requests import (
     IF_MATCH,
     ChosenImagesSerializer,
     ImageIdsSerializer,
-    checked,
     chosen_ids,
     expected_version,
 )
@@ -28,9 +27,9 @@ from batches.api.responses import ChangedSerializer, changed, etag, step_at
 from batches.groups import validation as group_values
 from batches.models import Batch, BatchImage
 from batches.serializers import MemberSerializer, members_json
-from images.api.uploads import upload
+from images.api.uploads import UploadSerializer, upload
 from images.api.viewset import UUID_PATTERN
-from images.serializers import UploadResultsSerializer, UploadSerializer
+from images.serializers import UploadResultsSerializer
 from images.services import scores
 
 
@@ -111,7 +110,7 @@ class ImagesActions:
         batch = self.get_object()
         if request.FILES:
             return upload(request, batch=batch)
-        asked = checked(ChosenImagesSerializer, request)
+        asked = ChosenImagesSerializer.read(request)
         if not asked.get("image_ids") and "filter" not in asked:
             raise invalid_field(
                 "image_ids", "name images by image_ids or by a filter.", code=ErrorCode.REQUIRED
@@ -126,7 +125,7 @@ class ImagesActions:
     def remove_images(self, request: Request, pk: str) -> Response:
         """Take images out of the batch; they stay in the library."""
         batch = self.get_object()
-        wanted = checked(ImageIdsSerializer, request)["image_ids"]
+        wanted = ImageIdsSerializer.read(request)["image_ids"]
         removed = services.remove_images(batch, wanted, actor=request.user, seen=expected_version(request))
         return _counted(batch, removed=removed)
 

@@ -5,29 +5,24 @@ from typing import Any
 
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiResponse, OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access.authentication import door
-from api.core.errors import ErrorCode, invalid_field
-from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
-from api.core.serializers import StrictSerializer
+from api.core.requests import FlagField, NumberField, QuerySerializer, StrictSerializer
 from batches import processing as batch_work
 from batches import services
-from batches.api.requests import checked, ids_field
+from batches.api.requests import ids_field
 from batches.api.responses import etag
 from batches.exports import files as exports
 from batches.models import Batch, BatchImage
-from pixproject.web.base import request_id
-from processing.api.bodies import EstimateSerializer, WorkSerializer
-from processing.api.submission import TRUE
+from processing.api.jobs import EstimateSerializer
 from processing.api.waiting import accepted
+from processing.api.work import WorkSerializer, delivery_of
 from processing.serializers import JobSerializer
-from processing.services import Delivery, parse_work
 
 DECISIONS = (*BatchImage.Decision.values, batch_work.ANY)
 
@@ -38,11 +33,11 @@ class ChosenSerializer(StrictSerializer):
     group = serializers.CharField(required=False, max_length=64, help_text="A group's label, or unassigned.")
     decision = serializers.ChoiceField(choices=DECISIONS, required=False)
     image_ids = ids_field(required=False, allow_empty=False)
-    min_quality = serializers.FloatField(required=False, min_value=0, max_value=100)
+    min_quality = NumberField(required=False, min_value=0, max_value=100)
     issue = serializers.CharField(required=False, max_length=64, help_text="A fault's code, or any.")
 
 
-class ProcessSerializer(StrictSerializer, WorkSerializer):
+class ProcessSerializer(WorkSerializer):
     """Work for all or some images of the batch."""
 
     filter = ChosenSerializer(required=False)
@@ -79,6 +74,13 @@ class ChangedJobsSerializer(serializers.Serializer):
 
 class NoFieldsSerializer(StrictSerializer):
     """Takes no fields."""
+
+
+class ExportQuery(QuerySerializer):
+    format = serializers.ChoiceField(choices=list(exports.FORMATS), required=False, default="csv")
+    rejected = FlagField(
+        required=False, default=False, help_text="ZIP: with rejected images, in a folder of their own."
+    )
 
 
 class SizeSerializer(serializers.Serializer):
@@ -125,27 +127,24 @@ class JobsActions:
     @idempotent
     def process(self, request: Request, pk: str) -> Response:
         """Operations or a pipeline on all or some images, as one job."""
-        batch, asked = self.get_object(), checked(ProcessSerializer, request)
-        work = parse_work(operations=asked.get("operations"), pipeline=asked.get("pipeline"))
-        filters = asked.get("filter", {})
-        if asked.get("dry_run"):
+        batch, asked = self.get_object(), ProcessSerializer.read(request)
+        work, filters = asked["work"], asked.get("filter", {})
+        if asked["dry_run"]:
             return Response({"dry_run": True, **batch_work.estimate_batch(batch, work, filters=filters)})
-        told = ("output_folder", "filename_prefix", "reference")
-        delivery = Delivery(
-            requested_by=request.user,
-            source=door(request),
-            request_id=request_id.current(),
-            **{name: asked[name] for name in told if name in asked},
+        job = batch_work.process_batch(
+            batch,
+            work,
+            filters=filters,
+            delivery=delivery_of(asked, request),
+            priority=services.priority_of(asked["priority"]) if asked.get("priority") else None,
         )
-        priority = services.priority_of(asked["priority"]) if "priority" in asked else None
-        job = batch_work.process_batch(batch, work, filters=filters, delivery=delivery, priority=priority)
         return accepted(job)
 
     @extend_schema(request=RetryJobsSerializer, responses=ChangedJobsSerializer)
     @action(detail=True, methods=["POST"], url_path="jobs/retry")
     def retry_jobs(self, request: Request, pk: str) -> Response:
         """Queue the failed and cancelled operations of the batch's jobs again; what is done stays."""
-        asked = checked(RetryJobsSerializer, request)
+        asked = RetryJobsSerializer.read(request)
         changed = batch_work.retry_jobs(
             self.get_object(), only_failed=asked.get("only") == "failed", actor=request.user
         )
@@ -155,16 +154,11 @@ class JobsActions:
     @action(detail=True, methods=["POST"], url_path="jobs/cancel")
     def cancel_jobs(self, request: Request, pk: str) -> Response:
         """Cancel what waits or runs of the batch's jobs; what is done stays."""
-        checked(NoFieldsSerializer, request)
+        NoFieldsSerializer.read(request)
         return Response(asdict(batch_work.cancel_jobs(self.get_object(), actor=request.user)))
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("format", str, enum=list(exports.FORMATS), description="csv by itself."),
-            OpenApiParameter(
-                "rejected", bool, description="ZIP: with rejected images, in a folder of their own."
-            ),
-        ],
+        parameters=[ExportQuery],
         responses={
             (200, "text/csv"): OpenApiTypes.STR,
             (200, "application/json"): OpenApiTypes.OBJECT,
@@ -174,22 +168,21 @@ class JobsActions:
     @action(detail=True)
     def export(self, request: Request, pk: str) -> HttpResponseBase:
         """The batch as a file: CSV, JSON manifest, or ZIP of the originals with one folder per group."""
-        check_parameters(request, {"format", "rejected"})
-        has_rejected = _is_true(request, "rejected")
-        return _sent(self.get_object(), request.query_params.get("format", "csv"), has_rejected=has_rejected)
+        asked = ExportQuery.read(request)
+        return _sent(self.get_object(), asked["format"], has_rejected=asked["rejected"])
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     @action(detail=True)
     def manifest(self, request: Request, pk: str) -> HttpResponseBase:
         """All that is needed to repeat the grouping: hashes, parameters, seed, versions, decisions."""
-        check_parameters(request, set())
+        QuerySerializer.read(request)
         return _sent(self.get_object(), "json", is_attachment=False)
 
     @extend_schema(responses=BatchStatisticsSerializer)
     @action(detail=True)
     def statistics(self, request: Request, pk: str) -> Response:
         """Counts of images by group, decision, format, quality and fault."""
-        check_parameters(request, set())
+        QuerySerializer.read(request)
         batch = self.get_object()
         return Response(exports.statistics(batch), headers=etag(batch.version))
 
@@ -203,10 +196,3 @@ def _sent(
     response.headers["Content-Disposition"] = content_disposition_header(is_attachment, file.name) or ""
     response.headers["Cache-Control"] = "private, no-cache"
     return response
-
-
-def _is_true(request: Request, name: str) -> bool:
-    text = request.query_params.get(name, "false").lower()
-    if text not in ("true", "false", "1", "0"):
-        raise invalid_field(name, f"must be true or false, not {text[:20]!r}.", code=ErrorCode.INVALID_CHOICE)
-    return text in TRUE

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
-from batches.api.neighbours import MAX_LIMIT, decimal_in, number_in
-from batches.api.requests import IF_MATCH, MAX_IDS, VersionedSerializer, checked, expected_version, ids_field
+from api.core.requests import NumberField
+from batches.api.neighbours import PageQuery
+from batches.api.requests import IF_MATCH, MAX_IDS, VersionedSerializer, expected_version, ids_field
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.duplicates import sets as near_sets
 from batches.duplicates.resolve import VERDICTS
@@ -70,7 +70,7 @@ class ResolveSetsSerializer(VersionedSerializer):
         child=NearDecisionSerializer(), required=False, allow_empty=False, max_length=MAX_SETS
     )
     all = serializers.BooleanField(required=False, default=False)
-    threshold = serializers.FloatField(
+    threshold = NumberField(
         required=False, default=near_sets.DEFAULT_THRESHOLD, min_value=0, max_value=1, help_text="For all."
     )
     verdict = serializers.ChoiceField(
@@ -98,6 +98,16 @@ class ResolvedSerializer(ChangedSerializer):
     pairs = serializers.IntegerField(help_text="Pairs that get a verdict by this.")
 
 
+class NearSetsQuery(PageQuery):
+    threshold = NumberField(
+        required=False,
+        default=near_sets.DEFAULT_THRESHOLD,
+        min_value=0,
+        max_value=1,
+        help_text="0 (strict) to 1 (loose).",
+    )
+
+
 class NearDuplicatesActions:
     """Mixed into the view set of batches."""
 
@@ -105,20 +115,13 @@ class NearDuplicatesActions:
 
     @extend_schema(
         responses=NearSetsSerializer,
-        parameters=[
-            OpenApiParameter("threshold", float, description="0 (strict) to 1 (loose); 0.5 by itself."),
-            OpenApiParameter("limit", int, description=f"Sets, 1 to {MAX_LIMIT}; 50 by itself."),
-            OpenApiParameter("offset", int),
-        ],
+        parameters=[NearSetsQuery],
     )
     @action(detail=True, url_path="near-duplicates")
     def near_duplicates(self, request: Request, pk: str) -> Response:
         """Sets of pictures that are the same one again, each with the one to keep and why."""
-        check_parameters(request, {"threshold", "limit", "offset"})
-        batch, threshold = self.get_object(), decimal_in(request, "threshold")
-        limit = number_in(request, "limit", low=1, high=MAX_LIMIT) or 50
-        offset = number_in(request, "offset") or 0
-        threshold = near_sets.DEFAULT_THRESHOLD if threshold is None else threshold
+        batch, asked = self.get_object(), NearSetsQuery.read(request)
+        threshold, limit, offset = asked["threshold"], asked["limit"], asked["offset"]
         found = near_sets.sets(batch, threshold)
         body = {
             "threshold": threshold,
@@ -135,7 +138,7 @@ class NearDuplicatesActions:
     @idempotent
     def resolve_near_duplicates(self, request: Request, pk: str) -> Response:
         """Decide sets as one step: reject all but the kept image, or say that they are different pictures."""
-        batch, asked = self.get_object(), checked(ResolveSetsSerializer, request)
+        batch, asked = self.get_object(), ResolveSetsSerializer.read(request)
         verdict, is_dry_run, seen = asked["verdict"], asked["dry_run"], expected_version(request)
         decisions = near_sets.all_decisions(batch, asked["threshold"]) if asked["all"] else asked["decisions"]
         if not decisions:  # all of none

@@ -3,14 +3,13 @@
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiTypes, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.errors import ErrorCode, invalid_field
-from api.core.filters import check_parameters
+from api.core.requests import NumberField, QuerySerializer
 from batches.api.responses import etag
 from batches.clustering import projection, vectors
 from batches.groups import statistics
@@ -75,6 +74,33 @@ class SuggestionsSerializer(serializers.Serializer):
     version = serializers.IntegerField()
 
 
+class MapQuery(QuerySerializer):
+    run = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**31 - 1, help_text="Default: the active run."
+    )
+    format = serializers.ChoiceField(
+        choices=FORMATS,
+        required=False,
+        default="json",
+        help_text="f32: rows of little-endian float32 in the order of `points`: x, y, place in `groups` "
+        "(−1: none), quality, outlier score (NaN: none).",
+    )
+
+
+class PageQuery(QuerySerializer):
+    limit = serializers.IntegerField(required=False, default=50, min_value=1, max_value=MAX_LIMIT)
+    offset = serializers.IntegerField(required=False, default=0, min_value=0, max_value=2**31 - 1)
+
+
+class SuggestionsQuery(PageQuery):
+    max_distance = NumberField(
+        required=False, min_value=0, max_value=2, help_text="Only images with a group so near."
+    )
+    group = serializers.CharField(
+        required=False, max_length=64, help_text="Only images whose nearest group has this label."
+    )
+
+
 class NeighboursActions:
     """Mixed into the view set of batches."""
 
@@ -82,28 +108,14 @@ class NeighboursActions:
 
     @extend_schema(
         responses={200: MapSerializer, (200, "application/octet-stream"): OpenApiTypes.BINARY},
-        parameters=[
-            OpenApiParameter("run", int, description="Of this run; else of the active one."),
-            OpenApiParameter(
-                "format",
-                str,
-                enum=FORMATS,
-                description="f32: rows of little-endian float32 in the order of `points`: x, y, place in `groups` "
-                "(−1: none), quality, outlier score (NaN: none).",
-            ),
-        ],
+        parameters=[MapQuery],
     )
     @action(detail=True, url_path="map")
     def map_of_images(self, request: Request, pk: str) -> HttpResponseBase:
         """All images as points."""
-        check_parameters(request, {"run", "format"})
-        run = number_in(request, "run")
-        shape = request.query_params.get("format", "json")
-        if shape not in FORMATS:
-            detail = f"{shape[:20]!r} is none of {', '.join(FORMATS)}."
-            raise invalid_field("format", detail, code=ErrorCode.INVALID_CHOICE)
-        batch = self.get_object()
-        if shape == "f32":
+        asked = MapQuery.read(request)
+        batch, run = self.get_object(), asked.get("run")
+        if asked["format"] == "f32":
             return HttpResponse(
                 projection.packed(batch, run),
                 content_type="application/octet-stream",
@@ -115,26 +127,20 @@ class NeighboursActions:
         operation_id="batches_suggestions",
         responses=SuggestionsSerializer,
         filters=False,
-        parameters=[
-            OpenApiParameter("max_distance", float, description="Only images with a group so near, 0 to 2."),
-            OpenApiParameter("group", str, description="Only images whose nearest group has this label."),
-            OpenApiParameter("limit", int, description=f"1 to {MAX_LIMIT}; 50 by itself."),
-            OpenApiParameter("offset", int),
-        ],
+        parameters=[SuggestionsQuery],
     )
     @action(detail=True, pagination_class=None)
     def suggestions(self, request: Request, pk: str) -> Response:
         """The images in no group with the groups nearest to them, the nearest first."""
-        check_parameters(request, {"max_distance", "group", "limit", "offset"})
-        batch, label = self.get_object(), request.query_params.get("group")
-        limit = number_in(request, "limit", low=1, high=MAX_LIMIT)
+        batch, asked = self.get_object(), SuggestionsQuery.read(request)
+        label = asked.get("group")
         vectors.hold(batch)
         page = statistics.suggestions(
             batch,
-            max_distance=decimal_in(request, "max_distance"),
+            max_distance=asked.get("max_distance"),
             group_label=label,
-            limit=50 if limit is None else limit,
-            offset=number_in(request, "offset") or 0,
+            limit=asked["limit"],
+            offset=asked["offset"],
         )
         body = {
             "count": page.count,
@@ -157,27 +163,3 @@ def _suggestion(row: statistics.Suggestion) -> dict[str, Any]:
         for choice in row.choices
     ]
     return {"image": str(row.image_id), "name": row.name, "choices": choices}
-
-
-def number_in(request: Request, name: str, *, low: int = 0, high: int = 2**31 - 1) -> int | None:
-    """A whole number among the query's parameters."""
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high):
-        raise invalid_field(name, f"a whole number from {low} to {high} is wanted, not {text[:50]!r}.")
-    return int(text)
-
-
-def decimal_in(request: Request, name: str) -> float | None:
-    """A finite number among the query's parameters."""
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
-    if number != number or abs(number) == float("inf"):
-        raise invalid_field(name, f"a number is wanted, not {text[:50]!r}.")
-    return number

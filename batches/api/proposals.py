@@ -9,20 +9,22 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
+from api.core.requests import QuerySerializer
+from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.api.runs import run_of, settled
 from batches.clustering import activation
-from batches.clustering.parameters import one_of
 from batches.serializers import RunSerializer
 
 NUMBER = "runs/(?P<number>[0-9]{1,9})"
-AGAINST = OpenApiParameter(
-    "against", str, enum=["active"], description="The groups as they are now: always so."
-)
 IN_PATH = OpenApiParameter("number", int, OpenApiParameter.PATH)
+
+
+class DiffQuery(QuerySerializer):
+    against = serializers.ChoiceField(
+        choices=["active"], required=False, help_text="The batch's current groups: the only choice."
+    )
 
 
 class SourceSerializer(serializers.Serializer):
@@ -83,12 +85,11 @@ class ProposalsActions:
 
     get_object: Any
 
-    @extend_schema(responses=DiffSerializer, parameters=[IN_PATH, AGAINST])
+    @extend_schema(responses=DiffSerializer, parameters=[IN_PATH, DiffQuery])
     @action(detail=True, url_path=f"{NUMBER}/diff")
     def diff_of_run(self, request: Request, pk: str, number: str) -> Response:
         """What activating the run would change, group by group, the larger changes first."""
-        check_parameters(request, {"against"})
-        one_of("against", request.query_params.get("against", "active"), ("active",))
+        DiffQuery.read(request)
         batch = settled(self.get_object())
         found = asdict(activation.plan(batch, run_of(batch, number)))
         for item in found["items"]:
@@ -102,7 +103,7 @@ class ProposalsActions:
         """Make the run's groups those of the batch, all or some; what people fixed stays."""
         batch = settled(self.get_object())
         run = run_of(batch, number)
-        asked = checked(ActivateSerializer, request)
+        asked = ActivateSerializer.read(request)
         change = activation.activate(
             batch, run, actor=request.user, items=asked.get("items"), seen=expected_version(request)
         )

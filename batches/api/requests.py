@@ -9,8 +9,8 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from api.core.errors import ApiError, ErrorCode, invalid_field
-from api.core.serializers import StrictSerializer
+from api.core.errors import ErrorCode, invalid_field
+from api.core.requests import IdempotentSerializer
 from batches.history.changes import ExpectedVersion
 from images.api.filters import chosen
 from images.services import library
@@ -25,10 +25,10 @@ IF_MATCH = OpenApiParameter(
 _VERSION = re.compile(r'(?:W/)?"(\d{1,9})"|(\d{1,9})')
 
 
-class VersionedSerializer(StrictSerializer):
-    """A change of the groups, bound to the version that the caller looked at."""
+class VersionedSerializer(IdempotentSerializer):
+    """A change of the groups, bound to the version that the caller looked at: see `expected_version`."""
 
-    extra_fields = ("idempotency_key",)
+    read_elsewhere = (*IdempotentSerializer.read_elsewhere, "version")
 
     version = serializers.IntegerField(
         required=False,
@@ -59,9 +59,7 @@ class ChosenImagesSerializer(VersionedSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "image_ids" in attrs and "filter" in attrs:
-            raise serializers.ValidationError(
-                {"image_ids": "Name the images either by image_ids or by a filter."}
-            )
+            raise serializers.ValidationError({"image_ids": "Send either image_ids or filter."})
         return attrs
 
 
@@ -71,21 +69,6 @@ def chosen_ids(asked: Mapping[str, Any], request: Request) -> list[UUID]:
         return list(asked.get("image_ids", ()))
     found = chosen(asked["filter"], queryset=library(), request=request)
     return list(found.values_list("pk", flat=True))
-
-
-def checked(serializer_class: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """The fields of a request's body, without the version.
-
-    Raises:
-        ApiError: 400 for a body that is no object.
-        ValidationError: naming the fields.
-    """
-    data: Any = request.data
-    if not isinstance(data, Mapping):
-        raise ApiError(ErrorCode.INVALID, f"The body must be an object, not {type(data).__name__}.")
-    serializer = serializer_class(data=data)
-    serializer.is_valid(raise_exception=True)
-    return {name: value for name, value in serializer.validated_data.items() if name != "version"}
 
 
 def expected_version(request: Request) -> ExpectedVersion | None:
@@ -98,7 +81,7 @@ def expected_version(request: Request) -> ExpectedVersion | None:
     if text is not None and text.strip() != "*":
         match = _VERSION.fullmatch(text.strip())
         if match is None:
-            detail = f'{text[:50]!r} is no version such as "7".'
+            detail = f'{text[:50]!r} is not a version such as "7".'
             raise invalid_field("If-Match", detail, code=ErrorCode.MALFORMED)
         return ExpectedVersion(int(match[1] or match[2]))
     data: Any = request.data

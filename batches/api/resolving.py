@@ -9,7 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version, ids_field
+from api.core.requests import NumberField
+from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version, ids_field
 from batches.api.responses import ChangedSerializer, changed
 from batches.groups import suggestions
 
@@ -21,7 +22,7 @@ class AcceptSerializer(VersionedSerializer):
     group_label = serializers.CharField(
         required=False, max_length=64, help_text="Images whose nearest group is this."
     )
-    max_distance = serializers.FloatField(
+    max_distance = NumberField(
         required=False, min_value=0, max_value=2, help_text="Images with a group so near."
     )
     dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count.")
@@ -49,7 +50,7 @@ class ResolvingActions:
     @idempotent
     def accept_suggestions(self, request: Request, pk: str) -> Response:
         """Put images into the groups nearest to them."""
-        batch, asked = self.get_object(), checked(AcceptSerializer, request)
+        batch, asked = self.get_object(), AcceptSerializer.read(request)
         if asked.pop("dry_run"):
             rows = suggestions.preview(batch, **asked)
             groups = [

@@ -14,7 +14,7 @@ from api.access.authentication import door
 from api.core.errors import ApiError, ErrorCode
 from api.core.filters import PAGING, check_parameters
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
+from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version
 from batches.api.responses import batch_answer, check_unchanged, etag
 from batches.clustering import service as analysis
 from batches.clustering.parameters import ACTIVATIONS, MODES, stored_parameters
@@ -187,7 +187,7 @@ class RunsActions:
 
     @idempotent
     def _start(self, request: Request) -> Response:
-        batch, asked = self.get_object(), checked(AnalyzeSerializer, request)
+        batch, asked = self.get_object(), AnalyzeSerializer.read(request)
         given = {name: value for name, value in asked.items() if name not in _WORDS}
         parameters = analysis.parse_parameters(given, fallback=stored_parameters(batch.parameters))
         mode = asked.get("mode", "full")

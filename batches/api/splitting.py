@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from api.access.authentication import door
 from api.core.errors import ApiError
 from api.core.idempotency import idempotent
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version, ids_field
+from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version, ids_field
 from batches.api.responses import ChangedSerializer, changed, etag, groups_json, in_one_step
 from batches.groups import operations as grouping
 from batches.groups import splitting
@@ -86,7 +86,7 @@ class SplittingActions:
 
     @idempotent
     def _split(self, request: Request) -> Response:
-        batch, asked, seen = self.get_object(), checked(SplitSerializer, request), expected_version(request)
+        batch, asked, seen = self.get_object(), SplitSerializer.read(request), expected_version(request)
         label, user = asked["label"], request.user
         if asked["auto"]:
             return _begun(

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from api.core.idempotency import idempotent
 from batches import services, stages
-from batches.api.requests import IF_MATCH, VersionedSerializer, checked, expected_version
+from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version
 from batches.api.responses import batch_answer, check_unchanged
 from batches.models import Batch
 from batches.serializers import BatchSerializer
@@ -84,15 +84,15 @@ class StagesActions:
         return self._put(request, services.restore_batch)
 
     def _move(
-        self, request: Request, name: str, body: type[serializers.Serializer] = EmptySerializer
+        self, request: Request, name: str, body: type[VersionedSerializer] = EmptySerializer
     ) -> Response:
-        batch, asked = self.get_object(), checked(body, request)
+        batch, asked = self.get_object(), body.read(request)
         stages.move(batch, name, actor=request.user, subject=request, seen=expected_version(request), **asked)
         return batch_answer(batch, request)
 
     def _put(self, request: Request, write: Callable[..., Batch]) -> Response:
         batch = self.get_object()
-        checked(EmptySerializer, request)
+        EmptySerializer.read(request)
         with transaction.atomic():
             check_unchanged(batch, expected_version(request))
             write(batch, actor=request.user)

@@ -1,6 +1,5 @@
 """Batches over REST: make, list, describe, delete; what is done inside of one comes from its parts."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,6 @@ from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.errors import ErrorCode, invalid_field
 from api.core.filters import StrictBooleanFilter
 from api.core.idempotency import idempotent
 from api.core.written_files import removed_on_error
@@ -25,7 +23,7 @@ from batches.api.jobs import JobsActions
 from batches.api.near_duplicates import NearDuplicatesActions
 from batches.api.neighbours import NeighboursActions
 from batches.api.proposals import ProposalsActions
-from batches.api.requests import IF_MATCH, ChosenImagesSerializer, checked, chosen_ids, expected_version
+from batches.api.requests import IF_MATCH, ChosenImagesSerializer, chosen_ids, expected_version
 from batches.api.resolving import ResolvingActions
 from batches.api.responses import batch_answer, check_unchanged, etag
 from batches.api.runs import RunsActions
@@ -34,7 +32,7 @@ from batches.api.stages import StagesActions
 from batches.clustering.run_status import sync_runs
 from batches.models import Batch
 from batches.serializers import BatchSerializer, batches_json
-from images.api.uploads import upload
+from images.api.uploads import ObjectField, UploadSerializer, take_in
 from images.api.viewset import UUID_PATTERN
 from images.models import Image
 from images.serializers import UploadResultsSerializer
@@ -58,7 +56,7 @@ PROCESS = {
 }
 
 
-# What a form with files tells of the batch; its `kind` is that of the images.
+# What a form with files says of the batch; its `kind` is that of the images.
 IN_FORMS = ("batch_name", "note", "priority", "assignee", "reviewer", "parameters")
 
 
@@ -101,20 +99,12 @@ class NewBatchSerializer(DescriptionSerializer, ChosenImagesSerializer):
     version = None  # type: ignore[assignment]
 
 
-class NewBatchFormSerializer(serializers.Serializer):
-    """For the documentation: a multipart form."""
+class NewBatchFormSerializer(UploadSerializer, DescriptionSerializer):
+    """A multipart form with files for a new batch; `kind` is that of the images."""
 
     batch_name = serializers.CharField(max_length=services.MAX_NAME)
-    note = serializers.CharField(required=False)
-    priority = serializers.ChoiceField(choices=Priority.labels, required=False)
-    assignee = serializers.CharField(required=False)
-    reviewer = serializers.CharField(required=False)
-    parameters = serializers.JSONField(required=False, help_text="A JSON object.")
-    file = serializers.ListField(child=serializers.FileField(), help_text="Once for each file.")
-    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False, help_text="Of the images.")
-    tags = serializers.CharField(required=False)
-    reference = serializers.CharField(required=False)
-    metadata = serializers.JSONField(required=False)
+    parameters = ObjectField(required=False, help_text="A JSON object.")  # type: ignore[assignment]
+    batch = None  # type: ignore[assignment]
 
 
 class CreatedBatchSerializer(BatchSerializer):
@@ -214,18 +204,18 @@ class BatchViewSet(
         """Make a batch: of images by `image_ids`, of those a `filter` finds, of uploaded files, or empty."""
         if request.FILES:
             return self._create_with_files(request)
-        asked = checked(NewBatchSerializer, request)
+        asked = NewBatchSerializer.read(request)
         ids = chosen_ids(asked, request)
         described = {name: value for name, value in asked.items() if name not in ("image_ids", "filter")}
         batch = services.create_batch(owner=request.user, image_ids=ids, **described)
         return _created(batch, request)
 
     def _create_with_files(self, request: Request) -> Response:
-        asked = NewBatchSerializer(data=_described(request.data))
-        asked.is_valid(raise_exception=True)
+        asked = NewBatchFormSerializer.read(request)
+        described = {name: asked[name] for name in IN_FORMS if name in asked}
         with removed_on_error(), transaction.atomic():
-            batch = services.create_batch(owner=request.user, **asked.validated_data)
-            answer = upload(request, batch=batch, besides=IN_FORMS)
+            batch = services.create_batch(owner=request.user, **described)
+            answer = take_in(request, asked, batch=batch)
             if answer.status_code >= 400:  # none of the files was taken: then there is no batch either
                 transaction.set_rollback(True)
                 return answer
@@ -244,7 +234,7 @@ class BatchViewSet(
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what describes the batch."""
         batch = self.get_object()
-        values = checked(BatchChangesSerializer, request)
+        values = BatchChangesSerializer.read(request)
         services.update_batch(batch, actor=request.user, values=values, seen=expected_version(request))
         return batch_answer(batch, request)
 
@@ -256,17 +246,6 @@ class BatchViewSet(
             check_unchanged(batch, expected_version(request))
             services.delete_batch(batch, actor=request.user)
         return Response(status=204)
-
-
-def _described(form: Any) -> dict[str, Any]:
-    """What a form tells of the batch, with `parameters` out of JSON."""
-    found = {name: form[name] for name in IN_FORMS if name in form}
-    if "parameters" in found:
-        try:
-            found["parameters"] = json.loads(found["parameters"] or "{}")
-        except (ValueError, RecursionError):
-            raise invalid_field("parameters", "A JSON object is wanted.", code=ErrorCode.MALFORMED) from None
-    return found
 
 
 def _created(batch: Batch, request: Request, **more: Any) -> Response:

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.idempotency import idempotent
-from api.core.serializers import StrictSerializer
+from api.core.requests import IdempotentSerializer
 from images import duplicates
 from images.api.viewset import UUID_PATTERN
 from images.models import DuplicatePair
@@ -48,9 +48,7 @@ class DuplicateSerializer(serializers.ModelSerializer):
         return pair.decided_by.get_username() if pair.decided_by else None
 
 
-class ResolveSerializer(StrictSerializer):
-    extra_fields = ("idempotency_key",)
-
+class ResolveSerializer(IdempotentSerializer):
     keep = serializers.ListField(
         child=serializers.UUIDField(), required=False, max_length=2, help_text="Images to keep."
     )
@@ -105,9 +103,7 @@ class DuplicateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     @idempotent
     def resolve(self, request: Request, pk: str) -> Response:
         """Decide a pair: trash the image that is not kept, or say that they are different pictures."""
-        serializer = ResolveSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        asked = serializer.validated_data
+        asked = ResolveSerializer.read(request)
         pair = duplicates.resolve(
             self.get_object(), keep=asked.get("keep", []), others=asked["others"], actor=request.user
         )

@@ -6,12 +6,14 @@ from urllib.parse import quote
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiTypes, extend_schema, extend_schema_field
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode
+from api.core.requests import FlagField, QuerySerializer
 from api.models import AuditEvent
 from images import damage, phrases, renditions
 from images.models import Image
@@ -44,7 +46,7 @@ def original(request: HttpRequest, image: Image) -> HttpResponseBase:
 
 
 def wants_bytes(request: Request) -> bool:
-    """Whether the Accept header names a picture first."""
+    """Whether the Accept header names an image type first."""
     return request.headers.get("Accept", "").lstrip().lower().startswith("image/")
 
 
@@ -56,26 +58,29 @@ def _presigned(image: Image) -> HttpResponseBase:
     return HttpResponseRedirect(default_storage.url(image.file, parameters=parameters))  # type: ignore[call-arg]
 
 
-def flag(request: Request, name: str) -> bool:
-    """A parameter that is on or off."""
-    text = request.query_params.get(name, "0").lower()
-    if text not in ("0", "1", "true", "false"):
-        raise invalid_field(name, f"true or false is wanted, not {text[:50]!r}.")
-    return text in ("1", "true")
+class FileQuery(QuerySerializer):
+    redirect = FlagField(
+        required=False, default=False, help_text="Where storage is remote: 302 to a signed address."
+    )
 
 
-def _size(request: Request) -> int:
-    text = request.query_params.get("size", "256")
-    allowed = renditions.sizes()
-    if not (text.isascii() and text.isdigit() and int(text[:9]) in allowed):
-        detail = f"{text[:50]!r} is none of {', '.join(map(str, allowed))}."
-        raise invalid_field("size", detail, code=ErrorCode.INVALID_CHOICE)
-    return int(text)
+@extend_schema_field({"type": "integer", "enum": renditions.sizes(), "default": 256})
+class SizeField(serializers.IntegerField):
+    """One of the sizes that are configured; `renditions.thumbnail` checks it."""
 
 
-def _format(request: Request) -> str:
-    """WebP for whoever says that it is understood, else JPEG."""
-    name = request.query_params.get("format", "auto")
+class ThumbnailQuery(QuerySerializer):
+    size = SizeField(required=False, default=256, help_text="Longest side in pixels.")
+    format = serializers.ChoiceField(
+        choices=["auto", *renditions.FORMATS],
+        required=False,
+        default="auto",
+        help_text="auto follows Accept.",
+    )
+
+
+def _format(request: Request, name: str) -> str:
+    """For auto: WebP for whoever says that it is understood, else JPEG."""
     if name == "auto":
         return "webp" if "image/webp" in request.headers.get("Accept", "") else "jpg"
     return name
@@ -86,36 +91,26 @@ class ImageParts:
 
     @extend_schema(
         responses=BYTES,
-        parameters=[
-            OpenApiParameter(
-                "redirect", bool, description="Where storage is remote: 302 to a signed address."
-            )
-        ],
+        parameters=[FileQuery],
     )
     @action(detail=True)
     def file(self, request: Request, pk: str | None = None) -> HttpResponseBase:
         """The original, byte for byte, as attachment."""
         image = self.get_object()  # type: ignore[attr-defined]
-        if flag(request, "redirect") and not files.is_local() and image.file:
+        if FileQuery.read(request)["redirect"] and not files.is_local() and image.file:
             return _presigned(image)
         return original(request._request, image)
 
     @extend_schema(
         responses=BYTES,
-        parameters=[
-            OpenApiParameter(
-                "size", int, enum=renditions.sizes(), description="Longest side in pixels; default 256."
-            ),
-            OpenApiParameter(
-                "format", str, enum=["auto", *renditions.FORMATS], description="auto follows Accept."
-            ),
-        ],
+        parameters=[ThumbnailQuery],
     )
     @action(detail=True)
     def thumbnail(self, request: Request, pk: str | None = None) -> HttpResponseBase:
-        """A small picture, upright and without metadata; made now where it is missing."""
+        """A small image, upright and without metadata; created on request if it is missing."""
         image = self.get_object()  # type: ignore[attr-defined]
-        asked = (_size(request), _format(request))
+        query = ThumbnailQuery.read(request)
+        asked = (query["size"], _format(request, query["format"]))
         rendition = renditions.thumbnail(image, size=asked[0], format=asked[1])
         is_asked = (rendition.size, rendition.format) == asked
         return serve_file(

@@ -13,7 +13,7 @@ from api.access.authentication import door
 from api.access.permissions import require_scope
 from api.core.errors import ApiError, ErrorCode
 from api.core.idempotency import idempotent
-from api.core.serializers import StrictSerializer
+from api.core.requests import NumberField, StrictSerializer
 from api.models import Scope
 from images.quality import profiles, report
 from images.quality import service as quality
@@ -100,11 +100,10 @@ class QualityParts:
     def measure(self, request: Request, pk: str | None = None) -> Response:
         """Have the image measured, again where it was done before."""
         require_scope(request, Scope.PROCESS)
-        serializer = MeasureRequestSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        asked = MeasureRequestSerializer.read(request)
         job = quality.submit_quality(
             [self.get_object()],  # type: ignore[attr-defined]
-            metrics=serializer.validated_data.get("metrics"),
+            metrics=asked.get("metrics"),
             requested_by=request.user,
             source=door(request),
         )
@@ -164,7 +163,7 @@ class ProfileSerializer(serializers.Serializer):
 
 class ProfileChangeSerializer(StrictSerializer):
     thresholds = serializers.DictField(
-        child=serializers.FloatField(allow_null=True),
+        child=NumberField(allow_null=True),
         help_text="Measure to cut-off; null = not judged. Measures that are not named keep theirs.",
     )
 
@@ -223,7 +222,7 @@ class ProfileView(APIView):
     )
     def put(self, request: Request, kind: str) -> Response:
         """Change cut-offs: a new version; images of this kind are judged again without being measured."""
-        kind, changes = _known(kind), _changes(request)
+        kind, changes = _known(kind), ProfileChangeSerializer.read(request)["thresholds"]
         profile, job = profiles.change(kind, changes, actor=request.user, source=door(request))
         body = profile_json(profile)
         return Response(body if job is None else {**body, "job": job.pk})
@@ -242,7 +241,7 @@ class ProfilePreviewView(APIView):
     def post(self, request: Request, kind: str) -> Response:
         """What changed cut-offs would flag; nothing is changed."""
         profile = profiles.profile_of(_known(kind))
-        cutoffs = {**profile.cutoffs, **profiles.checked(_changes(request))}
+        cutoffs = {**profile.cutoffs, **profiles.checked(ProfileChangeSerializer.read(request)["thresholds"])}
         would_be = profiles.Profile(profile.kind, profile.name, profile.version, cutoffs)
         return Response(profile_json(would_be))
 
@@ -252,10 +251,3 @@ def _known(kind: str) -> str:
         detail = f"There is no kind {kind[:50]!r}; there are {', '.join(profiles.KINDS)}."
         raise ApiError(ErrorCode.NOT_FOUND, detail)
     return kind
-
-
-def _changes(request: Request) -> dict[str, Any]:
-    serializer = ProfileChangeSerializer(data=request.data)
-    serializer.is_valid(raise_exception=True)
-    changes: dict[str, Any] = serializer.validated_data["thresholds"]
-    return changes

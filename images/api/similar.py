@@ -2,12 +2,13 @@
 
 import base64
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,9 +17,8 @@ from rest_framework.response import Response
 from api.access.authentication import door
 from api.access.permissions import require_scope
 from api.core.errors import ErrorCode, invalid_field
-from api.core.filters import check_parameters
 from api.core.idempotency import idempotent
-from api.core.serializers import StrictSerializer
+from api.core.requests import NumberField, QuerySerializer, StrictSerializer
 from api.models import Scope
 from batches.models import Batch
 from images.models import Embedding, Image
@@ -26,19 +26,51 @@ from images.serializers import ImageSerializer
 from images.services import listed, with_scores
 from images.vectors import embeddings, similarity, text_search
 from processing.algorithms.embedding.embedders import EMBEDDERS, TEXT_MODEL
-from processing.api.waiting import accepted, preferred_wait_s
+from processing.api.waiting import accepted, preferred_wait_s, wait_field
 from processing.models import Job
 from processing.serializers import JobSerializer, job_json
 
 DEFAULT_LIMIT = 20
 MODELS = [embeddings.AUTO, *EMBEDDERS]
-MODEL = OpenApiParameter(
-    "model", str, enum=MODELS, description="Whose vectors; auto is the default embedder."
-)
-LIMIT = OpenApiParameter("limit", int, description=f"1 to {similarity.MAX_LIMIT}; default {DEFAULT_LIMIT}.")
-MAX_DISTANCE = OpenApiParameter("max_distance", float, description="Cosine distance, 0 to 2.")
-INCLUDE = OpenApiParameter("include", str, enum=["features"], description="Also the vector, in base64.")
-BATCH = OpenApiParameter("batch", uuid.UUID, description="Only images of this batch.")
+
+
+class ModelQuery(QuerySerializer):
+    model = serializers.ChoiceField(
+        choices=MODELS,
+        required=False,
+        default=embeddings.AUTO,
+        help_text="Whose vectors; auto is the default embedder.",
+    )
+
+
+class FeaturesQuery(ModelQuery):
+    include = serializers.ChoiceField(
+        choices=["features"], required=False, help_text="Also the vector, in base64."
+    )
+
+
+class LimitQuery(QuerySerializer):
+    limit = serializers.IntegerField(
+        required=False, default=DEFAULT_LIMIT, min_value=1, max_value=similarity.MAX_LIMIT
+    )
+
+
+class SimilarQuery(ModelQuery, LimitQuery):
+    max_distance = NumberField(required=False, min_value=0, max_value=2, help_text="Cosine distance.")
+    batch = serializers.UUIDField(required=False, help_text="Only images of this batch.")
+
+
+class LikeQuery(SimilarQuery):
+    image = serializers.UUIDField(
+        required=False, help_text="Instead of `q`: the same as `/api/images/{id}/similar/`."
+    )
+
+
+class TextQuery(LimitQuery):
+    q = serializers.CharField(
+        required=False, default="", allow_blank=True, help_text="What the images show, in English."
+    )
+    wait = wait_field("Seconds to wait for a model worker; default 10.")
 
 
 class NeighbourSerializer(serializers.Serializer):
@@ -93,7 +125,7 @@ class SimilarParts:
     """Mixed into the view set of images."""
 
     @extend_schema(
-        parameters=[MODEL, LIMIT, MAX_DISTANCE, BATCH],
+        parameters=[SimilarQuery],
         responses={
             200: SimilarSerializer,
             409: OpenApiResponse(description="The image has no vector yet; the sentence says how to get it."),
@@ -104,19 +136,19 @@ class SimilarParts:
     @action(detail=True)
     def similar(self, request: Request, pk: str | None = None) -> Response:
         """More like this: the images whose vectors are nearest, the nearest first."""
-        check_parameters(request, {"model", "limit", "max_distance", "batch"})
-        own = embeddings.of_model(_model(request)).filter(image=uuid.UUID(str(pk))).first()
+        asked = SimilarQuery.read(request)
+        own = embeddings.of_model(asked["model"]).filter(image=uuid.UUID(str(pk))).first()
         if own is None:
-            own = embeddings.of_image(get_object_or_404(Image, pk=pk), _model(request))
-        return self._similar(request, own)
+            own = embeddings.of_image(get_object_or_404(Image, pk=pk), asked["model"])
+        return self._similar(own, asked)
 
-    def _similar(self, request: Request, own: Embedding) -> Response:
+    def _similar(self, own: Embedding, asked: Mapping[str, Any]) -> Response:
         near = similarity.nearest(
             embeddings.numbers_of(own),
             Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256),
-            limit=_limit(request),
-            max_distance=_max_distance(request),
-            within=_within(request),
+            limit=asked["limit"],
+            max_distance=asked.get("max_distance"),
+            within=_within(asked.get("batch")),
             exclude=[own.image_id],
         )
         body = {"image": own.image_id, "model": own.model, "weights_sha256": own.weights_sha256}
@@ -124,17 +156,7 @@ class SimilarParts:
         return Response({**body, "results": self._with_images(rows)})
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("q", str, description="What the pictures show, in English."),
-            OpenApiParameter(
-                "image", uuid.UUID, description="Instead of `q`: like /api/images/{id}/similar/."
-            ),
-            LIMIT,
-            MODEL,
-            MAX_DISTANCE,
-            BATCH,
-            OpenApiParameter("wait", int, description="Seconds to wait for a model worker; default 10."),
-        ],
+        parameters=[TextQuery, LikeQuery],
         responses={
             200: SearchSerializer,
             202: OpenApiResponse(JobSerializer, "A model worker still reads the text: ask again."),
@@ -149,20 +171,15 @@ class SimilarParts:
         File names, titles, tags and cameras need no model: they are searched by `/api/images/?search=`.
         """
         if "image" in request.query_params:
-            check_parameters(request, {"image", "model", "limit", "max_distance", "batch"})
-            return self._similar(request, embeddings.of_image(_image(request), _model(request)))
-        check_parameters(request, {"q", "limit", "wait"})
-        limit, wait_s = _limit(request), preferred_wait_s(request)
-        text = request.query_params.get("q", "")
+            asked = LikeQuery.read(request)
+            return self._similar(embeddings.of_image(_image(asked["image"]), asked["model"]), asked)
+        asked, wait_s = TextQuery.read(request), preferred_wait_s(request)
         vector = text_search.vector_of(
-            text,
-            wait_s=wait_s,
-            requested_by=request.user,
-            source=door(request),
+            asked["q"], wait_s=wait_s, requested_by=request.user, source=door(request)
         )
         if isinstance(vector, Job):
             return Response(job_json(vector), status=202, headers={"Retry-After": "2"})
-        return Response(self._found(text, vector, limit))
+        return Response(self._found(asked["q"], vector, asked["limit"]))
 
     def _found(self, text: str, vector: np.ndarray, limit: int) -> dict[str, Any]:
         answer = text_search.search(vector, limit=limit)
@@ -184,27 +201,21 @@ class SimilarParts:
     def embed(self, request: Request, pk: str | None = None) -> Response:
         """Have the image's vector made by a model worker, again where there is one."""
         require_scope(request, Scope.PROCESS)
-        serializer = EmbedSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
+        asked = EmbedSerializer.read(request)
         job = embeddings.submit_embeddings(
             [self.get_object()],  # type: ignore[attr-defined]
-            model=serializer.validated_data["model"],
+            model=asked["model"],
             requested_by=request.user,
             source=door(request),
         )
         return accepted(job)
 
 
-def features(image: Image, request: Request) -> dict[str, Any]:
+def features(image: Image, asked: Mapping[str, Any]) -> dict[str, Any]:
     """The image's vector as JSON where `?include=features` asks for it: base64 of little-endian float32."""
-    asked = request.query_params.get("include")
-    if asked is None:
+    if "include" not in asked:
         return {}
-    if asked != "features":
-        raise invalid_field(
-            "include", f"'features' is wanted, not {asked[:50]!r}.", code=ErrorCode.INVALID_CHOICE
-        )
-    own = embeddings.of_image(image, _model(request))
+    own = embeddings.of_image(image, asked["model"])
     return {
         "features": base64.b64encode(embeddings.numbers_of(own).tobytes()).decode(),
         "features_model": own.model,
@@ -213,50 +224,16 @@ def features(image: Image, request: Request) -> dict[str, Any]:
     }
 
 
-def _model(request: Request) -> str:
-    return request.query_params.get("model", embeddings.AUTO)
-
-
-def _limit(request: Request) -> int:
-    text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= similarity.MAX_LIMIT):
-        raise invalid_field("limit", f"1 to {similarity.MAX_LIMIT} is wanted, not {text[:50]!r}.")
-    return int(text)
-
-
-def _max_distance(request: Request) -> float | None:
-    text = request.query_params.get("max_distance")
-    if text is None:
+def _within(batch_id: uuid.UUID | None) -> QuerySet[Image] | None:
+    if batch_id is None:
         return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 2:
-        raise invalid_field("max_distance", f"a number from 0 to 2 is wanted, not {text[:50]!r}.")
-    return value
-
-
-def _uuid(request: Request, name: str) -> uuid.UUID:
-    text = request.query_params[name]
-    try:
-        return uuid.UUID(text)
-    except ValueError as error:
-        raise invalid_field(name, f"{text[:50]!r} is no id.") from error
-
-
-def _within(request: Request) -> QuerySet[Image] | None:
-    if "batch" not in request.query_params:
-        return None
-    batch_id = _uuid(request, "batch")
     if not Batch.objects.filter(pk=batch_id).exists():
-        raise invalid_field("batch", f"there is no batch {batch_id}.", code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field("batch", f"There is no batch {batch_id}.", code=ErrorCode.DOES_NOT_EXIST)
     return Image.objects.filter(batch_images__batch=batch_id)
 
 
-def _image(request: Request) -> Image:
-    image_id = _uuid(request, "image")
+def _image(image_id: uuid.UUID) -> Image:
     found = Image.objects.only("pk").filter(pk=image_id).exclude(status=Image.Status.PURGED).first()
     if found is None:
-        raise invalid_field("image", f"there is no image {image_id}.", code=ErrorCode.DOES_NOT_EXIST)
+        raise invalid_field("image", f"There is no image {image_id}.", code=ErrorCode.DOES_NOT_EXIST)
     return found

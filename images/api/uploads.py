@@ -1,96 +1,116 @@
 """POST /api/images/: one file or many, and what became of each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.access.authentication import door
 from api.core.errors import ApiError, ErrorCode, FieldError, error_body, invalid_field
 from api.core.handling import as_api_error
+from api.core.requests import FilesField, IdempotentSerializer, OptionalIdField, TextField
 from batches.membership import add_upload
 from batches.models import Batch
 from batches.services import open_batch
-from images.ingest.receive import parsed_metadata
+from images.ingest.receive import MAX_REFERENCE
 from images.models import Image
 from images.serializers import UploadedImageSerializer
 from images.services import Ingested, ingest
-from pixproject.web.base.text import has_unstorable_characters
 from processing.algorithms.errors import ProcessingError
 
-FILE_FIELDS = ("file", "files")
-FIELDS = {"batch", "kind", "title", "tags", "reference", "metadata", "idempotency_key"}
+FACTS = ("kind", "title", "tags", "reference", "metadata")
 
 
-def upload(request: Request, *, batch: Batch | None = None, besides: Sequence[str] = ()) -> Response:
-    """Take the files of a request in; one file answers with its image, several with a list of results.
+@extend_schema_field({"type": "string"})
+class TagsField(serializers.Field):
+    """Tags in a form: repeated, separated by commas, or a JSON list."""
 
-    Args:
-        besides: fields of the form that the caller reads.
-    """
-    files = _files(request)
-    facts = _facts(request, batch, besides)
+    default_error_messages = {"malformed": "Send a JSON list of texts."}
+
+    def get_value(self, dictionary: Any) -> Any:
+        is_form = hasattr(dictionary, "getlist")  # without one there are no files, and thus no upload
+        return dictionary.getlist(self.field_name) if is_form and self.field_name in dictionary else empty
+
+    def to_internal_value(self, data: Sequence[str]) -> list[str]:
+        data = [part for part in data if isinstance(part, str)]
+        if len(data) != 1 or not data[0].lstrip().startswith("["):
+            return [tag for value in data for tag in value.split(",")]
+        try:
+            tags = json.loads(data[0])
+        except (ValueError, RecursionError):
+            tags = None
+        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+            self.fail("malformed")
+        return tags
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class ObjectField(serializers.JSONField):
+    """A JSON object; in a form as text."""
+
+    default_error_messages = {"malformed": "Send a JSON object.", "invalid": "Send a JSON object."}
+
+    def get_value(self, dictionary: Any) -> Any:
+        return dictionary.get(self.field_name, empty)
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, str):
+            try:
+                data = json.loads(data) if data.strip() else {}
+            except (ValueError, RecursionError):
+                self.fail("malformed")
+        if not isinstance(data, dict):
+            self.fail("invalid")
+        return data
+
+
+class UploadSerializer(IdempotentSerializer):
+    """A multipart form with files, and what is said of each of them."""
+
+    file = FilesField(required=False, help_text="Repeat it for each file.")
+    files = FilesField(required=False, help_text="Another name for file.")
+    batch = OptionalIdField()
+    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
+    title = TextField(required=False, allow_blank=True, max_length=200)
+    tags = TagsField(required=False, help_text="Repeated fields, separated by commas, or a JSON list.")
+    reference = TextField(required=False, allow_blank=True, max_length=MAX_REFERENCE)
+    metadata = ObjectField(required=False, help_text="A JSON object.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        files = [*attrs.pop("file", ()), *attrs.pop("files", ())]
+        if not files:
+            detail = "Send at least one image as a multipart part named file."
+            raise invalid_field("file", detail, code=ErrorCode.NO_FILE)
+        return {**attrs, "files": files}
+
+
+def upload(request: Request, *, batch: Batch | None = None) -> Response:
+    """Take the files of a request in; one file answers with its image, several with a list of results."""
+    return take_in(request, UploadSerializer.read(request), batch=batch)
+
+
+def take_in(request: Request, asked: Mapping[str, Any], *, batch: Batch | None = None) -> Response:
+    """The same for a form that was read before."""
+    named = asked.get("batch") or (batch.pk if batch else None)
+    into = open_batch(named, field="batch") if named else None
+    facts = {name: asked[name] for name in FACTS if name in asked}
+    facts["after"] = partial(add_upload, into, by=request.user) if into else None
+    files = asked["files"]
     if len(files) == 1:
         taken = _ingest_one(files[0], facts, request)
         body = _image_json(taken, request)
         status = 200 if taken.is_duplicate else 201
         return Response(body, status=status, headers={"Location": f"/api/images/{taken.image.pk}/"})
     return _many(files, facts, request)
-
-
-def _files(request: Request) -> list[UploadedFile]:
-    files = [file for name in FILE_FIELDS for file in request.FILES.getlist(name)]
-    if unknown := sorted(set(request.FILES) - set(FILE_FIELDS)):
-        errors = [
-            FieldError(name, ErrorCode.UNKNOWN_FIELD, "Files go into parts named file.") for name in unknown
-        ]
-        raise ApiError(
-            ErrorCode.UNKNOWN_FIELD,
-            f"Send pictures in parts named 'file', not {unknown[0]!r}.",
-            errors=errors,
-        )
-    if not files:
-        detail = "Send at least one picture as a multipart part named 'file'."
-        raise ApiError(ErrorCode.NO_FILE, detail, errors=[FieldError("file", ErrorCode.NO_FILE, detail)])
-    return files
-
-
-def _facts(request: Request, batch: Batch | None, besides: Sequence[str]) -> dict[str, Any]:
-    data: Any = request.data  # a form: there are files
-    if unknown := sorted(set(data) - FIELDS - {*FILE_FIELDS, *besides}):
-        errors = [FieldError(name, ErrorCode.UNKNOWN_FIELD, "Not known here.") for name in unknown]
-        detail = f"Unknown field {unknown[0]!r}; there are {', '.join(sorted(FIELDS))}."
-        raise ApiError(ErrorCode.UNKNOWN_FIELD, detail, errors=errors)
-    for name in FIELDS & set(data):
-        if has_unstorable_characters(data.getlist(name)):
-            raise invalid_field(name, "NUL and half surrogate characters are not allowed.")
-    named = data.get("batch") or (batch.pk if batch else None)
-    into = open_batch(named, field="batch") if named else None
-    return {
-        "kind": data.get("kind") or Image.Kind.PHOTO,
-        "title": data.get("title", ""),
-        "tags": _tags(data.getlist("tags")),
-        "reference": data.get("reference", ""),
-        "metadata": parsed_metadata(data.get("metadata", "")),
-        "after": partial(add_upload, into, by=request.user) if into else None,
-    }
-
-
-def _tags(values: Sequence[str]) -> list[str]:
-    """Repeated fields, one field with commas, or one with a JSON list."""
-    if len(values) == 1 and values[0].lstrip().startswith("["):
-        try:
-            tags = json.loads(values[0])
-        except (ValueError, RecursionError):
-            tags = None
-        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            raise invalid_field("tags", "a JSON list of texts is wanted.", code=ErrorCode.MALFORMED)
-        return tags
-    return [tag for value in values for tag in value.split(",")]
 
 
 def _ingest(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:
@@ -102,7 +122,7 @@ def _ingest_one(file: UploadedFile, facts: dict[str, Any], request: Request) -> 
     try:
         return _ingest(file, facts, request)
     except ProcessingError as exc:
-        errors = [FieldError(FILE_FIELDS[0], exc.code, exc.detail)]
+        errors = [FieldError("file", exc.code, exc.detail)]
         raise ApiError(exc.code, exc.detail, errors=errors) from exc
 
 

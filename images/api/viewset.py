@@ -3,41 +3,85 @@
 from typing import Any
 
 from django.http import HttpResponseBase
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
-from rest_framework import mixins, viewsets
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access.authentication import door
 from api.access.permissions import require_scope
 from api.core.errors import ApiError, ErrorCode, FieldError
 from api.core.idempotency import idempotent
+from api.core.requests import FlagField, QuerySerializer, StrictSerializer
 from api.models import Scope
 from batches.services import add_images, open_batch
 from images import bulk, services
-from images.api.files import ImageParts, flag, original, wants_bytes
+from images.api.files import ImageParts, original, wants_bytes
 from images.api.filters import ImageFilter, chosen
 from images.api.fingerprints import FingerprintParts
 from images.api.quality import QualityParts
-from images.api.similar import INCLUDE, MODEL, FeaturesSerializer, SimilarParts, features
-from images.api.uploads import upload
+from images.api.similar import FeaturesQuery, FeaturesSerializer, SimilarParts, features
+from images.api.uploads import UploadSerializer, upload
+from images.ingest.receive import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.models import Image
 from images.serializers import (
     BulkResultSerializer,
-    BulkSerializer,
-    ImageChangesSerializer,
     ImageSerializer,
     UploadedImageSerializer,
     UploadResultsSerializer,
-    UploadSerializer,
 )
-from pixproject.web.base import request_id
-from processing.filters import priority_of
-from processing.serializers import JobSerializer, job_json
-from processing.services import Delivery, parse_work, submit_work
+from processing.api.waiting import accepted
+from processing.api.work import WorkSerializer, delivery_of
+from processing.serializers import JobSerializer
+from processing.services import submit_work
 
 UUID_PATTERN = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
+
+
+class ImageChangesSerializer(StrictSerializer):
+    """What may be changed of an image."""
+
+    title = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    note = serializers.CharField(required=False, allow_blank=True, max_length=services.MAX_NOTE)
+    tags = serializers.ListField(
+        child=serializers.CharField(max_length=MAX_TAG), required=False, max_length=MAX_TAGS
+    )
+    kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
+    pinned = serializers.BooleanField(required=False)
+    reference = serializers.CharField(required=False, allow_blank=True, max_length=MAX_REFERENCE)
+    metadata = serializers.DictField(required=False)
+
+
+class PurgeQuery(QuerySerializer):
+    purge = FlagField(
+        required=False, default=False, help_text="Remove the files for good; requires the scope admin."
+    )
+
+
+class BulkSerializer(WorkSerializer):
+    """One action on many images, named by their ids or by the filters of the list."""
+
+    action = serializers.ChoiceField(choices=["delete", "restore", "tag", "process", "add_to_batch"])
+    ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_empty=False, max_length=10_000
+    )
+    filter = serializers.DictField(child=serializers.CharField(), required=False)
+    tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
+    remove_tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
+    batch = serializers.UUIDField(required=False, help_text="For add_to_batch.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("ids" in attrs) == ("filter" in attrs):
+            raise serializers.ValidationError({"ids": "Choose the images either by ids or by filter."})
+        if attrs["action"] == "tag" and not (attrs.get("tags") or attrs.get("remove_tags")):
+            raise serializers.ValidationError({"tags": "The action tag requires tags or remove_tags."})
+        if (attrs["action"] == "add_to_batch") != ("batch" in attrs):
+            raise serializers.ValidationError(
+                {"batch": "batch is required for the action add_to_batch and not allowed otherwise."}
+            )
+        if attrs["action"] != "process":
+            return attrs
+        return super().validate(attrs)
 
 
 UPLOADED = PolymorphicProxySerializer(
@@ -51,7 +95,7 @@ UPLOADED = PolymorphicProxySerializer(
 class ImageViewSet(
     ImageParts, FingerprintParts, QualityParts, SimilarParts, mixins.ListModelMixin, viewsets.GenericViewSet
 ):
-    """Original pictures: upload, find, describe, download, trash, restore."""
+    """Original images: upload, find, describe, download, trash, restore."""
 
     queryset = services.with_scores(services.listed(Image.objects.all()))
     serializer_class = ImageSerializer
@@ -67,34 +111,31 @@ class ImageViewSet(
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Upload one picture or several, as multipart parts named `file`."""
+        """Upload one image or several, as multipart parts named `file`."""
         return upload(request)
 
-    @extend_schema(responses=FeaturesSerializer, parameters=[INCLUDE, MODEL])
+    @extend_schema(responses=FeaturesSerializer, parameters=[FeaturesQuery])
     def retrieve(self, request: Request, pk: str) -> HttpResponseBase:
         """The image's JSON, with its vector for `?include=features`; its bytes for `Accept: image/*`."""
-        image = self.get_object()
+        image, asked = self.get_object(), FeaturesQuery.read(request)
         if wants_bytes(request):
             return original(request._request, image)
-        return Response({**self.get_serializer(image).data, **features(image, request)})
+        return Response({**self.get_serializer(image).data, **features(image, asked)})
 
     @extend_schema(request=ImageChangesSerializer, responses=ImageSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change what people say about the image."""
-        serializer = ImageChangesSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        image = services.update(self.get_object(), actor=request.user, changes=serializer.validated_data)
+        changes = ImageChangesSerializer.read(request)
+        image = services.update(self.get_object(), actor=request.user, changes=changes)
         return Response(self.get_serializer(image).data)
 
     @extend_schema(
-        parameters=[
-            OpenApiParameter("purge", bool, description="Remove the files for good; needs the scope admin.")
-        ],
+        parameters=[PurgeQuery],
         responses={204: None},
     )
     def destroy(self, request: Request, pk: str) -> Response:
         """Put the image into the trash."""
-        is_purge = flag(request, "purge")
+        is_purge = PurgeQuery.read(request)["purge"]
         if is_purge:
             require_scope(request, Scope.ADMIN)
         image = self.get_object()
@@ -120,9 +161,7 @@ class ImageViewSet(
     @idempotent
     def actions(self, request: Request) -> Response:
         """One action on many images, named by `ids` or by the `filter` of the list; `dry_run` only counts."""
-        serializer = BulkSerializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        asked = serializer.validated_data
+        asked = BulkSerializer.read(request)
         if asked["action"] == "process":
             require_scope(request, Scope.PROCESS)
         images = self._selected(asked)
@@ -160,25 +199,12 @@ class ImageViewSet(
         return Response(_bulk_result(asked, images, new))
 
     def _process(self, images: list[Image], asked: dict[str, Any], request: Request) -> Response:
-        data: Any = request.data
-        work = parse_work(operations=data.get("operations"), pipeline=data.get("pipeline"))
         if asked["dry_run"]:
             usable = [image.pk for image in images if image.status in Image.PRESENT]
             return Response(_bulk_result(asked, images, usable))
         if gone := [image for image in images if image.status not in Image.PRESENT]:
             raise ApiError(ErrorCode.CONFLICT, f"The image {gone[0].pk} is {gone[0].status}.")
-        delivery = Delivery(
-            priority=priority_of(asked["priority"]),
-            output_folder=asked["output_folder"],
-            filename_prefix=asked["filename_prefix"],
-            reference=asked["reference"],
-            requested_by=request.user,
-            source=door(request),
-            request_id=request_id.current(),
-        )
-        job = submit_work(work, images, delivery)
-        headers = {"Location": f"/api/jobs/{job.pk}/", "Retry-After": "2"}
-        return Response(job_json(job), status=202, headers=headers)
+        return accepted(submit_work(asked["work"], images, delivery_of(asked, request)))
 
 
 def _bulk_result(asked: dict[str, Any], images: list[Image], changed: list[Any]) -> dict[str, Any]:

@@ -6,34 +6,25 @@ from django.db.models import QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
-from rest_framework import mixins, viewsets
+from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.access import audit
-from api.core.errors import ApiError, ErrorCode
-from api.core.filters import check_parameters
+from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.core.idempotency import idempotent
+from api.core.requests import QuerySerializer, StrictSerializer
 from api.models import Scope
 from batches.submission import estimate, submit
+from images.models import Image
 from processing import queue_metrics
-from processing.api import submission
 from processing.api.artifacts import result_response
-from processing.api.bodies import (
-    EstimateSerializer,
-    JobRequestSerializer,
-    PrioritySerializer,
-    RetrySerializer,
-    SummarySerializer,
-    WorkSerializer,
-    read_priority,
-    read_retry,
-)
-from processing.api.waiting import WaitsForJob, accepted
+from processing.api.waiting import WaitSerializer, WaitsForJob, accepted
+from processing.api.work import JobRequestSerializer, NamesQuery, WorkSerializer, submission_of
 from processing.engine import jobs
-from processing.filters import JobFilter
+from processing.filters import JobFilter, priority_of, uuid_or_none
 from processing.models import Job, JobEvent, Operation, OperationArtifact
 from processing.serializers import (
     ArtifactSerializer,
@@ -44,8 +35,54 @@ from processing.serializers import (
     job_json,
     with_links,
 )
-from processing.states import JobStatus
+from processing.states import JobStatus, OperationStatus, Priority
 from processing.storage.archive import archive
+
+
+class RangeSerializer(serializers.Serializer):
+    p50 = serializers.FloatField()
+    p90 = serializers.FloatField()
+
+
+class EstimateSerializer(serializers.Serializer):
+    items = serializers.IntegerField(help_text="Operations.")
+    cached = serializers.IntegerField(help_text="Of these, results that exist already.")
+    seconds = RangeSerializer()
+    bytes = serializers.IntegerField(help_text="Size of the sources.")
+    based_on = serializers.IntegerField(help_text="How many finished operations this was measured on.")
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="For denoise and one image: how noisy it is."
+    )
+
+
+class PrioritySerializer(StrictSerializer):
+    priority = serializers.ChoiceField(choices=Priority.labels)
+
+
+class RetrySerializer(StrictSerializer):
+    """Which operations run again: all that failed or were cancelled, unless these fields narrow it down."""
+
+    only = serializers.ChoiceField(choices=["failed"], required=False, help_text="Only those that failed.")
+    operations = serializers.ListField(
+        child=serializers.IntegerField(max_value=2**63 - 1, min_value=0),
+        required=False,
+        allow_null=True,
+        allow_empty=False,
+        help_text="Only those with these numbers.",
+    )
+
+
+class ErrorCountSerializer(serializers.Serializer):
+    error_code = serializers.CharField()
+    count = serializers.IntegerField()
+    newest = serializers.DateTimeField()
+
+
+class SummarySerializer(serializers.Serializer):
+    jobs = serializers.DictField(child=serializers.IntegerField())
+    queues = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
+    error_codes = ErrorCountSerializer(many=True)
+
 
 PREFER = OpenApiParameter(
     "Prefer",
@@ -56,16 +93,14 @@ PREFER = OpenApiParameter(
 IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and request do the work once."
 )
-FOLDER = OpenApiParameter("output_folder", str, description="As the field of the same name.")
-PREFIX = OpenApiParameter("filename_prefix", str, description="As the field of the same name.")
 SUBMIT: dict[str, Any] = {
-    "parameters": [PREFER, IDEMPOTENCY_KEY, FOLDER, PREFIX],
+    "parameters": [PREFER, IDEMPOTENCY_KEY, NamesQuery],
     "responses": {
         202: JobSerializer,
         200: OpenApiResponse(EstimateSerializer, "A dry run: what it would cost; nothing is stored."),
     },
 }
-WAIT = OpenApiParameter("wait", int, description="Seconds to wait for the end, 0 to 30.")
+TRIED_AGAIN = (OperationStatus.FAILED, OperationStatus.CANCELLED)
 RETRYABLE = (JobStatus.FAILED, JobStatus.COMPLETED_WITH_ERRORS, JobStatus.CANCELLED)
 
 
@@ -73,7 +108,7 @@ class SubmitsWork(WaitsForJob):
     """What the doors share through which work comes in."""
 
     def submit(self, request: Request, **source: Any) -> Response:
-        wanted = submission.read(request, **source)
+        wanted = submission_of(request, **source)
         if wanted.is_dry_run:
             return Response({"dry_run": True, **estimate(wanted)})
         job = submit(wanted)
@@ -97,7 +132,7 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(JobListSerializer(page, many=True).data)
 
-    @extend_schema(parameters=[PREFER, WAIT], responses=JobSerializer)
+    @extend_schema(parameters=[PREFER, WaitSerializer], responses=JobSerializer)
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         job = self.get_object()
         headers = {} if job.is_terminal else {"Retry-After": "2"}
@@ -109,16 +144,16 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         """Submit work for images that are known, a batch, or files sent along."""
         return self.submit(request)
 
-    @extend_schema(request=JobRequestSerializer, responses=EstimateSerializer)
+    @extend_schema(request=JobRequestSerializer, parameters=[NamesQuery], responses=EstimateSerializer)
     @action(detail=False, methods=["post"])
     def estimate(self, request: Request) -> Response:
         """What a submission would cost, from measured durations; nothing is stored."""
-        return Response(estimate(submission.read(request)))
+        return Response(estimate(submission_of(request)))
 
     @extend_schema(request=PrioritySerializer, responses=JobSerializer)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Move a job forwards or backwards in its queues."""
-        priority = read_priority(request.data)
+        priority = priority_of(PrioritySerializer.read(request)["priority"])
         job = self.get_object()
         if not jobs.set_priority(job, priority, actor=request.user):
             raise _conflict(job, "its priority cannot be changed any more")
@@ -141,12 +176,12 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     def retry(self, request: Request, pk: str | None = None) -> Response:
         """Queue failed and cancelled operations again: all, the failed ones only, or the named ones."""
         job = self.get_object()
-        wanted = read_retry(request.data, job)
+        asked = RetrySerializer.read(request)
+        statuses = (OperationStatus.FAILED,) if "only" in asked else TRIED_AGAIN
+        ids = _operation_ids(job, asked.get("operations"), statuses)
         if job.status not in RETRYABLE:
             raise _conflict(job, "only failed and cancelled operations of a finished job are tried again")
-        count = jobs.retry_job(
-            job, operation_ids=wanted.operation_ids, statuses=wanted.statuses, actor=request.user
-        )
+        count = jobs.retry_job(job, operation_ids=ids, statuses=statuses, actor=request.user)
         if not count:
             raise _conflict(job, "none of its operations can be tried again")
         audit.record("job.retry", job, request=request, detail={"operations": count})
@@ -187,7 +222,7 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     @action(detail=False)
     def summary(self, request: Request) -> Response:
         """How many jobs and operations there are, by status, queue and error code."""
-        check_parameters(request, set())
+        QuerySerializer.read(request)
         queues: dict[str, dict[str, int]] = {}
         for (queue, status), count in queue_metrics.operations_by_status().items():
             queues.setdefault(queue, {})[status] = count
@@ -215,13 +250,32 @@ class ImageProcessView(SubmitsWork, APIView):
     @extend_schema(request=WorkSerializer, operation_id="images_process", **SUBMIT)
     @idempotent
     def post(self, request: Request, pk: Any) -> Response:
-        image_id = submission.existing_image(pk)
+        image_id = uuid_or_none(str(pk))
+        images = Image.objects.exclude(status=Image.Status.PURGED)
+        if image_id is None or not images.filter(pk=image_id).exists():
+            raise ApiError(ErrorCode.NOT_FOUND, f"There is no image {pk}.")
         return self.submit(request, image_id=image_id)
 
 
 def results_of(job: Job) -> QuerySet[OperationArtifact]:
     rows = OperationArtifact.objects.filter(operation__job=job).select_related("artifact", "operation")
     return rows.order_by("operation__position", "role")
+
+
+def _operation_ids(
+    job: Job, ids: list[int] | None, statuses: tuple[OperationStatus, ...]
+) -> list[int] | None:
+    """The named operations, if any, all of which the job has and can try again."""
+    if ids is None:
+        return None
+    found = dict(job.operations.filter(pk__in=ids).values_list("pk", "status"))
+    if missing := [one for one in ids if one not in found]:
+        detail = f"This job has no operation {missing[0]}."
+        raise invalid_field("operations", detail, code=ErrorCode.DOES_NOT_EXIST)
+    if finished := [one for one in ids if found[one] not in statuses]:
+        detail = f"Operation {finished[0]} is {found[finished[0]]}; only {' and '.join(statuses)} ones can be retried."
+        raise invalid_field("operations", detail)
+    return ids
 
 
 def _zip_response(job: Job, results: list[OperationArtifact]) -> HttpResponseBase:

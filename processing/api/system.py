@@ -10,13 +10,13 @@ from rest_framework.views import APIView
 
 from api.access import audit
 from api.access.authentication import door
-from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode
 from api.core.idempotency import idempotent
+from api.core.requests import FlagField, IdempotentSerializer, StrictSerializer, TextField
 from api.models import Scope
 from pixproject.web.base import request_id
 from processing import queue_metrics, services
 from processing.algorithms.operations.table import OPERATIONS, OperationSpec
-from processing.api.bodies import fields_of
 from processing.api.waiting import WaitsForJob, accepted
 from processing.engine import jobs
 from processing.models import QueueControl, WorkerHeartbeat
@@ -84,9 +84,9 @@ class QueueSerializer(serializers.Serializer):
     threads = serializers.IntegerField()
 
 
-class QueueChangeSerializer(serializers.Serializer):
-    paused = serializers.BooleanField()
-    reason = serializers.CharField(required=False, max_length=MAX_REASON)
+class QueueChangeSerializer(StrictSerializer):
+    paused = FlagField()
+    reason = TextField(required=False, default="", allow_blank=True, max_length=MAX_REASON)
 
 
 class QueuesView(APIView):
@@ -107,12 +107,8 @@ class QueueView(APIView):
     def patch(self, request: Request, name: str) -> Response:
         """Pause or resume a queue: what runs goes on, nothing new begins."""
         _queue(name)
-        fields = fields_of(request.data, {"paused", "reason"})
-        paused, reason = fields.get("paused"), fields.get("reason", "")
-        if not isinstance(paused, bool):
-            raise invalid_field("paused", f"must be true or false, not {paused!r}.")
-        if not isinstance(reason, str) or len(reason) > MAX_REASON:
-            raise invalid_field("reason", f"must be a text of at most {MAX_REASON} characters.")
+        asked = QueueChangeSerializer.read(request)
+        paused, reason = asked["paused"], asked["reason"]
         if paused:
             jobs.pause_queue(name, by=request.user, reason=reason)
         else:
@@ -146,14 +142,16 @@ class WorkersView(APIView):
         return Response(WorkerSerializer(queue_metrics.live_workers(), many=True).data)
 
 
-class CleanupRequestSerializer(serializers.Serializer):
+class CleanupRequestSerializer(IdempotentSerializer):
     days_old = serializers.IntegerField(min_value=retention.MIN_DAYS, max_value=retention.MAX_DAYS)
     classes = serializers.ListField(
         child=serializers.ChoiceField(["raw", "processed", "thumbnails"]),
         required=False,
+        allow_null=True,
+        allow_empty=False,
         help_text="Default: all.",
     )
-    dry_run = serializers.BooleanField(required=False)
+    dry_run = FlagField(required=False, default=False)
 
 
 class ClassPlanSerializer(serializers.Serializer):
@@ -186,16 +184,10 @@ class CleanupView(WaitsForJob, APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Remove old files. Inputs of live jobs, pinned images and images in batches stay."""
-        fields = fields_of(request.data, {"days_old", "classes", "dry_run", "idempotency_key"})
-        if "days_old" not in fields:
-            raise invalid_field("days_old", "how many days old files must be to go.", code=ErrorCode.REQUIRED)
-        days_old = retention.check_days(fields["days_old"])
-        classes = retention.check_classes(fields.get("classes"))
-        is_dry_run = fields.get("dry_run", False)
-        if not isinstance(is_dry_run, bool):
-            raise invalid_field("dry_run", f"must be true or false, not {is_dry_run!r}.")
+        asked = CleanupRequestSerializer.read(request)
+        days_old, classes = asked["days_old"], retention.check_classes(asked.get("classes"))
         moments = retention.cutoffs(classes, days_old=days_old)
-        if is_dry_run:
+        if asked["dry_run"]:
             plan = retention.plan_as_json(retention.plan(moments))
             return Response({"dry_run": True, "days_old": days_old, **plan})
         job = retention.submit_cleanup(

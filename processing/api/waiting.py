@@ -3,10 +3,11 @@
 import re
 from typing import Any
 
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.errors import invalid_field
+from api.core.requests import StrictSerializer
 from processing.models import Job
 from processing.serializers import job_json
 from processing.services import wait_until_finished
@@ -17,15 +18,23 @@ JOB_FIELDS = {"id", "operations", "finished_at"}  # by which the answer of a vie
 _WAIT = re.compile(r"\bwait\s*=\s*(\d{1,9})\b")
 
 
+def wait_field(help_text: str) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=MAX_WAIT_S, required=False, help_text=help_text)
+
+
+class WaitSerializer(StrictSerializer):
+    wait = wait_field(f"Seconds to wait for the job to finish, at most {MAX_WAIT_S}.")
+
+
 def preferred_wait_s(request: Request) -> int | None:
     """The seconds that the caller would wait (header `Prefer`, or `?wait=` on a GET), at most 30."""
     if match := _WAIT.search(request.headers.get("Prefer", "")):
         return min(int(match.group(1)), MAX_WAIT_S)
-    if request.method != "GET" or (text := request.query_params.get("wait")) is None:
+    if request.method != "GET" or "wait" not in request.query_params:
         return None
-    if not (text.isascii() and text.isdigit() and int(text) <= MAX_WAIT_S):
-        raise invalid_field("wait", f"must be a whole number from 0 to {MAX_WAIT_S} seconds, not {text!r}.")
-    return int(text)
+    asked = WaitSerializer(data={"wait": request.query_params["wait"]})
+    asked.is_valid(raise_exception=True)
+    return int(asked.validated_data["wait"])
 
 
 def accepted(job: Job) -> Response:

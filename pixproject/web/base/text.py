@@ -7,13 +7,17 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def has_unstorable_characters(value: Any) -> bool:
-    """Whether a text, or any text within a list or an object, has NUL characters or half surrogate pairs."""
-    if isinstance(value, str):
-        return _UNSTORABLE.search(value) is not None
-    if isinstance(value, dict):
-        return any(has_unstorable_characters(part) for pair in value.items() for part in pair)
-    if isinstance(value, list | tuple):
-        return any(map(has_unstorable_characters, value))
+    """Whether a text, or any text within a list or an object, has such a character."""
+    open_values = [value]  # not by recursion: JSON may be nested more deeply than Python calls
+    while open_values:
+        part = open_values.pop()
+        if isinstance(part, str):
+            if _UNSTORABLE.search(part):
+                return True
+        elif isinstance(part, dict):
+            open_values += [*part, *part.values()]
+        elif isinstance(part, list | tuple):
+            open_values += part
     return False
 
 

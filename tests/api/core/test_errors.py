@@ -88,7 +88,7 @@ def test_the_callers_request_id_comes_back(client):
         ("{not json", "application/json", 400, "malformed"),
         ('{"a": NaN}', "application/json", 400, "malformed"),
         ("[" * 100_000, "application/json", 400, "malformed"),
-        ("[]", "application/json", 400, "invalid"),
+        ("[]", "application/json", 400, "malformed"),
         ("1" * 5_000, "application/json", 400, "malformed"),
         ("\xff\xfe", "application/json", 400, "malformed"),
         ("x", "text/plain", 415, "unsupported_media_type"),

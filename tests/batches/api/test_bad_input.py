@@ -33,7 +33,7 @@ WRITES = [
     ("post", "groups/", {"image_ids": [STRANGER]}, 400, "does_not_exist"),
     ("post", "groups/", {"image_ids": ["x"]}, 400, "invalid"),
     ("post", "groups/", {"banana": 1}, 400, "unknown_field"),
-    ("post", "groups/", [], 400, "invalid"),
+    ("post", "groups/", [], 400, "malformed"),
     ("patch", "groups/zzz/", {"name": "x"}, 404, "not_found"),
     ("patch", "groups/a/", {}, 400, "required"),
     ("patch", "groups/a/", {"label": "b"}, 400, "unique"),

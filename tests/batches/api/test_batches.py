@@ -143,7 +143,7 @@ def test_a_form_with_files_describes_the_batch(client):
 def test_a_filter_that_is_neither_true_nor_false_is_refused(client, address):
     response = client.get(f"{ADDRESS}{address.format(id=make(client)['id'])}")
 
-    assert (response.status_code, response.json()["code"]) == (400, "invalid_choice")
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
 
 
 def test_images_leave_but_stay_in_the_library(client):
