@@ -15,6 +15,7 @@ from processing import files
 from processing.algorithms.errors import ProcessingError
 from processing.engine.registry import Claim, Handler
 from processing.handlers import input_limits
+from processing.phrases import NO_ORIGINAL
 from processing.states import Queue
 from processing.tasks import operations as compute
 
@@ -40,7 +41,7 @@ def source_file(claim: Claim, scratch: Path) -> str:
     if image is None:
         raise ProcessingError("The image was deleted.", code="gone")
     if not files.has_size(image.file, image.byte_size):
-        raise ProcessingError(phrases.NO_ORIGINAL, code="file_missing")
+        raise ProcessingError(NO_ORIGINAL, code="file_missing")
     return files.download(image.file, scratch)
 
 

@@ -10,7 +10,6 @@ from pixproject.web.base.text import byte_size
 PURGED = "The image was purged; its files no longer exist."
 PURGED_MEANWHILE = "The image was purged before this could run."
 RESOLVED = {"trash": "The other image was moved to the trash.", "not_duplicate": "Both images were kept."}
-NO_ORIGINAL = "The original file is missing or damaged. Upload the image again."
 CHOOSE_FILES = "Choose at least one image."
 SELECT_IMAGES = "Select at least one image."
 CHOOSE_ACTION = "Choose what to do with the selected images."
@@ -48,10 +47,6 @@ def metadata_too_large(size: int, limit: int) -> str:
 
 def empty_file(name: str) -> str:
     return f"The file '{name}' is empty (0 bytes)."
-
-
-def not_ready(image_id: Any, status: str, to_be: str) -> str:
-    return f"Image {image_id} is {status}; only images with the status ready can be {to_be}."
 
 
 def already_decided(verdict: str) -> str:

@@ -16,6 +16,7 @@ from images.models import Image, Rendition
 from processing import files
 from processing.engine.subprocesses import run_isolated
 from processing.handlers import input_limits
+from processing.phrases import NO_ORIGINAL
 from processing.tasks import operations as compute
 
 FORMATS = ("webp", "jpg", "png")
@@ -51,7 +52,7 @@ def thumbnail(image: Image, *, size: int, format: str = "webp") -> Rendition:
     damage.note(image)
     if nearest := _nearest(image, size, format):
         return nearest
-    raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
+    raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
 
 
 def _check(image: Image, size: int, format: str) -> None:
@@ -90,7 +91,7 @@ def _make_alone(image: Image, size: int, format: str) -> Rendition:
 
 def _make(image: Image, size: int, format: str) -> Rendition:
     if not files.has_size(image.file, image.byte_size):
-        raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
+        raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
     with (
         files.local_copy(image.file) as path,
         tempfile.TemporaryDirectory(dir=scratch_root()) as folder,

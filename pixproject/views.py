@@ -1,8 +1,8 @@
-"""The start page, the status page and what belongs to an account."""
+"""The start page, the status page, signing in and passwords."""
 
-import uuid
 from typing import Any
 
+from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
@@ -17,24 +17,45 @@ from django.views.decorators.vary import vary_on_headers
 from api.core.errors import ApiError, ErrorCode
 from batches.submission import Submission, submit
 from images.models import Image
+from images.phrases import CHOOSE_FILES
 from pixproject import health
 from pixproject.web import access as page_access
 from pixproject.web.base import request_id
+from pixproject.web.forms import FileListField, UUIDListField, read
 from processing import queue_metrics, services
 from processing.algorithms.errors import ProcessingError
 from processing.models import Job
 from processing.pages import composer, job_presenter
+from processing.pages.forms import PriorityField
 from processing.states import Priority
 
 RECENT_JOBS = 8
 MAX_PRESELECTED = 100
 
 
+class PreselectedForm(forms.Form):
+    images = UUIDListField()
+
+
+class ChosenForm(forms.Form):
+    image = UUIDListField()
+
+
+class SubmitForm(ChosenForm):
+    """The start page's form; the operations in it are read by the composer."""
+
+    file = FileListField()
+    mode = forms.CharField(required=False)
+    priority = PriorityField()
+    output_folder = forms.CharField(required=False, max_length=200)
+    filename_prefix = forms.CharField(required=False, max_length=100)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @vary_on_headers("Accept")
 def home(request: HttpRequest) -> HttpResponseBase:
-    """Choose pictures and work; programs that ask for JSON get the word about our health."""
+    """Choose images and operations; programs that ask for JSON get the health instead."""
     if request.method == "POST":
         return _submit(request)
     if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
@@ -60,21 +81,12 @@ def _home_page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
 
 def _preselected(request: HttpRequest) -> list[Image]:
     """The images of the library that the address names: `?images=<id>,<id>`."""
-    ids = _uuids(
-        request.GET.get("images", "").split(",") if request.method == "GET" else request.POST.getlist("image")
-    )
+    if request.method == "POST":
+        ids = read(ChosenForm(request.POST))["image"]
+    else:
+        ids = read(PreselectedForm(request.GET))["images"]
     found = Image.objects.filter(pk__in=ids[:MAX_PRESELECTED], status=Image.Status.READY).in_bulk()
     return [found[pk] for pk in ids if pk in found]
-
-
-def _uuids(words: list[str]) -> list[uuid.UUID]:
-    ids = []
-    for word in words:
-        try:
-            ids.append(uuid.UUID(word))
-        except ValueError:
-            continue
-    return list(dict.fromkeys(ids))
 
 
 @page_access.needs("process")
@@ -90,29 +102,19 @@ def _submit(request: HttpRequest) -> HttpResponse:
 
 def _submitted_job(request: HttpRequest) -> Job:
     steps = composer.steps_from_form(request.POST)
-    is_pipeline = request.POST.get("mode") == "pipeline" and len(steps) > 1
+    asked = read(SubmitForm(request.POST, request.FILES))
+    is_pipeline = asked["mode"] == "pipeline" and len(steps) > 1
     work = services.parse_work(**{"pipeline" if is_pipeline else "operations": steps})
-    submission = Submission(
-        work=work,
-        delivery=_delivery(request),
-        files=tuple(request.FILES.getlist("file")),
-        image_ids=tuple(_uuids(request.POST.getlist("image"))),
-    )
-    if not (submission.files or submission.image_ids):
-        raise ApiError(ErrorCode.NO_FILE, "Choose at least one picture.")
-    return submit(submission)
-
-
-def _delivery(request: HttpRequest) -> services.Delivery:
-    priority = request.POST.get("priority", "")
-    return services.Delivery(
-        priority=int(priority) if priority in {str(value) for value in Priority.values} else Priority.NORMAL,
-        output_folder=request.POST.get("output_folder", "").strip()[:200],
-        filename_prefix=request.POST.get("filename_prefix", "").strip()[:100],
+    delivery = services.Delivery(
+        **{name: asked[name] for name in ("priority", "output_folder", "filename_prefix")},
         requested_by=request.user,
         source="web",
         request_id=request_id.current(),
     )
+    if not (asked["file"] or asked["image"]):
+        raise ApiError(ErrorCode.NO_FILE, CHOOSE_FILES)
+    files, image_ids = tuple(asked["file"]), tuple(asked["image"])
+    return submit(Submission(work=work, delivery=delivery, files=files, image_ids=image_ids))
 
 
 def _status_context() -> dict[str, Any]:
@@ -140,8 +142,8 @@ def status_live(request: HttpRequest) -> HttpResponse:
 
 class SignInForm(AuthenticationForm):
     error_messages = {
-        "invalid_login": "This user name and password do not match. Mind upper and lower case.",
-        "inactive": "This account is switched off. An administrator can switch it on again.",
+        "invalid_login": "The user name or password is wrong. Both are case-sensitive.",
+        "inactive": "This account is disabled. Ask an administrator to enable it.",
     }
 
 
@@ -156,5 +158,5 @@ class PasswordChange(auth_views.PasswordChangeView):
     success_url = reverse_lazy("home")
 
     def form_valid(self, form: Any) -> HttpResponse:
-        messages.success(self.request, "Your password is changed.")
+        messages.success(self.request, "Your password was changed.")
         return super().form_valid(form)

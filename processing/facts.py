@@ -10,7 +10,11 @@ def sentences(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _words(known: Mapping[str, Any]) -> str:
-    parts = [f"noise before about {known['noise_sigma']:.1f} of 255 levels"] if "noise_sigma" in known else []
+    parts = (
+        [f"noise of about {known['noise_sigma']:.1f} of 255 levels before denoising"]
+        if "noise_sigma" in known
+        else []
+    )
     if "model" in known:
         parts.append(f"model {known['model']}, weights {known['weights_sha256'][:12]}")
         parts.append(f"computed on {known['device']} in {known['precision']}, {known['method']}")

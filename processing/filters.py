@@ -6,7 +6,7 @@ from uuid import UUID
 import django_filters as filters
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from api.core.errors import invalid_field
+from api.core.errors import invalid_choice
 from processing.models import Job, Operation, OperationArtifact
 from processing.states import BACKGROUND_KINDS, JobStatus, Priority, Queue
 
@@ -27,13 +27,13 @@ def has_operation(**conditions: Any) -> Exists:
 
 class JobFilter(filters.FilterSet):
     status = filters.MultipleChoiceFilter(choices=JobStatus.choices)
-    kind = filters.CharFilter(method="by_kind", help_text="`all` shows internal work too.")
+    kind = filters.CharFilter(method="by_kind", help_text="Use `all` to include internal work.")
     image = filters.UUIDFilter(method="by_image")
     batch = filters.UUIDFilter(field_name="batch_id")
     queue = filters.ChoiceFilter(choices=Queue.choices, method="by_queue")
-    requested_by = filters.CharFilter(method="by_requester", help_text="A user name, or `me`.")
+    requested_by = filters.CharFilter(method="by_requester", help_text="A user name or `me`.")
     error_code = filters.CharFilter(method="by_error")
-    operation = filters.CharFilter(method="by_operation", help_text="Name of an operation.")
+    operation = filters.CharFilter(method="by_operation", help_text="The name of an operation.")
     reference = filters.CharFilter()
     idempotency_key = filters.CharFilter()
     source = filters.CharFilter()
@@ -42,7 +42,9 @@ class JobFilter(filters.FilterSet):
     )
     created_after = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
     created_before = filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
-    search = filters.CharFilter(method="by_text", help_text="In id, reference, prefix, folder, request id.")
+    search = filters.CharFilter(
+        method="by_text", help_text="Searches ID, reference, prefix, folder and request ID."
+    )
     ordering = filters.OrderingFilter(
         fields=["created_at", "started_at", "finished_at", "priority", "status", "kind", "operations_total"]
     )
@@ -92,7 +94,7 @@ def priority_of(name: Any) -> Priority:
     for priority in Priority:
         if priority.label == name:
             return priority
-    raise invalid_field("priority", f"must be one of {', '.join(Priority.labels)}, not {name!r}.")
+    raise invalid_choice("priority", name, Priority.labels)
 
 
 class ArtifactFilter(filters.FilterSet):

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from processing import files
+from processing import files, phrases
 from processing.algorithms.codecs.probing import Limits
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.operations.table import OPERATIONS
@@ -59,9 +59,9 @@ def queue_of(name: str, parameters: Mapping[str, Any]) -> str:
 def _load(claim: Claim, scratch: Path) -> tuple:
     image = image_model().objects.filter(pk=claim.image_id).first()
     if image is None or image.status == "purged":
-        raise ProcessingError("The image was deleted.", code="gone")
+        raise ProcessingError(phrases.IMAGE_DELETED, code="gone")
     if not files.has_size(image.file, image.byte_size):
-        raise ProcessingError("The image's file is missing or damaged; upload it again.", code="file_missing")
+        raise ProcessingError(phrases.NO_ORIGINAL, code="file_missing")
     path = files.download(image.file, scratch)
     steps = steps_of(claim.name, claim.parameters)
     return path, steps, str(scratch), input_limits(), str(settings.ML_MODELS_DIR)

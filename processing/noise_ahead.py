@@ -24,10 +24,12 @@ def notes(steps: Iterable[tuple[str, dict[str, Any]]], images: Sequence[Any]) ->
     except (ProcessingError, OSError):
         return []  # the operation itself says what is wrong with the file
     least = min(parameters["min_sigma"] for parameters in wanted)
-    words = f"The picture's noise is about {sigma:.1f} of 255 levels"
+    words = f"The noise of this image is about {sigma:.1f} of 255 levels"
     if sigma >= least:
         return [f"{words}."]
-    return [f"{words}, below min_sigma {least:g}: denoising would blur it, so it would stay as it is."]
+    return [
+        f"{words}, less than min_sigma ({least:g}). Denoising would only blur it, so it would be left unchanged."
+    ]
 
 
 def _sigma(image: Any) -> float:

@@ -34,14 +34,15 @@ class ArtifactSerializer(serializers.Serializer):
     folder = serializers.CharField()
     notes = serializers.ListField(source="artifact.notes", child=serializers.CharField())
     facts = serializers.DictField(
-        source="artifact.facts", help_text="How it was made, by operation: model, weights_sha256, device, …"
+        source="artifact.facts",
+        help_text="How the result was made, by operation: model, weights_sha256, device, …",
     )
     url = serializers.CharField(
-        allow_null=True, help_text="Signed: works without any header until it expires."
+        allow_null=True, help_text="A signed link that works without credentials until it expires."
     )
-    expires_at = serializers.DateTimeField(allow_null=True, help_text="When `url` stops working.")
+    expires_at = serializers.DateTimeField(allow_null=True, help_text="When `url` expires.")
     removed_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the file was removed; then there is no url."
+        allow_null=True, help_text="When the file was removed; `url` is then null."
     )
     links = serializers.DictField(child=serializers.CharField())
 
@@ -82,10 +83,10 @@ class OperationSerializer(serializers.ModelSerializer):
     """One operation of a job."""
 
     error = serializers.SerializerMethodField()
-    artifact = serializers.SerializerMethodField(help_text="The id of its first result.")
+    artifact = serializers.SerializerMethodField(help_text="The ID of its first result.")
     priority = serializers.CharField(source="get_priority_display")
     notes = serializers.SerializerMethodField()
-    result = serializers.SerializerMethodField(help_text="Numbers of work that makes no files.")
+    result = serializers.SerializerMethodField(help_text="The numbers of work that creates no files.")
 
     class Meta:
         model = Operation
@@ -146,7 +147,7 @@ class ProgressSerializer(serializers.Serializer):
 class EtaSerializer(serializers.Serializer):
     seconds_p50 = serializers.FloatField()
     seconds_p90 = serializers.FloatField()
-    based_on = serializers.IntegerField(help_text="How many finished operations this was measured on.")
+    based_on = serializers.IntegerField(help_text="How many finished operations the estimate is based on.")
 
 
 class JobListSerializer(serializers.ModelSerializer):

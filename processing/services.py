@@ -10,7 +10,7 @@ from typing import Any
 
 from api.core.errors import ApiError, ErrorCode, FieldError
 from ml_models.weights import remedy
-from processing import estimates, model_availability, names, noise_ahead
+from processing import estimates, model_availability, names, noise_ahead, phrases
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.operations import table as algorithms
 from processing.algorithms.operations.spec import OperationSpec
@@ -85,10 +85,8 @@ def parse_work(*, operations: Any = None, pipeline: Any = None) -> Work:
         code = errors[0].code if len({error.code for error in errors}) == 1 else ErrorCode.INVALID
         raise ApiError(code, " ".join(f"{error.field}: {error.detail}" for error in errors), errors=errors)
     if not work.units():
-        detail = 'Name at least one operation, for example operations=["webp"].'
-        raise ApiError(
-            ErrorCode.REQUIRED, detail, errors=[FieldError("operations", ErrorCode.REQUIRED, detail)]
-        )
+        errors = [FieldError("operations", ErrorCode.REQUIRED, phrases.NO_OPERATIONS)]
+        raise ApiError(ErrorCode.REQUIRED, phrases.NO_OPERATIONS, errors=errors)
     return work
 
 
@@ -116,11 +114,11 @@ def _entries(field: str, value: Any, errors: list[FieldError]) -> list[Any]:
                 return []
         value = [value] if isinstance(value, str | dict) else value
     if not isinstance(value, list):
-        detail = f"A list of operations is wanted, not {type(value).__name__}."
+        detail = "Enter a list of operations."
         errors.append(FieldError(field, ErrorCode.INVALID, detail))
         return []
     if len(value) > MAX_STEPS:
-        detail = f"{len(value)} operations; at most {MAX_STEPS} fit into one request."
+        detail = phrases.too_many_steps(len(value), MAX_STEPS)
         errors.append(FieldError(field, ErrorCode.TOO_LONG, detail))
         return []
     return value
@@ -130,20 +128,18 @@ def _name_and_parameters(entry: Any) -> tuple[str, Mapping[str, Any]]:
     if isinstance(entry, str):
         return entry, {}
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-        detail = 'An operation is a name or {"name": …, "parameters": {…}}.'
-        raise ProcessingError(detail, code=ErrorCode.INVALID)
+        raise ProcessingError(phrases.NOT_AN_OPERATION, code=ErrorCode.INVALID)
     unknown = sorted(set(entry) - {"name", "parameters"})
     if unknown:
-        detail = f"Unknown keys {', '.join(unknown)}; an operation has name and parameters."
-        raise ProcessingError(detail, code=ErrorCode.UNKNOWN_FIELD)
+        raise ProcessingError(phrases.unknown_keys(unknown), code=ErrorCode.UNKNOWN_FIELD)
     parameters = entry.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
-        raise ProcessingError("parameters is an object.", code=ErrorCode.INVALID, field=None)
+        raise ProcessingError("parameters must be an object.", code=ErrorCode.INVALID, field=None)
     return entry["name"], parameters or {}
 
 
 def check_source(work: Work, *, format: str, width: int, height: int) -> None:
-    """Refuse what cannot be done with this picture: conversion to its own format, a crop outside of it, …"""
+    """Refuse what cannot be done with this image: conversion to its own format, a crop outside of it, …"""
     lists = [(f"operations[{index}]", [step]) for index, step in enumerate(work.operations)]
     if work.pipeline:
         lists.append(("pipeline", list(work.pipeline)))
@@ -171,8 +167,7 @@ def check_images(work: Work, images: Sequence[Any]) -> None:
     check_models(work)
     for image in images:
         if image.status != "ready":
-            detail = f"Image {image.pk} is {image.status}; only images that are ready can be worked on."
-            raise ApiError(ErrorCode.CONFLICT, detail)
+            raise ApiError(ErrorCode.CONFLICT, phrases.image_not_ready(image.pk, image.status))
         try:
             check_source(work, format=image.format, width=image.width, height=image.height)
         except ApiError as error:
@@ -183,8 +178,7 @@ def check_images(work: Work, images: Sequence[Any]) -> None:
             raise
     count = len(images) * len(work.units())
     if count > MAX_OPERATIONS:
-        detail = f"{count} operations; one job holds at most {MAX_OPERATIONS}."
-        raise ApiError(ErrorCode.TOO_LONG, detail)
+        raise ApiError(ErrorCode.TOO_LONG, phrases.too_many_operations(count, MAX_OPERATIONS))
 
 
 def submit_work(

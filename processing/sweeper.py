@@ -75,7 +75,7 @@ def do_chores(done_at: dict[str, float]) -> None:
         except DatabaseError:
             raise
         except Exception:
-            logger.exception("The chore %s failed", name)
+            logger.exception("The periodic task %s failed", name)
 
 
 def sweep_forever(is_stopped: Callable[[], bool]) -> None:
@@ -94,6 +94,6 @@ def sweep_forever(is_stopped: Callable[[], bool]) -> None:
                 apply_retention()
                 retained = now
         except Exception:
-            logger.exception("The sweep failed; the next one follows in a second")
+            logger.exception("The sweep failed; the next one starts in one second")
             connection.close()
         time.sleep(1)

@@ -17,11 +17,11 @@ def key_owner(username: str, *, scopes: Iterable[str]) -> User:
     if username:
         user = users.filter(username=username).first()
         if user is None:
-            raise invalid_field("user", f"there is no user {username!r}.")
+            raise invalid_field("user", f"The user {username!r} does not exist.")
     else:
         user = users.filter(is_superuser=True, is_active=True).order_by("pk").first() or _service_user(scopes)
     if lacking := sorted(scopes_up_to(scopes) - scopes_of(user)):
-        raise invalid_field("scopes", f"the user {user.username!r} lacks {', '.join(lacking)}.")
+        raise invalid_field("scopes", f"The user {user.username!r} does not have {', '.join(lacking)}.")
     return user
 
 

@@ -24,7 +24,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             raise AuthenticationFailed("The header must read: Authorization: Api-Key <prefix>.<secret>")
         key = find_key(header[1])
         if key is None:
-            raise AuthenticationFailed("There is no such API key.")
+            raise AuthenticationFailed("This API key does not exist.")
         self.check(key)
         note_use(key)
         # For the audit, which sees Django's own request.
@@ -40,7 +40,7 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         if not key.is_usable and key.expires_at is not None:
             raise AuthenticationFailed(f"The API key {key.prefix} expired at {key.expires_at.isoformat()}.")
         if not key.user.is_active:
-            raise AuthenticationFailed(f"The user of the API key {key.prefix} is switched off.")
+            raise AuthenticationFailed(f"The account that owns the API key {key.prefix} is disabled.")
 
     def authenticate_header(self, request: Request) -> str:
         return self.keyword

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from api.core import phrases
 from api.core.errors import ErrorCode, invalid_field
 from api.models import ApiKey, Scope
 
@@ -96,10 +97,10 @@ def checked_scopes(scopes: Iterable[str]) -> list[str]:
     """The scopes in their order, each once."""
     wanted = {scope.strip() for scope in scopes} - {""}
     if unknown := sorted(wanted - set(Scope.values)):
-        raise invalid_field("scopes", f"unknown {unknown[0]!r}; there are {', '.join(Scope.values)}.")
+        raise invalid_field("scopes", phrases.not_a_choice(unknown[0], Scope.values))
     if not wanted:
         raise invalid_field(
-            "scopes", f"name at least one of {', '.join(Scope.values)}.", code=ErrorCode.REQUIRED
+            "scopes", f"Choose at least one of: {', '.join(Scope.values)}.", code=ErrorCode.REQUIRED
         )
     return [scope for scope in Scope.values if scope in wanted]
 
@@ -107,7 +108,7 @@ def checked_scopes(scopes: Iterable[str]) -> list[str]:
 def _checked_name(name: str) -> str:
     name = name.strip()
     if not name or len(name) > 100 or not name.isprintable():
-        raise invalid_field("name", f"1 to 100 printable characters are allowed, these are {len(name)}.")
+        raise invalid_field("name", f"Use 1 to 100 printable characters; this name has {len(name)}.")
     return name
 
 

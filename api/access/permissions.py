@@ -59,7 +59,7 @@ def require_scope(subject: Any, scope: str) -> None:
 
 
 def missing(scope: str) -> str:
-    return f"This needs the scope {str(scope)!r}, which you or your API key lack."
+    return f"This requires the scope {str(scope)!r}, which you or your API key do not have."
 
 
 class HasScope(permissions.BasePermission):

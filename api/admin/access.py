@@ -39,20 +39,22 @@ class KeyForm(forms.Form):
     # The new key's id, chosen with the form: a form that is sent twice makes one key.
     key_id = forms.UUIDField(required=False, widget=forms.HiddenInput, initial=uuid4)
     name = forms.CharField(
-        max_length=100, widget=UnfoldAdminTextInputWidget, help_text="Which program uses it."
+        max_length=100, widget=UnfoldAdminTextInputWidget, help_text="The program that uses the key."
     )
     user = forms.ModelChoiceField(
         queryset=get_user_model().objects.filter(is_active=True).order_by("username"),
         widget=UnfoldAdminSelectWidget,
-        help_text="Whose key it is; a key can never do more than its user.",
+        help_text="The owner. A key never has more rights than its owner.",
     )
     scopes = forms.MultipleChoiceField(
         choices=Scope.choices,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
-        help_text="What it may do; each scope includes those before it.",
+        help_text="What the key can do. Each scope includes the ones before it.",
     )
     expires_at = forms.SplitDateTimeField(
-        required=False, widget=UnfoldAdminSplitDateTimeWidget, help_text="Empty: never."
+        required=False,
+        widget=UnfoldAdminSplitDateTimeWidget,
+        help_text="Leave empty for a key that never expires.",
     )
 
 
@@ -110,7 +112,7 @@ class ApiKeyAdmin(PixModelAdmin):
         if form.is_valid() and (key_id := self._create(request, form)):
             return redirect("admin:api_apikey_created", key_id)
         context = self.page(request, "New API key") | {"form": form, "media": self.media + form.media}
-        return TemplateResponse(request, "admin/form_page.html", context | {"submit_text": "Create the key"})
+        return TemplateResponse(request, "admin/form_page.html", context | {"submit_text": "Create key"})
 
     def get_urls(self) -> list[URLPattern]:
         created = self.admin_site.admin_view(self.created_view)
@@ -123,7 +125,7 @@ class ApiKeyAdmin(PixModelAdmin):
         key = ApiKey.objects.filter(pk=key_id).first()
         if key is None or shown_id != str(key_id):
             messages.info(
-                request, "A new key’s text is shown once. If it is lost, revoke the key and make another."
+                request, "The key is shown only once. If it gets lost, revoke it and create a new one."
             )
             return redirect("admin:api_apikey_changelist")
         del request.session[NEW_KEY_IN_SESSION]
@@ -169,7 +171,7 @@ class AuditAdmin(PixModelAdmin):
     list_filter = ("action", "target_type", "at")
     date_hierarchy = "at"
     search_fields = ("actor_name", "api_key_prefix", "action", "target_id", "request_id")
-    search_help_text = "Person, key prefix, action, the id of what it was done to, or request id"
+    search_help_text = "User, key prefix, action, ID of the object, or request ID"
     fields = ("at", "who", "action", "target", "ip", "request_id", "detail")
 
     @display(description="Time", ordering="at")

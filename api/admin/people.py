@@ -18,10 +18,10 @@ admin.site.unregister(User)
 admin.site.unregister(Group)
 
 ROLES = {
-    "viewer": "Sees images, jobs and results, without places.",
-    "reviewer": "Also uploads, edits, trashes and restores; sees where pictures were taken.",
-    "operator": "Also starts, cancels, retries and prioritises work, and enters the admin.",
-    "admin": "Also switches queues, cleans up, purges, and manages keys and people.",
+    "viewer": "Can view images, jobs and results, but not where images were taken.",
+    "reviewer": "Can also upload, edit, trash and restore images, and see where they were taken.",
+    "operator": "Can also start, cancel, retry and prioritize jobs, and use the admin.",
+    "admin": "Can also pause queues, run clean-ups, purge images, and manage keys and users.",
 }
 
 
@@ -82,7 +82,7 @@ class RoleAdmin(PixModelAdmin):
 
     @display(description="Meaning")
     def meaning(self, group: Group) -> str:
-        return ROLES.get(group.name, "Gives no rights.")
+        return ROLES.get(group.name, "Has no rights.")
 
     @display(description="Scopes")
     def scopes(self, group: Group) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from api.core import phrases
 from api.core.errors import ApiError, ErrorCode
 
 
@@ -26,6 +27,6 @@ def ensure_free_space(wanted: int = 0) -> None:
     if free < settings.MIN_FREE_DISK_BYTES:
         raise ApiError(
             ErrorCode.DISK_FULL,
-            f"The disk is nearly full: {free} bytes would be free; {settings.MIN_FREE_DISK_BYTES} are kept free.",
+            phrases.disk_full(free, settings.MIN_FREE_DISK_BYTES),
             status=507,
         )

@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from api.core.errors import ApiError, ErrorCode, FieldError, error_body
 from api.models import Scope
+from pixproject.web.base.text import byte_size
 from processing.algorithms.errors import ProcessingError
 
 logger = logging.getLogger("pix.api")
@@ -41,9 +42,10 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
 def unforeseen(exc: Exception, request: Any) -> ApiError:
     """Log a defect the way Django does, so that its monitoring and its test client see it."""
     signals.got_request_exception.send(sender=None, request=getattr(request, "_request", request))
-    logger.error("Unforeseen error at %s", request.path, exc_info=exc)
+    logger.error("Unexpected error at %s", request.path, exc_info=exc)
     return ApiError(
-        ErrorCode.INTERNAL_ERROR, "Something failed on our side. The request id identifies it in our logs."
+        ErrorCode.INTERNAL_ERROR,
+        "An internal error occurred. The request ID helps to find the cause in the logs.",
     )
 
 
@@ -107,18 +109,16 @@ def from_drf(exc: drf_errors.APIException) -> ApiError:
 
 def from_django(exc: BaseException) -> ApiError | None:
     if isinstance(exc, Http404):
-        return ApiError(ErrorCode.NOT_FOUND, "There is nothing here.")
+        return ApiError(ErrorCode.NOT_FOUND, "Nothing was found at this address.")
     if isinstance(exc, django_errors.PermissionDenied):
-        return ApiError(ErrorCode.PERMISSION_DENIED, str(exc) or "You may not do this.")
+        return ApiError(ErrorCode.PERMISSION_DENIED, str(exc) or "You are not allowed to do this.")
     if isinstance(exc, django_errors.TooManyFilesSent):
         limit = settings.MAX_FILES_PER_REQUEST
-        return ApiError(
-            ErrorCode.TOO_MANY_FILES, f"The request has more than {limit} files; the limit is {limit}."
-        )
+        return ApiError(ErrorCode.TOO_MANY_FILES, f"The request has too many files. The limit is {limit}.")
     if isinstance(exc, django_errors.RequestDataTooBig):
         return ApiError(ErrorCode.REQUEST_TOO_LARGE, _request_too_large(exc))
     if isinstance(exc, django_errors.SuspiciousOperation | MultiPartParserError | UnreadablePostError):
-        return ApiError(ErrorCode.MALFORMED, f"The request cannot be read: {exc}")
+        return ApiError(ErrorCode.MALFORMED, f"The request could not be read: {exc}")
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("The database did not answer", exc_info=exc)
         detail = "The database is not available right now. Try again in a few seconds."
@@ -126,7 +126,7 @@ def from_django(exc: BaseException) -> ApiError | None:
     if isinstance(exc, UnicodeEncodeError | DataError):
         # A value that the database refuses: half a surrogate pair, a number out of range, a NUL character.
         return ApiError(
-            ErrorCode.INVALID, "A value cannot be stored: it has a character or size that is not allowed."
+            ErrorCode.INVALID, "A value cannot be stored because of a character or size that is not allowed."
         )
     return None
 
@@ -135,7 +135,8 @@ def _request_too_large(exc: Exception) -> str:
     sentence = str(exc)
     if sentence.startswith("The request"):  # one of ours, with its numbers
         return sentence
-    return f"The request has more than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes beside its files."
+    limit = byte_size(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    return f"The request is too large. The limit, not counting files, is {limit}."
 
 
 # --- Django's own failures under /api/, outside of any view --------------------------------------------
@@ -145,13 +146,13 @@ def json_error(request: HttpRequest, status: int) -> HttpResponse:
     """The body for Django's own 400, 403, 404 and 500 under /api/."""
     codes = {400: ErrorCode.MALFORMED, 403: ErrorCode.PERMISSION_DENIED, 404: ErrorCode.NOT_FOUND}
     details = {
-        400: "The request cannot be read.",
-        403: "You may not do this.",
-        404: f"There is nothing at {request.path}.",
+        400: "The request could not be read.",
+        403: "You are not allowed to do this.",
+        404: f"Nothing was found at {request.path}.",
     }
     fallback = ApiError(
         codes.get(status, ErrorCode.INTERNAL_ERROR),
-        details.get(status, "Something failed on our side."),
+        details.get(status, "An internal error occurred."),
         status=status,
     )
     return JsonResponse(error_body(fallback), status=status)
@@ -177,4 +178,4 @@ class UnknownAddress(APIView):
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        raise ApiError(ErrorCode.NOT_FOUND, f"There is nothing at {request.path}.")
+        raise ApiError(ErrorCode.NOT_FOUND, f"Nothing was found at {request.path}.")

@@ -86,9 +86,7 @@ def key_of(request: Request) -> str | None:
         return None
     if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
         length = len(key) if isinstance(key, str) else 0
-        raise invalid_field(
-            FIELD, f"1 to {MAX_KEY_LENGTH} printable characters are allowed, these are {length}."
-        )
+        raise invalid_field(FIELD, f"Use 1 to {MAX_KEY_LENGTH} printable characters; this key has {length}.")
     return key
 
 
@@ -133,7 +131,7 @@ def _lock(claim: Claim) -> None:
     if not is_ours:
         raise ApiError(
             ErrorCode.IDEMPOTENCY_IN_PROGRESS,
-            f"The first request with the idempotency key {claim.key!r} is not answered yet.",
+            f"The first request with the idempotency key {claim.key!r} is still being processed.",
             headers={"Retry-After": "1"},
         )
 

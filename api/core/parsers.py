@@ -9,6 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
+from api.core import phrases
 from api.core.errors import ErrorCode, invalid_field
 
 
@@ -17,7 +18,7 @@ def refuse_large_body(parser_context: Mapping[str, Any] | None) -> None:
     size = int((parser_context or {})["request"].META.get("CONTENT_LENGTH") or 0)
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if size > limit:
-        raise RequestDataTooBig(f"The request has {size} bytes; the limit without files is {limit}.")
+        raise RequestDataTooBig(phrases.request_too_large(size, limit, without_files=True))
 
 
 # Lists whose own checks name the parameter that is no number, and its limits.
@@ -39,7 +40,7 @@ class JSONParser(parsers.JSONParser):
                 if not path.startswith(CHECKED_ELSEWHERE):
                     path = path or "body"
                     raise invalid_field(
-                        path, f"must be a finite number; got {number}.", code=ErrorCode.MALFORMED
+                        path, f"Enter a finite number, not {number}.", code=ErrorCode.MALFORMED
                     )
             return data
         except RecursionError:

@@ -15,12 +15,13 @@ from rest_framework.response import Response
 from api.core.errors import ApiError, ErrorCode
 from api.core.requests import FlagField, QuerySerializer
 from api.models import AuditEvent
-from images import damage, phrases, renditions
+from images import damage, renditions
 from images.models import Image
 from images.serializers import HistorySerializer, MetadataSerializer
 from processing import files
 from processing.algorithms.codecs.formats import FORMATS
 from processing.models import Job, OperationArtifact
+from processing.phrases import NO_ORIGINAL
 from processing.serializers import ArtifactSerializer, JobListSerializer
 from processing.storage.serving import serve_file
 
@@ -34,7 +35,7 @@ def original(request: HttpRequest, image: Image) -> HttpResponseBase:
     if image.status == Image.Status.PURGED:
         raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
     if damage.note(image) == damage.MISSING:
-        raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
+        raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
     return serve_file(
         request,
         image.file,

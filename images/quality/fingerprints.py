@@ -21,6 +21,7 @@ from processing.algorithms.fingerprint.quality import (
 )
 from processing.engine.subprocesses import run_isolated
 from processing.handlers import input_limits
+from processing.phrases import NO_ORIGINAL
 from processing.tasks.fingerprint import draw_ridge_map
 
 MAP_SECONDS = 86_400
@@ -129,7 +130,7 @@ def ridge_map_png(image: Image) -> bytes:
 
 def _draw(image: Image) -> bytes:
     if not files.has_size(image.file, image.byte_size):
-        raise ApiError(ErrorCode.FILE_MISSING, phrases.NO_ORIGINAL)
+        raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
     with files.local_copy(image.file) as path:
         drawn: bytes = run_isolated(
             draw_ridge_map,

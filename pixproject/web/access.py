@@ -14,9 +14,9 @@ from processing.algorithms.errors import ProcessingError
 
 View = Callable[..., HttpResponseBase]
 REFUSALS = {
-    "write": "Your account may look at pictures but not change them.",
-    "process": "Your account may not start, stop or change work.",
-    "admin": "Only administrators may do this.",
+    "write": "Your account can view images but not change them.",
+    "process": "Your account cannot start, stop or change jobs.",
+    "admin": "Only administrators can do this.",
 }
 
 
@@ -27,9 +27,7 @@ def needs(scope: str) -> Callable[[View], View]:
         @wraps(view)
         def checked(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             if not has_scope(request.user, scope):
-                raise PermissionDenied(
-                    f"{REFUSALS[scope]} It needs the scope “{scope}”: ask an administrator for it."
-                )
+                raise PermissionDenied(f"{REFUSALS[scope]} Ask an administrator for the scope “{scope}”.")
             return view(request, *args, **kwargs)
 
         return checked

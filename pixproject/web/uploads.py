@@ -9,6 +9,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, TemporaryFileUploadHandler
 
+from api.core import phrases
 from api.core.disk import ensure_free_space
 
 
@@ -35,7 +36,7 @@ class HashingUploadHandler(TemporaryFileUploadHandler):
             settings.MAX_FILES_PER_REQUEST * settings.MAX_UPLOAD_BYTES + settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         )
         if content_length > limit:
-            raise RequestDataTooBig(f"The request has {content_length} bytes; the limit is {limit}.")
+            raise RequestDataTooBig(phrases.request_too_large(content_length, limit))
         ensure_free_space(content_length)  # also makes the folder for what arrives
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:

@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from processing import files
+from api.core.phrases import counted
+from processing import files, phrases
 from processing.engine import leases, wakeups
 from processing.engine.registry import HANDLERS
 from processing.models import Artifact, Job, JobEvent, Operation, OperationArtifact, QueueControl
@@ -85,18 +86,12 @@ def submit_job(
         _tell(
             job,
             "submitted",
-            _submission(len(rows), sum(hits)),
+            phrases.submitted(len(rows), sum(hits)),
         )
         _wake_on_commit(row.queue for row in rows if row.status == OperationStatus.QUEUED)
         if len(rows) >= ANALYZE_AFTER:
             transaction.on_commit(_analyze, robust=True)
     return job
-
-
-def _submission(count: int, hits: int) -> str:
-    """What the history of a job says first."""
-    words = f"{count} operation{'' if count == 1 else 's'} submitted"
-    return f"{words}, {hits} already in the result cache." if hits else f"{words}."
 
 
 def _already_done(is_done: bool) -> dict[str, Any]:
@@ -210,7 +205,13 @@ def cancel_job(job: Job, *, actor: Any = None) -> int:
     with transaction.atomic():
         cancelled = leases.moved_ids(_CANCEL, [job.pk])
         if cancelled:
-            _tell(job, "cancelled", f"{len(cancelled)} operations cancelled.", actor=actor, level="warning")
+            _tell(
+                job,
+                "cancelled",
+                f"{counted(len(cancelled), 'operation')} cancelled.",
+                actor=actor,
+                level="warning",
+            )
     job.refresh_from_db()
     return len(cancelled)
 
@@ -256,7 +257,7 @@ def retry_job(
             cursor.execute(_RETRY, values)
             queues = [row[0] for row in cursor.fetchall()]
         if queues:
-            _tell(job, "retried", f"{len(queues)} operations queued again.", actor=actor)
+            _tell(job, "retried", f"{counted(len(queues), 'operation')} queued again.", actor=actor)
             _wake_on_commit(queues)
     job.refresh_from_db()
     return len(queues)
@@ -280,7 +281,7 @@ def set_priority(job: Job, priority: int, *, actor: Any = None) -> bool:
         job.operations.filter(status=OperationStatus.QUEUED).update(priority=priority)
         won = Job.objects.filter(pk=job.pk).exclude(status__in=JOB_TERMINAL).update(priority=priority)
         if won:
-            _tell(job, "priority", f"Priority set to {Priority(priority).label}.", actor=actor)
+            _tell(job, "priority", f"Priority changed to {Priority(priority).label}.", actor=actor)
     job.refresh_from_db()
     return won == 1
 

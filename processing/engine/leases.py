@@ -230,7 +230,7 @@ def requeue(
 
 def expire() -> tuple[int, int]:
     """Take operations away from workers that were lost; answers how many went back and how many failed for good."""
-    detail = f"The worker that ran this was lost {MAX_LOSSES} times."
+    detail = f"The operation was given up after its worker was lost {MAX_LOSSES} times."
     [(returned, failed)] = _run(_EXPIRE, {"max_losses": MAX_LOSSES, "detail": detail})
     return returned, failed
 

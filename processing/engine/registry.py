@@ -90,7 +90,7 @@ def register(*handlers: Handler) -> None:
     """Add an app's handlers; two of one name are a programming error."""
     for handler in handlers:
         if HANDLERS.get(handler.name, handler) is not handler:
-            raise ValueError(f"Two handlers are called {handler.name!r}.")
+            raise ValueError(f"Two handlers have the name {handler.name!r}.")
         HANDLERS[handler.name] = handler
 
 

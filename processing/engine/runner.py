@@ -79,7 +79,7 @@ def run(claims: Sequence[Claim], executor: Executor) -> None:
     with request_id.bound(claims[0].request_id):
         if handler is None:
             failure = Failure(
-                "unknown_operation", f"This worker knows no operation {claims[0].name!r}.", True
+                "unknown_operation", f"This worker does not know the operation {claims[0].name!r}.", True
             )
             _record_failures(claims, failure, started)
             return
@@ -192,7 +192,7 @@ def _complete(completions: Sequence[leases.Completion]) -> None:
     won = leases.complete(completions)
     lost = [c.claim.operation_id for c in completions if c.claim.operation_id not in won]
     if lost:
-        logger.info("Dropped results of operations that are not ours any more: %s", lost)
+        logger.info("Dropped the results of operations that this worker no longer owns: %s", lost)
     if lost and len(completions) == 1:
         raise LostClaim
 
@@ -215,15 +215,15 @@ def failure_of(error: BaseException) -> Failure | None:
         case SubprocessMemory():
             return Failure("memory_limit", str(error))
         case MemoryError():
-            return Failure("memory_limit", "It needed more memory than there is.")
+            return Failure("memory_limit", "The operation ran out of memory.")
         case SubprocessCrashed():
             return Failure("subprocess_crashed", str(error))
         case SubprocessInterrupted() | Stopped():
             return Failure("interrupted", "The worker stopped.", is_charged=False)
         case OperationalError() | InterfaceError():
-            return Failure("database_away", "The database was away.", is_charged=False)
+            return Failure("database_away", "The database was not available.", is_charged=False)
     logger.error("Operation failed", exc_info=error)
-    return Failure("internal_error", f"An unexpected error: {type(error).__name__}.")
+    return Failure("internal_error", f"Unexpected error: {type(error).__name__}.")
 
 
 def _record_failures(claims: Sequence[Claim], failure: Failure | None, started: float) -> None:

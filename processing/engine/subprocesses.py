@@ -20,6 +20,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from pixproject.web.base.text import byte_size
 from processing.algorithms.errors import ProcessingError
 
 PR_SET_PDEATHSIG = 1
@@ -118,15 +119,15 @@ class _Slot:
             return self._wait(future, timeout_s)
         except FutureTimeout as error:
             self.replace()
-            raise SubprocessTimeout(f"It ran longer than {timeout_s:g} seconds.") from error
+            raise SubprocessTimeout(f"The operation took longer than {timeout_s:g} seconds.") from error
         except ProcessExpired as error:
             self.replace()
             raise SubprocessCrashed(f"The subprocess ended with exit code {error.exitcode}.") from error
         except MemoryError as error:
             limit = self._needs.memory_bytes
-            raise SubprocessMemory(f"It needed more than {limit} bytes of memory.") from error
+            raise SubprocessMemory(f"The operation needed more than {byte_size(limit)} of memory.") from error
         except (CancelledError, BrokenProcessPool) as error:
-            raise SubprocessInterrupted("It was stopped.") from error
+            raise SubprocessInterrupted("The operation was stopped.") from error
 
     def _wait(self, future: ProcessFuture, timeout_s: float) -> Any:
         try:
@@ -136,7 +137,7 @@ class _Slot:
                 raise
         if not future.running():
             self.replace()
-            raise SubprocessInterrupted("Its subprocess did not start.")
+            raise SubprocessInterrupted("The subprocess did not start.")
         return future.result(timeout=timeout_s + START_TIMEOUT_S)
 
     def replace(self) -> None:
@@ -232,10 +233,10 @@ def run_isolated(function: Callable[..., Any], *args: Any, timeout_s: float, mem
         detail = f"The file could not be read within {timeout_s:g} seconds."
         raise ProcessingError(detail, code="decode_timeout") from error
     except SubprocessMemory as error:
-        detail = f"The file needs more than {memory_bytes} bytes of memory to be read."
+        detail = f"Reading the file needs more than {byte_size(memory_bytes)} of memory."
         raise ProcessingError(detail, code="memory_limit") from error
     except SubprocessCrashed as error:
-        raise ProcessingError("The file makes its decoder crash.", code="subprocess_crashed") from error
+        raise ProcessingError("The file crashed the decoder.", code="subprocess_crashed") from error
 
 
 def warm_up_shared(memory_bytes: int, *, after_s: float) -> None:

@@ -63,7 +63,7 @@ def send(queue: str, count: int = 1) -> bool:
         for _ in range(min(count, threads(queue))):
             sender().enqueue(_message(queue))
     except (redis.RedisError, BrokerConnectionError, OSError) as error:
-        logger.warning("Redis is away; the sweeper will wake the workers: %s", error)
+        logger.warning("Redis is not available; the sweeper will wake the workers: %s", error)
         return False
     return True
 

@@ -104,7 +104,7 @@ class Worker:
                     self._beat()
                     beaten = now
             except DatabaseError as error:
-                logger.warning("Could not keep the leases: %s", error)
+                logger.warning("Could not renew the leases: %s", error)
                 connection.close()
             time.sleep(KEEP_INTERVAL_S)
         self._say_goodbye()

@@ -74,7 +74,7 @@ RECIPES = (
     Recipe("Every modern format", {"webp": {}, "avif": {}}, is_pipeline=False),
     Recipe("Crisp black and white", {"grayscale": {}, "autocontrast": {}, "sharpen": {}}),
     Recipe("Fingerprint", {"enhance_fingerprint": {}}),
-    Recipe("Fingerprint, ridges filtered", {"enhance_fingerprint": {"method": "gabor"}}),
+    Recipe("Fingerprint with ridge filter", {"enhance_fingerprint": {"method": "gabor"}}),
 )
 
 

@@ -1,10 +1,11 @@
-"""Fields that the forms of several pages share."""
+"""The forms of the pages of jobs, and fields that other pages use, too."""
 
 from typing import Any
 
 from django import forms
 
 from api.core import phrases
+from pixproject.web.forms import UUIDListField
 from processing.states import Priority
 
 
@@ -17,9 +18,53 @@ class PriorityField(forms.Field):
 
     def to_python(self, value: Any) -> int | None:
         if value in self.empty_values:
-            return self.empty_value
+            return None if self.required else self.empty_value
         known = {name: number for number, name in Priority.choices}
         known |= {str(number): number for number in Priority.values}
         if str(value) not in known:
             raise forms.ValidationError(phrases.not_a_choice(value, Priority.labels), code="invalid_choice")
         return known[str(value)]
+
+
+class CountField(forms.Field):
+    """A whole number that a script sends back; anything else counts as `default`."""
+
+    def __init__(self, *, default: int) -> None:
+        super().__init__(required=False)
+        self.default = default
+
+    def to_python(self, value: Any) -> int:
+        text = str(value or "")
+        return int(text) if text.isdecimal() and len(text) < 9 else self.default
+
+
+class KeyListField(forms.Field):
+    """Row numbers from repeated inputs; what is no number is left out."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> list[int]:
+        return [int(text) for text in value or () if text.isdecimal() and len(text) < 19]
+
+
+class PriorityForm(forms.Form):
+    priority = PriorityField(required=True)
+
+
+class RetryForm(forms.Form):
+    operation = KeyListField(required=False)
+
+
+class JobIdsForm(forms.Form):
+    ids = UUIDListField()
+
+
+class OffsetForm(forms.Form):
+    offset = CountField(default=0)
+
+
+class PollForm(forms.Form):
+    """What a part of a page that asks again has seen so far."""
+
+    step = CountField(default=0)
+    seen = CountField(default=-1)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subquery, Sum, Value, When
 
-from processing import estimates, queue_metrics
+from processing import estimates, phrases, queue_metrics
 from processing.handlers import PIPELINE
 from processing.job_progress import add_running
 from processing.models import Job, Operation, OperationArtifact
@@ -140,23 +140,21 @@ def waiting_reason(job: Job) -> str:
     waiting = set(job.operations.filter(status=OperationStatus.QUEUED).values_list("queue", flat=True))
     for queue in queue_metrics.queue_numbers():
         if queue.name in waiting and queue.paused:
-            return f"The queue “{queue.name}” is paused" + (f": {queue.reason}." if queue.reason else ".")
+            return phrases.paused(queue.name, queue.reason)
         if queue.name in waiting and not queue.workers:
-            return f"No worker serves the queue “{queue.name}” now. The job starts as soon as one does."
-    return "Waiting for a free worker."
+            return phrases.unserved(queue.name)
+    return phrases.WAITING_FOR_WORKER
 
 
 def announcement(job: Job) -> str:
     """One sentence for people who listen to the page."""
-    done, total = job.operations_done, job.operations_total
-    endings = {
-        JobStatus.COMPLETED: "Finished. All results are ready.",
-        JobStatus.COMPLETED_WITH_ERRORS: f"Finished with errors: {job.operations_failed} of {total} failed.",
-        JobStatus.FAILED: "The job failed.",
-        JobStatus.CANCELLED: f"Cancelled: {job.operations_completed} of {total} completed.",
-        JobStatus.QUEUED: "Waiting to start.",
-    }
-    return endings.get(JobStatus(job.status), f"{done} of {total} operations done.")
+    return phrases.job_state(
+        job.status,
+        done=job.operations_done,
+        completed=job.operations_completed,
+        failed=job.operations_failed,
+        total=job.operations_total,
+    )
 
 
 def live_context(job: Job, *, step: int = 0, seen: int = -1) -> dict[str, Any]:

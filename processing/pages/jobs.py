@@ -11,19 +11,17 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from pixproject.web.access import needs, next_path
+from pixproject.web.access import needs, next_path, tell
+from pixproject.web.forms import FormError, read
+from processing import phrases
 from processing.engine import jobs
 from processing.models import Job
 from processing.pages import job_presenter
+from processing.pages.forms import JobIdsForm, OffsetForm, PollForm, PriorityForm, RetryForm
 from processing.states import JobStatus, OperationStatus, Priority
 
 JOBS_PER_PAGE = 20
 HISTORY_LIMIT = 30
-
-
-def _number(request: HttpRequest, name: str, default: int) -> int:
-    value = request.GET.get(name, "")
-    return int(value) if value.isdecimal() and len(value) < 9 else default
 
 
 def _job(job_id: uuid.UUID) -> Job:
@@ -61,17 +59,15 @@ def job_detail(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @never_cache
 def job_live(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """The live part of a job's page; it asks for itself until the job is finished."""
-    step, seen = _number(request, "step", 0), _number(request, "seen", -1)
-    context = job_presenter.live_context(_job(job_id), step=step, seen=seen) | {
-        "priorities": Priority.choices
-    }
+    context = job_presenter.live_context(_job(job_id), **read(PollForm(request.GET)))
+    context["priorities"] = Priority.choices
     return render(request, "jobs/_live.html", context)
 
 
 @require_safe
 def job_results(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """More results of a job with many."""
-    job, offset = _job(job_id), _number(request, "offset", 0)
+    job, offset = _job(job_id), read(OffsetForm(request.GET))["offset"]
     found = job_presenter.results(job, offset=offset)
     is_more = len(found) > job_presenter.RESULTS_PER_PAGE
     context: dict[str, Any] = {
@@ -88,8 +84,7 @@ def job_results(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @never_cache
 def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """One job in a list; it asks for itself until the job is finished."""
-    step, seen = _number(request, "step", 0), _number(request, "seen", -1)
-    (card,) = job_presenter.cards([_job(job_id)], step=step, seen=seen)
+    (card,) = job_presenter.cards([_job(job_id)], **read(PollForm(request.GET)))
     return render(request, "jobs/_card.html", {"card": card})
 
 
@@ -97,13 +92,8 @@ def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @never_cache
 def job_cards(request: HttpRequest) -> HttpResponse:
     """The jobs that a browser remembers; ids that are unknown here are left out."""
-    ids = []
-    for word in request.GET.get("ids", "").split(",")[:HISTORY_LIMIT]:
-        try:
-            ids.append(uuid.UUID(word))
-        except ValueError:
-            continue
-    found = job_presenter.visible_jobs().filter(pk__in=ids)
+    ids = read(JobIdsForm(request.GET))["ids"]
+    found = job_presenter.visible_jobs().filter(pk__in=ids[:HISTORY_LIMIT])
     return render(request, "jobs/_cards.html", {"cards": job_presenter.cards(found)})
 
 
@@ -119,7 +109,7 @@ def _back(request: HttpRequest, job: Job) -> HttpResponse:
 def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     job = _job(job_id)
     if not jobs.cancel_job(job, actor=request.user):
-        messages.info(request, "The job had already finished; there was nothing to cancel.")
+        messages.info(request, phrases.NOTHING_TO_CANCEL)
     return _back(request, job)
 
 
@@ -128,9 +118,9 @@ def job_cancel(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 def job_retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """Retry the named operation, or all that failed or were cancelled."""
     job = _job(job_id)
-    ids = [int(value) for value in request.POST.getlist("operation") if value.isdecimal() and len(value) < 19]
+    ids = read(RetryForm(request.POST))["operation"]
     if not jobs.retry_job(job, operation_ids=ids or None, actor=request.user):
-        messages.info(request, "Nothing is left to retry here.")
+        messages.info(request, phrases.NOTHING_TO_RETRY)
     return _back(request, job)
 
 
@@ -138,10 +128,11 @@ def job_retry(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 @needs("process")
 def job_priority(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     job = _job(job_id)
-    value = request.POST.get("priority", "")
-    if value not in {str(priority) for priority in Priority.values}:
-        names = ", ".join(Priority.labels)
-        messages.error(request, f"The priority must be one of {names}; got “{value[:20]}”.")
-    elif not jobs.set_priority(job, int(value), actor=request.user):
-        messages.info(request, "The job has already finished; its priority no longer matters.")
+    try:
+        priority = read(PriorityForm(request.POST))["priority"]
+    except FormError as error:
+        tell(request, error)
+    else:
+        if not jobs.set_priority(job, priority, actor=request.user):
+            messages.info(request, phrases.PRIORITY_TOO_LATE)
     return _back(request, job)

@@ -7,7 +7,7 @@ from django.core.files.storage import default_storage
 from zipstream import ZIP_STORED, ZipStream
 
 from api.core.errors import ApiError, ErrorCode
-from processing import files
+from processing import files, phrases
 from processing.models import OperationArtifact
 
 CHUNK = 1 << 18
@@ -16,14 +16,14 @@ CHUNK = 1 << 18
 def archive(results: Sequence[OperationArtifact]) -> ZipStream:
     """A ZIP of results under their folders and names; its `len()` is known before it is made.
 
-    Pictures are stored as they are: compressing them again costs time and saves nothing.
+    Images are stored as they are: compressing them again costs time and saves nothing.
 
     Raises:
         ApiError: `file_missing` when any file is, since an answer that has begun cannot say so any more.
     """
     missing = [link for link in results if not files.has_size(link.artifact.file, link.artifact.byte_size)]
     if missing:
-        detail = f"{len(missing)} of {len(results)} result files are missing, first {missing[0].name}."
+        detail = phrases.files_missing(len(missing), len(results), missing[0].name)
         raise ApiError(ErrorCode.FILE_MISSING, detail)
     stream = ZipStream(compress_type=ZIP_STORED, sized=True)
     for path, link in zip(unique_paths(results), results, strict=True):

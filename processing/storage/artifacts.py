@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from processing import files
+from processing import files, phrases
 from processing.models import Artifact, JobEvent, Operation, OperationArtifact
 from processing.states import JOB_TERMINAL
 from processing.storage.file_classes import FileClass, Removed, StoredFile
@@ -30,7 +30,7 @@ def keep() -> Mapping[str, Q]:
         operation__job__status__in=JOB_TERMINAL
     )
     return {
-        "belongs to a job that is not finished": Q(Exists(live)),
+        "belongs to an unfinished job": Q(Exists(live)),
         "belongs to a pinned image": Q(image__pinned=True),
         "belongs to an image in a batch": Q(Exists(_in_batch())),
     }
@@ -71,7 +71,7 @@ def _note_removal(artifacts: Sequence[Artifact], why: str) -> None:
             job_id=job_id,
             level="warning",
             code="artifacts_removed",
-            message=f"{count} results removed: {why}.",
+            message=phrases.results_removed(count, why),
             data={"count": count, "why": why},
         )
         for job_id, count in per_job.items()
@@ -111,7 +111,7 @@ def mend(file: StoredFile, problem: str) -> str:
     with transaction.atomic():
         locked = list(Artifact.objects.select_for_update().filter(pk=file.owner.pk))
         remove(locked, why=f"its file was {problem}")
-    return "result forgotten; the next request computes it again"
+    return "result removed; the next request computes it again"
 
 
 PROCESSED = FileClass(

@@ -99,13 +99,15 @@ def _finding(file_class: FileClass, file: StoredFile, *, repair: bool, fast: boo
     problem = examine(file, fast=fast)
     if problem is not None:
         kind, detail = problem
-        done = "known: it is marked as damaged" if file.is_known_damaged else ""
+        done = "already marked as damaged" if file.is_known_damaged else ""
         if repair and not done and file_class.mend:
             done = file_class.mend(file, kind)
         return Finding(kind, file_class.name, file.key, file.label, detail, done)
     if file.is_known_damaged and not (fast and file.sha256):
         done = file_class.recover(file) if repair and file_class.recover else ""
-        return Finding(RECOVERED, file_class.name, file.key, file.label, "marked as damaged, but whole", done)
+        return Finding(
+            RECOVERED, file_class.name, file.key, file.label, "marked as damaged, but intact", done
+        )
     return None
 
 
@@ -116,9 +118,9 @@ def examine(file: StoredFile, *, fast: bool = False) -> tuple[str, str] | None:
     except Exception as error:  # each storage has its own word for "no such file"
         return MISSING, type(error).__name__
     if size != file.byte_size:
-        return DAMAGED, f"{size} bytes, {file.byte_size} were stored"
+        return DAMAGED, f"{size:,} bytes instead of {file.byte_size:,}"
     if file.sha256 and not fast and _sha256(file.key) != file.sha256:
-        return DAMAGED, "its contents have changed (other SHA-256)"
+        return DAMAGED, "its contents have changed (different SHA-256)"
     return None
 
 
@@ -161,7 +163,7 @@ def _add_orphans(report: Report, name: str, orphans: list[Listed], *, repair: bo
     for orphan in orphans:
         if repair:
             default_storage.delete(orphan.key)
-        detail, done = f"{orphan.byte_size} bytes, no row points to it", "deleted" if repair else ""
+        detail, done = f"{orphan.byte_size:,} bytes, not used by any record", "deleted" if repair else ""
         report.findings.append(Finding(ORPHANED, name, orphan.key, detail=detail, done=done))
 
 
@@ -198,7 +200,7 @@ def _find_leftovers(report: Report, *, repair: bool, before: datetime) -> None:
             with contextlib.suppress(OSError):  # the folder of an attempt, unless something else is in it
                 (folder / listed.key).parent.rmdir()
         detail, done = (
-            f"{listed.byte_size} bytes, left by a process that was killed",
+            f"{listed.byte_size:,} bytes, left behind by a killed process",
             "deleted" if repair else "",
         )
         report.findings.append(Finding(ORPHANED, TEMPORARY, listed.key, detail=detail, done=done))

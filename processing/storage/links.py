@@ -50,11 +50,11 @@ def _check(link_id: uuid.UUID, expires: str, signature: str) -> None:
     if not (expires.isascii() and expires.isdigit() and len(expires) < 12) or not constant_time_compare(
         signature, _sign(link_id, int(expires))
     ):
-        raise ApiError(ErrorCode.LINK_INVALID, "This link was changed or is incomplete.")
+        raise ApiError(ErrorCode.LINK_INVALID, "This link is incomplete or was changed.")
     if int(expires) < time.time():
         ended = datetime.fromtimestamp(int(expires), UTC).isoformat()
         raise ApiError(
-            ErrorCode.LINK_INVALID, f"This link expired at {ended}. Ask for the job again to get a new one."
+            ErrorCode.LINK_INVALID, f"This link expired at {ended}. Request the job again to get a new link."
         )
 
 
@@ -74,7 +74,9 @@ def artifact_response(request: HttpRequest, link_id: uuid.UUID) -> HttpResponseB
     """A result's bytes; raises ApiError when it was removed."""
     link = OperationArtifact.objects.select_related("artifact").filter(pk=link_id).first()
     if link is None:
-        raise ApiError(ErrorCode.NOT_FOUND, "There is no such result; it may have been cleaned up.")
+        raise ApiError(
+            ErrorCode.NOT_FOUND, "This result does not exist; it may have been removed by a clean-up."
+        )
     return serving.serve_file(
         request,
         link.artifact.file,

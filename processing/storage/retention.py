@@ -16,7 +16,7 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from api.core.errors import invalid_field
+from api.core.errors import invalid_choice, invalid_field
 from processing.engine import jobs, leases
 from processing.engine.registry import Claim, Handler
 from processing.models import Job, Operation
@@ -51,9 +51,7 @@ def check_days(value: Any) -> int:
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not MIN_DAYS <= value <= MAX_DAYS:
-        raise invalid_field(
-            "days_old", f"must be a whole number from {MIN_DAYS} to {MAX_DAYS}, not {value!r}."
-        )
+        raise invalid_field("days_old", f"Enter a whole number from {MIN_DAYS} to {MAX_DAYS}, not {value!r}.")
     return value
 
 
@@ -63,10 +61,10 @@ def check_classes(value: Any) -> list[str]:
     if value is None:
         return allowed
     if not isinstance(value, list | tuple) or not value:
-        raise invalid_field("classes", f"must be a list of some of {', '.join(allowed)}, not {value!r}.")
+        raise invalid_field("classes", f"Enter a list with one or more of: {', '.join(allowed)}.")
     for name in value:
         if name not in allowed:
-            raise invalid_field("classes", f"must be among {', '.join(allowed)}, not {name!r}.")
+            raise invalid_choice("classes", name, allowed)
     return list(dict.fromkeys(value))
 
 

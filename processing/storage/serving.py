@@ -92,7 +92,7 @@ def _range(request: HttpRequest, size: int, quoted_etag: str) -> tuple[int, int]
     if start >= size or start >= end:
         raise ApiError(
             ErrorCode.RANGE_NOT_SATISFIABLE,
-            f"The range {match.group()} lies outside the file's {size} bytes.",
+            f"The range {match.group()} lies outside the file, which has {size} bytes.",
             headers={"Content-Range": f"bytes */{size}"},
         )
     return start, end

@@ -33,11 +33,11 @@ def compare_files(source_path: str, result_path: str, limits: Limits) -> FileCom
     before, after = flatten(source.pixels, source.alpha), flatten(result.pixels, result.alpha)
     (height, width), (source_height, source_width) = after.shape[:2], before.shape[:2]
     if abs((width / height) / (source_width / source_height) - 1) > SAME_SHAPE:
-        return FileComparison(None, None, False, "The result has another shape than its source.")
+        return FileComparison(None, None, False, "The result and its source have different shapes.")
     found = compare(fit_to(before, width=width, height=height), after)
     note = (
         ""
         if before.shape[:2] == after.shape[:2]
-        else f"Compared at the result's size, {width} × {height} px."
+        else f"Compared at the size of the result, {width} × {height} px."
     )
     return FileComparison(found.psnr_db, found.ssim, found.psnr_db is None, note)

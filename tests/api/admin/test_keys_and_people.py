@@ -29,7 +29,7 @@ def test_key_is_shown_once(administrator):
 
     (text,) = SECRET.findall(page.content.decode())
     assert text not in again.content.decode()
-    assert "shown once" in said(again)[0]
+    assert "shown only once" in said(again)[0]
     assert "new_api_key" not in administrator.session
     key = find_key(text)
     assert (key.name, key.user, key.scopes) == ("shop", administrator.user, ["read", "process"])
@@ -65,7 +65,7 @@ def test_bad_key_says_why(administrator):
         ({"name": "x" * 101}, "at most 100 characters (it has 101)"),
         ({"scopes": []}, "This field is required."),
         ({"scopes": ["fly"]}, "fly is not one of the available choices"),
-        ({"user": viewer.pk, "scopes": ["admin"]}, "lacks admin, process, write"),
+        ({"user": viewer.pk, "scopes": ["admin"]}, "does not have admin, process, write"),
         (expiry, "is in the past"),
         ({"expires_at_0": "soon", "expires_at_1": ""}, "Enter a valid date"),
     ):

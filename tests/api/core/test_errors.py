@@ -108,7 +108,7 @@ def test_a_json_body_above_the_limit(client, settings):
     for content_type in ("application/json", "application/x-www-form-urlencoded"):
         response = client.post("/api/batches/", b'{"batch_name": "' + b"x" * 2000, content_type=content_type)
         assert (response.status_code, response.json()["code"]) == (413, "request_too_large")
-        assert "1000" in response.json()["detail"]
+        assert "The limit, not counting files, is 1.0 kB." in response.json()["detail"]
 
 
 def test_too_many_fields(client, settings):

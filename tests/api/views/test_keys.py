@@ -52,7 +52,7 @@ def test_a_right_prefix_with_a_wrong_secret_is_401():
     assert client_with(f"{key.prefix}.x").get("/api/me/").status_code == 401
 
 
-@pytest.mark.parametrize("how", ["expired", "revoked", "switched off"])
+@pytest.mark.parametrize("how", ["expired", "revoked", "disabled"])
 def test_an_unusable_key_says_why(how):
     key, text = create_key("test", user=make_user(), scopes=["read"])
     moment = timezone.now() - timedelta(seconds=1)

@@ -188,7 +188,9 @@ def test_approve_needs_more_than_a_reviewers_scope(operator, batch):
 
     response = act(operator, BATCHES, "approve", batch, confirmed="yes")
 
-    assert said(response) == ["Spring: This needs the scope 'process', which you or your API key lack."]
+    assert said(response) == [
+        "Spring: This requires the scope 'process', which you or your API key do not have."
+    ]
     batch.refresh_from_db()
     assert batch.review_stage == "validation"
 
@@ -289,7 +291,7 @@ def test_process_of_several_leaves_out_those_that_it_does_not_fit(operator, batc
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "Name at least one operation"),
+        ({}, "Choose at least one operation"),
         ({"use": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
         ({"use": ["blur"], "filter.group": "no such"}, "no group 'no such'"),
         ({"use": ["blur"], "filter.min_quality": "101"}, "not a number from 0 to 100"),

@@ -198,7 +198,7 @@ def test_work_is_estimated_then_started(operator):
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
-        ({}, "Name at least one operation"),
+        ({}, "Choose at least one operation"),
         ({"operation": "explode"}, "explode"),
         ({"operation": "webp", "group": "9"}, "This batch has no group"),
         (

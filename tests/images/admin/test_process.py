@@ -105,7 +105,7 @@ def test_estimate_counts_what_is_cached(operator):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({}, "Name at least one operation"),
+        ({}, "Choose at least one operation"),
         ({"use": ["resize"]}, "width"),
         ({"use": ["resize"], "resize.width": "1000000000"}, "16384"),
         ({"use": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),

@@ -199,7 +199,7 @@ def test_changes_need_the_scope_write(viewer, action):
     response = viewer.post(f"/images/{image.pk}/{action}/", {"title": "x"})
 
     assert response.status_code == 403
-    assert "It needs the scope “write”" in response.content.decode()
+    assert "Ask an administrator for the scope “write”" in response.content.decode()
 
 
 def test_unknown_and_purged_images_are_not_found(viewer):

@@ -40,7 +40,7 @@ def test_sign_in_and_out():
         "/sign-in/?next=/images/", {"username": "ann", "password": "long-secret-9", "next": "/images/"}
     )
 
-    assert (wrong.status_code, "user name and password do not match" in wrong.content.decode()) == (200, True)
+    assert (wrong.status_code, "user name or password is wrong" in wrong.content.decode()) == (200, True)
     assert (right.status_code, right.url) == (302, "/images/")
     assert client.get("/").status_code == 200
     assert client.post("/sign-out/").status_code == 302

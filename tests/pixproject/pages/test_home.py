@@ -37,7 +37,7 @@ def test_viewer_who_posts_is_refused(viewer):
     response = submit(viewer, upload(pictures.png()), operation="webp")
 
     assert response.status_code == 403
-    assert "It needs the scope “process”" in response.content.decode()
+    assert "Ask an administrator for the scope “process”" in response.content.decode()
     assert Image.objects.count() == Job.objects.count() == 0
 
 
@@ -85,7 +85,7 @@ def test_switches_left_off_are_off(operator):
         ({"operation": "resize", "resize.width": "0"}, "must be between 1 and 16384 px"),
         ({"operation": "resize", "resize.width": "wide"}, "must be a whole number"),
         ({"operation": "nothing"}, "nothing"),
-        ({}, "Name at least one operation"),
+        ({}, "Choose at least one operation"),
         ({"operation": "png"}, "png"),
     ],
 )
@@ -109,7 +109,7 @@ def test_form_without_picture_is_refused(operator):
     response = operator.post("/", {"operation": "webp"})
 
     assert response.status_code == 400
-    assert "Choose at least one picture" in response.content.decode()
+    assert "Choose at least one image" in response.content.decode()
 
 
 def test_images_of_the_library_are_preselected(operator):

@@ -44,7 +44,7 @@ def test_waiting_job_polls_its_own_fragment(viewer):
 
     assert f'hx-get="/jobs/{job.pk}/live/?step=0&amp;seen=0"' in page
     assert f'hx-get="/jobs/{job.pk}/live/?step=4&amp;seen=0"' in live
-    assert "No worker serves the queue “default” now." in live
+    assert "No worker is serving the queue “default”." in live
     assert '<meta http-equiv="refresh"' in page
 
 
@@ -114,7 +114,7 @@ def test_retry_of_one_and_of_all(operator):
     operator.post(f"/jobs/{job.pk}/retry/")
     assert set(Operation.objects.filter(job=job).values_list("status", flat=True)) == {"queued"}
     again = operator.post(f"/jobs/{job.pk}/retry/", follow=True)
-    assert "Nothing is left to retry here." in again.content.decode()
+    assert "There is nothing to retry." in again.content.decode()
 
 
 def test_cancel_twice(operator):
@@ -125,7 +125,7 @@ def test_cancel_twice(operator):
 
     job.refresh_from_db()
     assert job.status == "cancelled"
-    assert "The job had already finished" in again.content.decode()
+    assert "The job has already finished" in again.content.decode()
 
 
 def test_cancel_from_a_card_answers_the_card(operator):
@@ -146,7 +146,10 @@ def test_priority(operator):
 
     job.refresh_from_db()
     assert job.priority == 0
-    assert "must be one of urgent, high, normal, low; got “9”" in wrong.content.decode()
+    assert (
+        "&#x27;9&#x27; is not a valid choice. Choose one of: urgent, high, normal, low."
+        in wrong.content.decode()
+    )
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry", "priority"])
@@ -156,7 +159,7 @@ def test_steering_needs_the_scope_process(reviewer, action):
     response = reviewer.post(f"/jobs/{job.pk}/{action}/", {"priority": "0"})
 
     assert response.status_code == 403
-    assert "It needs the scope “process”" in response.content.decode()
+    assert "Ask an administrator for the scope “process”" in response.content.decode()
 
 
 @pytest.mark.parametrize("action", ["", "live/", "card/", "results/"])

@@ -129,7 +129,7 @@ def test_result_of_a_job_that_still_runs_stays(clean):
     plan = retention.plan(retention.cutoffs(["processed"], days_old=30))["processed"]
 
     assert clean("processed") == {"processed": 0}
-    assert plan.kept == {"belongs to a job that is not finished": 1}
+    assert plan.kept == {"belongs to an unfinished job": 1}
 
 
 def test_file_that_another_result_uses_stays(clean):

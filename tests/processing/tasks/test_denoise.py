@@ -54,7 +54,7 @@ def test_result_is_a_png_that_records_how_it_was_made(client, models):
     assert (facts["model"], len(facts["weights_sha256"])) == (PUBLISHED, 64)
     assert job["operations"][0]["queue"] == "ml"
     (sentence,) = Artifact.objects.get().fact_sentences
-    assert sentence.startswith("Denoise: noise before about ")
+    assert sentence.startswith("Denoise: noise of about ")
     assert f"model {PUBLISHED}, weights {facts['weights_sha256'][:12]}; computed on " in sentence
 
 
@@ -139,6 +139,6 @@ def test_noise_is_told_before(client, models):
         for step in (DENOISE, calm, "webp")
     ]
 
-    assert told[0][0].startswith("The picture's noise is about ")
-    assert "below min_sigma 50: denoising would blur it" in told[1][0]
+    assert told[0][0].startswith("The noise of this image is about ")
+    assert "less than min_sigma (50). Denoising would only blur it" in told[1][0]
     assert told[2] == []
