@@ -8,18 +8,6 @@ from django.utils.translation import ngettext
 
 from batches.models import Batch
 
-# What forms call the parameters of an analysis.
-LABELS = {
-    "model": "Embedding model",
-    "min_cluster_size": "Smallest group",
-    "min_samples": "Neighbours",
-    "metric": "Distance",
-    "cluster_selection_method": "Which groups",
-    "cluster_selection_epsilon": "Join closer than",
-    "allow_single_cluster": "Allow a single group",
-    "sizes": "Smallest groups in the grid",
-    "samples": "Neighbours in the grid",
-}
 SELECT_IMAGES = "Select at least one image."
 NOTHING_TO_SPLIT = "The group was dissolved in the meantime. Nothing was split."
 

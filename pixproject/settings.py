@@ -289,6 +289,8 @@ SPECTACULAR_SETTINGS = {
         "GroupStatus": "batches.models.Group.Status",
         "ChangeKind": "batches.models.GroupingChange.Kind",
         "Decision": "batches.models.BatchImage.Decision",
+        "EmbedderChoice": "images.api.similar.MODELS",
+        "GroupSelection": "batches.clustering.parameters.SELECTIONS",
     },
 }
 LOGGING = logs.configuration(LOG_LEVEL, as_json=LOG_FORMAT == "json")

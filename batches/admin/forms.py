@@ -14,12 +14,9 @@ from unfold.widgets import (
 )
 
 from batches import stages
-from batches.clustering.parameters import ACTIVATIONS, DEFAULTS, MODES, stored_parameters
+from batches.clustering.parameters import ACTIVATIONS, DEFAULTS, MODES, ParametersForm, stored_parameters
 from batches.models import Batch
 from batches.pages import presenters
-from batches.phrases import LABELS
-from images.vectors.embeddings import AUTO
-from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.states import Priority
 
 KEEP = ""  # the choice that changes nothing
@@ -134,8 +131,10 @@ class ExportForm(forms.Form):
     )
 
 
-class AnalyzeForm(forms.Form):
-    """The parameters of an analysis; numbers are texts here, so that one place checks them."""
+class AnalyzeForm(ParametersForm):
+    """The parameters of an analysis, and what becomes of the run."""
+
+    field_order = ("mode", "activate")
 
     mode = forms.ChoiceField(
         choices=[(mode, MODE_TITLES[mode]) for mode in MODES], widget=UnfoldAdminSelectWidget
@@ -145,41 +144,25 @@ class AnalyzeForm(forms.Form):
         choices=[(word, ACTIVATION_TITLES[word]) for word in ACTIVATIONS],
         widget=UnfoldAdminSelectWidget,
     )
-    model = forms.ChoiceField(
-        choices=[(AUTO, "automatic"), *((name, name) for name in EMBEDDERS)],
-        widget=UnfoldAdminSelectWidget,
-    )
-    min_cluster_size = forms.CharField(
-        label=LABELS["min_cluster_size"], required=False, widget=UnfoldAdminTextInputWidget
-    )
-    min_samples = forms.CharField(
-        label=LABELS["min_samples"],
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Leave empty to use the size of the smallest group.",
-    )
-    metric = forms.ChoiceField(
-        choices=[("euclidean", "euclidean"), ("cosine", "cosine")], widget=UnfoldAdminSelectWidget
-    )
-    cluster_selection_method = forms.ChoiceField(
-        label=LABELS["cluster_selection_method"],
-        choices=[("leaf", "leaf: many small, tight groups"), ("eom", "eom: fewer, larger groups")],
-        widget=UnfoldAdminSelectWidget,
-    )
-    cluster_selection_epsilon = forms.CharField(
-        label=LABELS["cluster_selection_epsilon"],
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="Groups closer than this distance are merged; 0 merges none.",
-    )
-    allow_single_cluster = forms.BooleanField(
-        label=LABELS["allow_single_cluster"], required=False, widget=UnfoldBooleanWidget
-    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in DEFAULTS:
+            self.fields[name].required = False  # empty: the default
+            self.fields[name].widget = _widget(self.fields[name])
 
     def parameters(self) -> dict[str, Any]:
         """What `analysis.parse_parameters` takes; an empty field stands for its default."""
         given = {name: self.cleaned_data[name] for name in DEFAULTS}
-        return {name: value for name, value in given.items() if value != "" or name == "min_samples"}
+        return {
+            name: value for name, value in given.items() if value not in ("", None) or name == "min_samples"
+        }
+
+
+def _widget(field: Any) -> Any:
+    if isinstance(field, forms.ChoiceField):
+        return UnfoldAdminSelectWidget(choices=field.choices)
+    return UnfoldBooleanWidget() if isinstance(field, forms.BooleanField) else UnfoldAdminTextInputWidget()
 
 
 def analysis_initial(batches: list[Batch]) -> dict[str, Any]:

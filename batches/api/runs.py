@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -14,10 +15,11 @@ from api.access.authentication import door
 from api.core.errors import ApiError, ErrorCode
 from api.core.filters import PAGING, check_parameters
 from api.core.idempotency import idempotent
+from api.core.requests import NumberField
 from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version
 from batches.api.responses import batch_answer, check_unchanged, etag
 from batches.clustering import service as analysis
-from batches.clustering.parameters import ACTIVATIONS, MODES, stored_parameters
+from batches.clustering.parameters import ACTIVATIONS, FIELDS, MODES, stored_parameters
 from batches.clustering.run_status import sync_runs
 from batches.groups.queries import image_ids_by_label, listed_groups
 from batches.models import Batch, ClusterRun
@@ -40,6 +42,21 @@ SHORT = {
 _WORDS = ("mode", "activate", "sizes", "samples", "dry_run")
 
 
+def parameter_field(name: str, **options: Any) -> Any:
+    """The field of a parameter of the analysis, with the limits that the service checks."""
+    field: Any = FIELDS[name]
+    kind = type(field)
+    options = {"required": False, "help_text": f"{field.label}. {field.help_text}".strip(), **options}
+    if issubclass(kind, forms.ChoiceField):
+        return serializers.ChoiceField(choices=[value for value, _ in field.choices], **options)
+    if issubclass(kind, forms.BooleanField):
+        return serializers.BooleanField(**options)
+    if issubclass(kind, forms.FloatField):
+        return NumberField(min_value=field.min_value, **options)
+    limits = {"min_value": field.min_value, "max_value": field.max_value}
+    return serializers.IntegerField(allow_null=not field.required, **limits, **options)
+
+
 class AnalyzeSerializer(VersionedSerializer):
     """How the batch is grouped. What is not said is as in the last full run, else as measured best."""
 
@@ -55,20 +72,20 @@ class AnalyzeSerializer(VersionedSerializer):
         help_text="Whether the run becomes the batch's groups; auto: where no person has worked on them.",
     )
     dry_run = serializers.BooleanField(required=False, help_text="Only say what it would take.")
-    model = serializers.CharField(
-        required=False, help_text="The embedder; `auto` takes the best one installed."
+    model = parameter_field("model")
+    min_cluster_size = parameter_field("min_cluster_size")
+    min_samples = parameter_field("min_samples")
+    metric = parameter_field("metric")
+    cluster_selection_method = parameter_field("cluster_selection_method")
+    cluster_selection_epsilon = parameter_field("cluster_selection_epsilon")
+    allow_single_cluster = parameter_field("allow_single_cluster")
+    embedder = parameter_field("model", help_text="Another word for model.")
+    selection = parameter_field(
+        "cluster_selection_method", help_text="Another word for cluster_selection_method."
     )
-    min_cluster_size = serializers.IntegerField(required=False)
-    min_samples = serializers.IntegerField(
-        required=False, allow_null=True, help_text="null: as many as min_cluster_size."
+    epsilon = parameter_field(
+        "cluster_selection_epsilon", help_text="Another word for cluster_selection_epsilon."
     )
-    metric = serializers.CharField(required=False)
-    cluster_selection_method = serializers.CharField(required=False, help_text="eom or leaf.")
-    cluster_selection_epsilon = serializers.FloatField(required=False)
-    allow_single_cluster = serializers.BooleanField(required=False)
-    embedder = serializers.CharField(required=False, help_text="Another word for model.")
-    selection = serializers.CharField(required=False, help_text="Another word for cluster_selection_method.")
-    epsilon = serializers.FloatField(required=False, help_text="Another word for cluster_selection_epsilon.")
     algorithm = serializers.ChoiceField(choices=["hdbscan"], required=False, help_text="There is one.")
     reducer = serializers.ChoiceField(choices=["pca"], required=False, help_text="Of the map; there is one.")
     sizes = serializers.ListField(

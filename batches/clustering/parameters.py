@@ -1,14 +1,17 @@
 """How a batch is grouped, as people ask for it: words and numbers checked, every wrong one named."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_choice, invalid_field
+from api.core.phrases import not_a_choice
 from images.vectors import embeddings
-from processing.algorithms.clustering.points import ClusterParameters
 from processing.algorithms.clustering.sweep import MOST_CELLS
-from processing.algorithms.errors import InvalidParameter
+from processing.algorithms.embedding.embedders import EMBEDDERS
 
 # Measured on labelled photographs by the bench row `grouping`: small tight groups, few of them mixed.
 DEFAULTS: dict[str, Any] = {
@@ -24,10 +27,87 @@ PARAMETERS = tuple(DEFAULTS)
 CLUSTERING = PARAMETERS[1:]
 MODES = ("full", "incremental", "sweep")
 ACTIVATIONS = ("auto", "always", "never")
+SELECTIONS = {"leaf": "Small and tight (leaf)", "eom": "Large and lasting (eom)"}
 LARGEST_SIZE = 10_000
 DEFAULT_SIZES: tuple[int, ...] = (3, 5, 8, 12, 20)
 DEFAULT_SAMPLES: tuple[int | None, ...] = (1, 2, 5, 10)
-_TRUE, _FALSE = ("true", "on", "yes", "1"), ("false", "off", "no", "0", "")
+
+
+class CountField(forms.IntegerField):
+    """A whole number within its limits, which its one sentence names."""
+
+    def __init__(self, *, least: int, **options: Any) -> None:
+        sentence = f"Enter a whole number from {least} to {LARGEST_SIZE}."
+        messages = dict.fromkeys(("required", "invalid", "min_value", "max_value"), sentence)
+        super().__init__(min_value=least, max_value=LARGEST_SIZE, error_messages=messages, **options)
+
+    def to_python(self, value: Any) -> int | None:
+        is_none = value == "null" and not self.required  # the word of commands
+        return super().to_python(None if is_none else value)
+
+
+class TruthField(forms.BooleanField):
+    """True or false, also as the words that forms and commands use; any other word is refused."""
+
+    WORDS = {
+        **dict.fromkeys(("true", "on", "yes", "1"), True),
+        **dict.fromkeys(("false", "off", "no", "0", ""), False),
+    }
+
+    def to_python(self, value: Any) -> bool:
+        word = str(value).strip().lower()
+        if word not in self.WORDS:
+            raise ValidationError("Enter true or false.", code=ErrorCode.INVALID)
+        return self.WORDS[word]
+
+
+def _choice(choices: Sequence[tuple[str, str]], **options: Any) -> forms.TypedChoiceField:
+    sentence = not_a_choice("%(value)s", [value for value, _ in choices])
+    return forms.TypedChoiceField(choices=choices, error_messages={"invalid_choice": sentence}, **options)
+
+
+class ParametersForm(forms.Form):
+    """What may be asked for, with the limits, labels and explanations that every interface shows."""
+
+    model = _choice(
+        [(embeddings.AUTO, "Automatic"), *((spec.name, spec.title) for spec in EMBEDDERS.values())],
+        label="Embedding model",
+        help_text="The network that measures how similar two images are.",
+        required=False,
+        empty_value=embeddings.AUTO,
+    )
+    min_cluster_size = CountField(least=2, label="Smallest group", help_text="Smaller groups are not formed.")
+    min_samples = CountField(
+        least=1,
+        required=False,
+        label="Neighbours",
+        help_text="Higher is stricter: more images stay ungrouped. Empty: the same as the smallest group.",
+    )
+    metric = _choice(
+        [("euclidean", "Euclidean"), ("cosine", "Angle between them (cosine)")],
+        label="Distance",
+        help_text="How the difference between two images is measured.",
+    )
+    cluster_selection_method = _choice(
+        list(SELECTIONS.items()),
+        label="Which groups",
+        help_text="Many tight ones, or fewer broad ones.",
+    )
+    cluster_selection_epsilon = forms.FloatField(
+        min_value=0,
+        label="Join closer than",
+        help_text="Groups closer to each other than this become one; 0 leaves them.",
+        error_messages=dict.fromkeys(("required", "invalid", "min_value"), "Enter a number of at least 0."),
+    )
+    allow_single_cluster = TruthField(required=False, label="Allow a single group")
+
+
+FIELDS = ParametersForm.base_fields
+LABELS = {
+    **{name: str(field.label) for name, field in FIELDS.items()},
+    "sizes": "Smallest groups in the grid",
+    "samples": "Neighbours in the grid",
+}
 
 
 def stored_parameters(described: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,58 +171,11 @@ def parse_parameters(data: Mapping[str, Any], *, fallback: Mapping[str, Any] | N
 
 
 def _checked(name: str, given: Any) -> tuple[Any, FieldError | None]:
+    field = FIELDS[name]
     try:
-        value = _READ[name](given)
-        if name == "model":
-            return embeddings.embedder(value).name if value != embeddings.AUTO else value, None
-        replace(ClusterParameters(), **{name: value})
-        if isinstance(value, int) and value > LARGEST_SIZE:
-            detail = f"{name}: must be at most {LARGEST_SIZE}, not {value}."
-            raise InvalidParameter(detail, field=name)
-    except InvalidParameter as error:
-        detail = error.detail.removeprefix(f"{name}: ")
-        return None, FieldError(name, ErrorCode.INVALID, detail)
-    except ApiError as error:
-        return None, FieldError(name, error.code, error.detail.removeprefix(f"{name}: "))
-    return value, None
-
-
-def _number(read: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """Text that is a number becomes one; all else stays for the check to refuse."""
-
-    def number(given: Any) -> Any:
-        if not isinstance(given, str) or len(given) > 20:
-            return given
-        try:
-            return read(given)
-        except ValueError:
-            return given
-
-    return number
-
-
-def _number_or_none(given: Any) -> Any:
-    return None if given is None or given in ("", "null") else _number(int)(given)
-
-
-def _truth(given: Any) -> Any:
-    word = given.lower() if isinstance(given, str) else None
-    return True if word in _TRUE else False if word in _FALSE else given
-
-
-def _word(given: Any) -> str:
-    return given if isinstance(given, str) else repr(given)[:50]
-
-
-_READ: dict[str, Callable[[Any], Any]] = {
-    "model": lambda given: _word(given) or embeddings.AUTO,
-    "min_cluster_size": _number(int),
-    "min_samples": _number_or_none,
-    "metric": _word,
-    "cluster_selection_method": _word,
-    "cluster_selection_epsilon": _number(float),
-    "allow_single_cluster": _truth,
-}
+        return field.clean(given), None
+    except ValidationError as error:
+        return None, FieldError(name, error.error_list[0].code or ErrorCode.INVALID, error.messages[0])
 
 
 def parse_grid(

@@ -16,7 +16,7 @@ from api.access.permissions import has_scope
 from api.core.errors import ApiError
 from batches.clustering import run_status
 from batches.clustering import service as analysis
-from batches.clustering.parameters import DEFAULT_SAMPLES, DEFAULT_SIZES
+from batches.clustering.parameters import DEFAULT_SAMPLES, DEFAULT_SIZES, FIELDS, LABELS
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from batches.pages import history, presenters
 from batches.pages.presenters import find, number
@@ -31,18 +31,6 @@ from processing.pages import job_presenter
 RUNS_SHOWN = 12
 CHANGES_SHOWN = 6
 OPEN = (ClusterRun.Status.QUEUED, ClusterRun.Status.RUNNING)
-METRICS = [("euclidean", "Euclidean"), ("cosine", "Angle between them (cosine)")]
-SELECTIONS = [("leaf", "Small and tight (leaf)"), ("eom", "Large and lasting (eom)")]
-LABELS = {
-    "model": "Embedding model",
-    "min_cluster_size": "Smallest group",
-    "min_samples": "Neighbours",
-    "metric": "Distance",
-    "cluster_selection_method": "Which groups",
-    "cluster_selection_epsilon": "Join closer than",
-    "sizes": "Smallest groups of the grid",
-    "samples": "Neighbours of the grid",
-}  # what the form calls the parameters
 NUMBER = re.compile(r"[^\s,;]+")
 
 
@@ -78,8 +66,8 @@ def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> d
         "waiting": waiting(batch),
         "asked": parameters,
         "models": _models(),
-        "metrics": METRICS,
-        "selections": SELECTIONS,
+        "fields": FIELDS,
+        "labels": LABELS,
         "sizes": ", ".join(map(str, DEFAULT_SIZES)),
         "samples": ", ".join(map(str, DEFAULT_SAMPLES)),
         "may_analyze": has_scope(user, "process") and batch.is_open,

@@ -77,11 +77,11 @@ def test_batches_that_cannot_be_analysed_are_named(operator):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"min_cluster_size": "1"}, "min_cluster_size"),
-        ({"min_cluster_size": "many"}, "many"),
-        ({"min_samples": "-1"}, "min_samples"),
-        ({"cluster_selection_epsilon": "nan"}, "epsilon"),
-        ({"model": "oracle"}, "oracle is not one of the available choices"),
+        ({"min_cluster_size": "1"}, "Enter a whole number from 2 to 10000."),
+        ({"min_cluster_size": "many"}, "Enter a whole number from 2 to 10000."),
+        ({"min_samples": "-1"}, "Enter a whole number from 1 to 10000."),
+        ({"cluster_selection_epsilon": "nan"}, "Enter a number of at least 0."),
+        ({"model": "oracle"}, "'oracle' is not a valid choice."),
         ({"mode": "half"}, "half is not one of the available choices"),
     ],
 )

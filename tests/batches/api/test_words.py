@@ -38,8 +38,8 @@ def test_the_short_words_of_an_analysis(client, batch):
         ({"algorithm": "kmeans"}, "algorithm"),
         ({"reducer": "umap"}, "reducer"),
         ({"selection": "eom", "cluster_selection_method": "leaf"}, "selection"),
-        ({"embedder": "nothing"}, "model"),
-        ({"epsilon": -1}, "cluster_selection_epsilon"),
+        ({"embedder": "nothing"}, "embedder"),
+        ({"epsilon": -1}, "epsilon"),
     ],
 )
 def test_a_wrong_word_is_named(client, batch, body, field):

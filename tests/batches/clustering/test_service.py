@@ -257,8 +257,8 @@ def test_parameters_come_from_text_the_batch_and_the_defaults():
     ("grid", "match"),
     [
         ({"sizes": []}, "at least one value"),
-        ({"sizes": [1]}, "at least 2"),
-        ({"samples": ["x"]}, "at least 1"),
+        ({"sizes": [1]}, "whole number from 2"),
+        ({"samples": ["x"]}, "whole number from 1"),
         ({"sizes": list(range(2, 35)), "samples": [1, 2]}, "The grid has 66 combinations"),
     ],
 )

@@ -41,7 +41,7 @@ def test_estimate_stands_before_the_start(operator, viewer, batch):
     assert "<b>24 images</b>, all of them looked at before." in page
     assert "24 images are not enough for a group of at least 30" in part
     assert "<html" not in part
-    assert "Smallest group: must be a whole number" in wrong
+    assert "Smallest group: Enter a whole number" in wrong
     assert "start-run" not in text_of(viewer.get(at("batch", batch)))
     assert viewer.get(at("batch-analyze-estimate", batch)).status_code == 403
 
@@ -79,11 +79,11 @@ def test_cancelled_run_says_so(operator, batch):
         ({"mode": "dance"}, "mode"),
         (
             {"mode": "full", "min_cluster_size": "1"},
-            "Smallest group: must be a whole number of at least 2, not 1.",
+            "Smallest group: Enter a whole number from 2 to 10000.",
         ),
-        ({"mode": "full", "model": "oracle"}, "'oracle' is not a valid choice"),
+        ({"mode": "full", "model": "oracle"}, "oracle&#x27; is not a valid choice"),
         ({"mode": "incremental"}, "has no active run"),
-        ({"mode": "sweep", "sizes": "3, x"}, "Smallest groups of the grid: must be"),
+        ({"mode": "sweep", "sizes": "3, x"}, "Smallest groups in the grid: Enter"),
     ],
 )
 def test_wrong_start_is_said(operator, batch, form, sentence):
@@ -106,7 +106,7 @@ def test_grid_is_shown_and_a_pair_is_adopted(operator, batch):
     assert 'value="6,3"' in page
     run = batch.runs.get(number=2)
     assert (run.mode, run.parameters["min_cluster_size"], run.parameters["min_samples"]) == ("full", 6, 3)
-    assert "Smallest group: must be" in wrong
+    assert "Smallest group: Enter a whole number" in wrong
 
 
 def test_new_pictures_are_offered_to_be_placed(operator, batch):
