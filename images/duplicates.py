@@ -1,4 +1,4 @@
-"""The same picture again: pairs are recorded when an image comes in, and decided by people."""
+"""Near-duplicates: pairs are recorded when an image comes in, and decided by people."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ OTHERS = ("trash", "not_duplicate")
 
 
 def record(image_id: UUID) -> int:
-    """Note which other images are the same picture as this one; answers how many.
+    """Note which other images are near-duplicates of this one; answers how many.
 
     A pair that is known keeps its verdict. It is called when an image's hash is known, and again with its vector.
     """

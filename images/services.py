@@ -179,7 +179,7 @@ def _remove_files(image: Image, *, why: str) -> None:
 
 
 def _make_tombstone(image: Image) -> None:
-    """What was here, who sent it and when; nothing that the picture or people said."""
+    """What was here, who sent it and when; nothing that the image or people said."""
     image.status, image.deleted_at = Image.Status.PURGED, image.deleted_at or timezone.now()
     image.file, image.title, image.note, image.tags = "", "", "", []
     image.exif, image.exif_raw, image.gps, image.metadata = {}, {}, None, {}

@@ -1,7 +1,7 @@
-"""CLIP ViT-B/32: pictures and English sentences as vectors that can be compared.
+"""CLIP ViT-B/32: images and English sentences as vectors that can be compared.
 
 Source: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (2021), and the code
-of openai/CLIP. The names of the parameters are those of the published file `ViT-B-32.pt`, whose picture half begins
+of openai/CLIP. The names of the parameters are those of the published file `ViT-B-32.pt`, whose image half begins
 with `visual.`.
 """
 
@@ -71,7 +71,7 @@ class _Transformer(nn.Module):
 
 
 class ClipPictures(nn.Module):
-    """Pictures as float tensors (N, 3, 224, 224) to vectors (N, 512), not normalised."""
+    """Images as float tensors (N, 3, 224, 224) to vectors (N, 512), not normalised."""
 
     def __init__(self, *, width: int = 768, depth: int = 12, heads: int = 12, patch_px: int = 32) -> None:
         super().__init__()

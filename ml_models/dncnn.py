@@ -28,7 +28,7 @@ class DnCNN(nn.Module):
         self.channels = channels
 
     def forward(self, picture: Tensor) -> Tensor:
-        """The picture without its noise; values may leave 0–1 slightly."""
+        """The image without its noise; values may leave 0–1 slightly."""
         noise: Tensor = self.model(picture)
         return picture - noise
 

@@ -78,7 +78,7 @@ def make_blocks(groups: Groups) -> list[Block]:
 
 
 class InvertedResiduals(nn.Module):
-    """Pictures as float tensors (N, 3, H, W), RGB, -1 to 1, to features (N, 1280), none negative."""
+    """Images as float tensors (N, 3, H, W), RGB, -1 to 1, to features (N, 1280), none negative."""
 
     def __init__(self, groups: Groups) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class InvertedResiduals(nn.Module):
 
 
 class PixSmall(InvertedResiduals):
-    """Pictures as float tensors (N, 3, H, W), RGB, -1 to 1, to embeddings (N, 384), not normalised."""
+    """Images as float tensors (N, 3, H, W), RGB, -1 to 1, to embeddings (N, 384), not normalised."""
 
     def __init__(self) -> None:
         super().__init__(GROUPS)

@@ -1,8 +1,8 @@
 """PixSmall with fewer passes over memory, on a processor: the same numbers but for rounding.
 
 A convolution of oneDNN cuts off below 0 and above 6, or adds the block's input, while it writes its result; PyTorch
-lets these be passes of their own, and its padding at the right and the bottom is a copy of the widest pictures. One
-core needed 7.8 ms a picture instead of 12 for it.
+lets these be passes of their own, and its padding at the right and the bottom is a copy of the widest images. One
+core needed 7.8 ms an image instead of 12 for it.
 """
 
 from typing import cast

@@ -98,12 +98,12 @@ class _Unpickler(pickle.Unpickler):
             return DTYPES[name]
         if module == "torch.jit._pickle" and name in ("restore_type_tag", *_LISTS):
             return _first
-        raise Refused(f"it asks for {module}.{name}, which is no tensor.")
+        raise Refused(f"it refers to {module}.{name}, which is not a tensor.")
 
     def persistent_load(self, pid: Any) -> Callable[..., "Tensor"]:
         kind, dtype, key, *_ = pid
         if kind != "storage" or dtype not in DTYPES.values():
-            raise Refused("it stores something that is no tensor.")
+            raise Refused("it contains something that is not a tensor.")
         return partial(_storage, self.archive.read(f"{self.root}/data/{key}"), dtype)
 
 

@@ -1,4 +1,4 @@
-"""DINOv2's vision transformer, as far as the embedding of a picture needs it.
+"""DINOv2's vision transformer, as far as the embedding of an image needs it.
 
 Source: Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision" (2023), and the code of
 facebookresearch/dinov2. The names of the parameters are those of the published file `dinov2_vits14_pretrain.pth`.
@@ -13,7 +13,7 @@ from torch.nn import functional
 DIM = 384
 PATCH_PX = 14
 TRAINED_SIDE = (
-    37  # patches along each side of the pictures of 518 px that the position embedding was trained for
+    37  # patches along each side of the images of 518 px that the position embedding was trained for
 )
 INTERPOLATION_OFFSET = 0.1
 NORM_EPS = 1e-6
@@ -84,7 +84,7 @@ class _PatchEmbed(nn.Module):
 
 
 class DinoVisionTransformer(nn.Module):
-    """ViT-S/14: pictures as float tensors (N, 3, H, W), sides multiples of 14 px, to embeddings (N, 384).
+    """ViT-S/14: images as float tensors (N, 3, H, W), sides multiples of 14 px, to embeddings (N, 384).
 
     The embedding is the class token behind the last normalisation. In the last block only that token is followed,
     since nothing reads the others: the same numbers for a fourteenth less work.

@@ -103,7 +103,7 @@ def _entry(name: str, table: dict[str, Any]) -> Entry:
 def entry(name: str) -> Entry:
     """One model; KeyError with the names that exist where there is none."""
     if name not in entries():
-        raise KeyError(f"There is no model {name!r}; there are {', '.join(entries())}.")
+        raise KeyError(f"{name!r} is not a valid choice. Choose one of: {', '.join(entries())}.")
     return entries()[name]
 
 
@@ -137,12 +137,12 @@ def objection(known: Entry, path: Path, sha256: str) -> str:
         return f"The file {path.name} has the SHA-256 {sha256}, not {should_be}: it is damaged or a different file."
     if known.is_bundled:
         return f"The file {path.name} has no hash in weights.toml."
-    return f"The file {path.name} was never checked, and its hash is not published."
+    return f"The file {path.name} was never verified, and no hash is published for it."
 
 
 def _absence(known: Entry, path: Path) -> str:
     if not known.is_bundled:
-        return f"The model {known.name} is not installed ({path.name} is not in the folder of models)."
+        return f"The model {known.name} is not installed ({path.name} is not in the models folder)."
     if not known.sha256:
         return f"The model {known.name} is not part of this version of Pix."
     return f"The model {known.name} comes with Pix, but {path.name} is not in ml_models/weights."

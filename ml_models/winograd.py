@@ -64,7 +64,7 @@ class Layer:
 
 
 class Canvas:
-    """A picture (H, W, channels) with a margin of zeros that the tiles at its edges see."""
+    """An image (H, W, channels) with a margin of zeros that the tiles at its edges see."""
 
     def __init__(self, height: int, width: int, channels: int) -> None:
         self.height, self.width, self.channels = height, width, channels
@@ -143,7 +143,7 @@ def chain(
     """Several convolutions with ReLU, one after the other.
 
     Args:
-        picture: float32 (1, channels, H, W).
+        image: float32 (1, channels, H, W).
         layers: with as many outputs as inputs.
         tell: called with the number of each finished layer.
 

@@ -1,4 +1,4 @@
-"""What is said about a picture's noise before it is denoised."""
+"""What is said about an image's noise before it is denoised."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ DENOISE = "denoise"
 
 
 def notes(steps: Iterable[tuple[str, dict[str, Any]]], images: Sequence[Any]) -> list[str]:
-    """How noisy the picture is, and whether it would be left as it is: for one image, since it has to be decoded."""
+    """How noisy the image is, and whether it would be left as it is: for one image, since it has to be decoded."""
     wanted = [parameters for name, parameters in steps if name == DENOISE]
     if not wanted or len(images) != 1:
         return []

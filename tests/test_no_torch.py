@@ -8,8 +8,8 @@ import os, sys
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pixproject.settings")
 import django
 django.setup()
-import pixproject.urls, pixproject.wsgi, processing.worker, processing.compute
-from processing.registry import HANDLERS
+import pixproject.urls, pixproject.wsgi, processing.engine.worker, processing.tasks.operations
+from processing.engine.registry import HANDLERS
 from processing import services, weights_state
 from processing.algorithms.operations import OPERATIONS
 functions = [handler.compute.__module__ for handler in HANDLERS.values()]  # subprocesses import these

@@ -64,7 +64,7 @@ def as_api_error(exc: BaseException) -> ApiError | None:
 
 def from_processing(exc: ProcessingError) -> ApiError:
     errors = [FieldError(exc.field, exc.code, exc.detail)] if exc.field else []
-    return ApiError(exc.code, exc.detail, errors=errors)
+    return ApiError(exc.code, exc.detail, errors=errors, limit=exc.limit, value=exc.value)
 
 
 def from_validation(exc: drf_errors.ValidationError) -> ApiError:

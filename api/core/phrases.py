@@ -1,21 +1,15 @@
 """Sentences that every interface uses for the same mistake."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from django.utils.translation import ngettext
 
 from pixproject.web.base.text import byte_size
+from processing.algorithms.errors import not_a_choice
 
 UNSTORABLE = "NUL characters and unpaired surrogates are not allowed."
 OBJECT_EXPECTED = "Enter a JSON object."
-LONGEST_QUOTE = 50
-
-
-def not_a_choice(value: Any, choices: Iterable[Any]) -> str:
-    """'gif' is not a valid choice. Choose one of: jpg, png."""
-    quoted = f"'{str(value)[:LONGEST_QUOTE]}'"
-    return f"{quoted} is not a valid choice. Choose one of: {', '.join(map(str, choices))}."
+__all__ = ["not_a_choice"]
 
 
 def unknown_field(allowed: Iterable[str]) -> str:

@@ -125,7 +125,7 @@ def _start(request: HttpRequest, work: Work, suited: Suited) -> HttpResponse:
 
 
 def _suited(work: Work, images: Sequence[Image]) -> Suited:
-    """One picture that is in the wanted format already must not hold up the others."""
+    """One image that is in the wanted format already must not hold up the others."""
     suited = Suited()
     for image in images:
         try:

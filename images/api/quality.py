@@ -121,7 +121,7 @@ class MetricSerializer(serializers.Serializer):
     range = serializers.ListField(child=serializers.FloatField())
     unit = serializers.CharField(allow_blank=True)
     is_default = serializers.BooleanField()
-    long_side_px = serializers.IntegerField(help_text="Larger pictures are reduced to it.")
+    long_side_px = serializers.IntegerField(help_text="Larger images are reduced to it.")
     min_side_px = serializers.IntegerField(help_text="What the shorter side then needs.")
     weights = serializers.ListField(child=serializers.CharField(), help_text="See /api/models/.")
     version = serializers.CharField(allow_blank=True)

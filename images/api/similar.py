@@ -88,7 +88,7 @@ class SimilarSerializer(serializers.Serializer):
 
 
 class HitSerializer(serializers.Serializer):
-    score = serializers.FloatField(help_text="Cosine of the picture's vector to that of the text.")
+    score = serializers.FloatField(help_text="Cosine of the image's vector to that of the text.")
     image = ImageSerializer()
 
 
@@ -166,7 +166,7 @@ class SimilarParts:
     )
     @action(detail=False, filter_backends=[])
     def search(self, request: Request) -> Response:
-        """Pictures by what they show (`q`, with CLIP) or like another one (`image`).
+        """Images by what they show (`q`, with CLIP) or like another one (`image`).
 
         File names, titles, tags and cameras need no model: they are searched by `/api/images/?search=`.
         """

@@ -1,4 +1,4 @@
-"""The library: pictures, their thumbnails, and what was measured of them."""
+"""The library: images, their thumbnails, and what was measured of them."""
 
 from images.models.image import Image, Rendition
 from images.models.measured import DuplicatePair, Embedding, QualityProfile, QualityScore

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 
 class Image(models.Model):
-    """One original picture; its bytes are unique among all images that are not purged."""
+    """One original image; its bytes are unique among all images that are not purged."""
 
     class Status(models.TextChoices):
         READY = "ready"

@@ -1,4 +1,4 @@
-"""What was measured of pictures: quality, embeddings, and which are near-duplicates of each other."""
+"""What was measured of images: quality, embeddings, and which are near-duplicates of each other."""
 
 import uuid
 
@@ -110,7 +110,7 @@ class Embedding(models.Model):
 
 
 class DuplicatePair(models.Model):
-    """Two images that may be the same picture; a verdict stays decided."""
+    """Two images that may show the same thing; a verdict stays decided."""
 
     class Kind(models.TextChoices):
         PIXELS = "pixels"  # equal pixels in different files

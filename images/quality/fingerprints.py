@@ -1,4 +1,4 @@
-"""What is shown of an image of kind fingerprint: its panel out of the stored measures, and its ridges as a picture."""
+"""What is shown of an image of kind fingerprint: its panel out of the stored measures, and its ridges as an image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,11 +107,11 @@ def rows_of(panel: Mapping[str, Any] | None) -> list[Row]:
 
 
 def ridge_map_png(image: Image) -> bytes:
-    """The ridges as a picture; drawn in a subprocess on the first request, then kept in the cache.
+    """The ridges as an image; drawn in a subprocess on the first request, then kept in the cache.
 
     Raises:
         ApiError: 404 for images of other kinds and without a file, 410 after a purge.
-        ProcessingError: the picture cannot be read any more.
+        ProcessingError: the image cannot be read any more.
     """
     if not is_fingerprint(image):
         raise ApiError(

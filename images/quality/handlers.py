@@ -1,4 +1,4 @@
-"""The engine's work on quality: causes (no model), metrics (several pictures at once), judging again."""
+"""The engine's work on quality: causes (no model), metrics (several images at once), judging again."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from processing.handlers import input_limits
 from processing.states import Queue
 from processing.tasks import quality as measuring
 
-BATCH = 8  # pictures claimed together: one tensor where they have one size
+BATCH = 8  # images claimed together: one tensor where they have one size
 PURGED = {"notes": [phrases.PURGED_MEANWHILE]}
 
 

@@ -14,20 +14,20 @@ from processing.algorithms.embedding.embedders import EMBEDDERS, Embedder, embed
 from processing.algorithms.embedding.inputs import Recipe, read
 from processing.algorithms.errors import ProcessingError
 
-# Path of the picture, name of the embedder, folder of models, what is accepted.
+# Path of the image, name of the embedder, folder of models, what is accepted.
 Member = tuple[str, str, str, Limits]
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A picture's vector.
+    """An image's vector.
 
     Attributes:
         vector: float32, little-endian, length 1.
         model: name of the embedder.
         weights_sha256: of the file that its weights came from.
         precision: in which the network computed, and where.
-        duration_ms: this picture's share of its batch.
+        duration_ms: this image's share of its batch.
     """
 
     vector: bytes
@@ -38,7 +38,7 @@ class Embedded:
 
 
 def embed_files(members: Sequence[Member]) -> list[Embedded | ProcessingError]:
-    """Embed pictures together; one that is at fault fails alone.
+    """Embed images together; one that is at fault fails alone.
 
     Returns:
         For each member its vector, or what is wrong with it.

@@ -1,4 +1,4 @@
-"""The engine's work on embeddings: several pictures at once as one tensor batch, and sentences."""
+"""The engine's work on embeddings: several images at once as one tensor batch, and sentences."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pictures by a sentence: a model worker turns it into a vector, once; the web process never loads torch."""
+"""Images by a sentence: a model worker turns it into a vector, once; the web process never loads torch."""
 
 import base64
 import hashlib

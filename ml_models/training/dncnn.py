@@ -1,4 +1,4 @@
-"""Training of DnCNN on patches of clean pictures with Gaussian noise of a random strength.
+"""Training of DnCNN on patches of clean images with Gaussian noise of a random strength.
 
 The learning rate rises, stays, and falls to zero over the last part of the steps, so that a run that is resumed
 with more or fewer steps ends as a run of that length would.
@@ -38,7 +38,7 @@ class Settings:
         decay: share of the steps over which it falls to zero.
         sigma_max: strongest noise, grey levels of 255; each patch draws its own from 0 to this.
         average: weight of the past in the moving average of the weights, which is what is kept.
-        held_out: pictures that are not trained on but measured.
+        held_out: images that are not trained on but measured.
         validate_every: steps between measurements.
         seed: of weights, patches and noise.
     """
@@ -90,9 +90,9 @@ def psnr(output: np.ndarray, clean: np.ndarray) -> float:
 
 
 def mean_psnr(network: DnCNN, pictures: Sequence[np.ndarray], *, sigma: float, seed: int = 0) -> float:
-    """Mean PSNR in dB over uint8 pictures (H, W, C) after unclipped Gaussian noise and denoising.
+    """Mean PSNR in dB over uint8 images (H, W, C) after unclipped Gaussian noise and denoising.
 
-    The noise comes from one generator for all pictures, as in the published measurement; results are clipped to 0–1.
+    The noise comes from one generator for all images, as in the published measurement; results are clipped to 0–1.
     """
     rng = np.random.default_rng(seed)
     device = next(network.parameters()).device
@@ -206,7 +206,7 @@ def train(
     """Train until the last step, going on from the checkpoint in `out` where there is one.
 
     Args:
-        dataset: folder of clean pictures; folders called `val` in it are left out.
+        dataset: folder of clean images; folders called `val` in it are left out.
         out: folder for the checkpoint and `log.csv`.
         begin_with: a network to start from instead of random weights.
         tell: called with each row of the log.
@@ -216,7 +216,7 @@ def train(
         The averaged network.
 
     Raises:
-        ValueError: no pictures, or they are smaller than a patch; the folder's training has other settings.
+        ValueError: no images, or they are smaller than a patch; the folder's training has other settings.
     """
     out.mkdir(parents=True, exist_ok=True)
     device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -240,7 +240,7 @@ def train(
 
 
 def _read_all(dataset: Path, settings: Settings) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Pictures to train on, whole and at 0.8 of their size, and those held out: every n-th of the sorted ones."""
+    """Images to train on, whole and at 0.8 of their size, and those held out: every n-th of the sorted ones."""
     paths = find_pictures(dataset)
     stride = max(2, len(paths) // max(1, settings.held_out))
     held_out = paths[::stride][: settings.held_out]
@@ -252,7 +252,7 @@ def _read_all(dataset: Path, settings: Settings) -> tuple[list[np.ndarray], list
     ]
     fitting = [picture for picture in pictures if min(picture.shape[:2]) >= settings.patch_px]
     if not fitting:
-        raise ValueError(f"No picture in {dataset} has {settings.patch_px} px on both sides.")
+        raise ValueError(f"No image in {dataset} has {settings.patch_px} px on both sides.")
     return fitting, [read(path, channels=settings.channels) for path in held_out]
 
 

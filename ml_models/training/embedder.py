@@ -2,7 +2,7 @@
 
 It begins as the teacher with a sixth of its hidden channels left out (see `pruning.py`) or with random weights, and is
 then trained as a whole. What it learns to give are the teacher's 1280 features centred, projected on the 384 directions
-in which pictures differ most, each divided by the square root of its deviation, so that few strong directions do not
+in which images differ most, each divided by the square root of its deviation, so that few strong directions do not
 decide every distance alone. The loss is the cosine distance. Source: Hinton et al., "Distilling the Knowledge in a
 Neural Network" (2015).
 """
@@ -36,8 +36,8 @@ class Settings:
     """What decides a training.
 
     Attributes:
-        steps: updates in all; small and large pictures take turns.
-        small_batch, small_px: pictures of one step out of small ones, and the side they are shown at.
+        steps: updates in all; small and large images take turns.
+        small_batch, small_px: images of one step out of small ones, and the side they are shown at.
         large_batch, large_px: the same for crops out of photographs. Sides are multiples of 32.
         learning_rate: the highest; it falls to zero along half a cosine.
         warm_up: steps over which it rises.
@@ -151,9 +151,9 @@ def train(
     """Train until the last step, going on from the checkpoint in `out` where there is one.
 
     Args:
-        small: uint8 pictures of one size (H, W, 3).
-        photographs: larger pictures, which are cropped.
-        held_out: uint8 pictures (N, H, W, 3) that are only measured.
+        small: uint8 images of one size (H, W, 3).
+        photographs: larger images, which are cropped.
+        held_out: uint8 images (N, H, W, 3) that are only measured.
         out: folder for the checkpoint and `log.csv`.
         tell: called with each row of the log.
         on_step: called with the number of steps done.
@@ -185,7 +185,7 @@ def train(
 
 
 def compare(network: PixSmall, teacher: MobileNetV2, folder: Path) -> dict[str, Grouping]:
-    """Both networks on the pictures of a folder with one folder for each class."""
+    """Both networks on the images of a folder with one folder for each class."""
     paths, classes = read_classes(folder)
     pictures = np.stack([centre_crop(read(path), size_px=INPUT_PX) for path in paths])
     measured = {}

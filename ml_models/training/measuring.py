@@ -13,9 +13,9 @@ class Grouping:
     """How well embeddings keep classes together.
 
     Attributes:
-        nearest: share of pictures whose nearest neighbour is of their class.
+        nearest: share of images whose nearest neighbour is of their class.
         ari: adjusted Rand index of k-means with as many clusters as classes, mean over three seeds.
-        classes, pictures: counts.
+        classes, images: counts.
     """
 
     nearest: float
@@ -42,10 +42,10 @@ def measure_grouping(embeddings: np.ndarray, classes: np.ndarray) -> Grouping:
 
 
 def read_classes(folder: Path) -> tuple[list[Path], np.ndarray]:
-    """The pictures of a folder with one folder for each class, and the class number of each.
+    """The images of a folder with one folder for each class, and the class number of each.
 
     Raises:
-        ValueError: fewer than two classes with pictures.
+        ValueError: fewer than two classes with images.
     """
     paths = find_pictures(folder)
     names = [path.relative_to(folder).parts[0] for path in paths]

@@ -1,4 +1,4 @@
-"""Pictures of a folder as small random pieces."""
+"""Images of a folder as small random pieces."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ LEFT_OUT = frozenset({"val", "validation"})  # folders that a training set keeps
 
 
 def find_pictures(folder: Path) -> list[Path]:
-    """Every picture below a folder, sorted; folders for validation are left out.
+    """Every image below a folder, sorted; folders for validation are left out.
 
     Raises:
         ValueError: there is none.
@@ -22,12 +22,12 @@ def find_pictures(folder: Path) -> list[Path]:
         if path.suffix.lower() in EXTENSIONS and not LEFT_OUT & set(path.relative_to(folder).parts)
     )
     if not found:
-        raise ValueError(f"No pictures in {folder}.")
+        raise ValueError(f"No images in {folder}.")
     return found
 
 
 def read(path: Path, *, channels: int = 3, scale: float = 1.0) -> np.ndarray:
-    """A picture as uint8 array (H, W, channels)."""
+    """An image as uint8 array (H, W, channels)."""
     with Image.open(path) as picture:
         colour = picture.convert("RGB" if channels == 3 else "L")
         if scale != 1.0:

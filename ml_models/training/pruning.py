@@ -21,7 +21,7 @@ def prune(teacher: MobileNetV2, batches: Iterable[Tensor]) -> PixSmall:
     """PixSmall with what it can keep of the teacher; its projection stays as it was initialised.
 
     Args:
-        batches: pictures as the networks take them, on which the hidden channels are watched.
+        batches: images as the networks take them, on which the hidden channels are watched.
     """
     student = PixSmall()
     with torch.no_grad():

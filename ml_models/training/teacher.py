@@ -25,7 +25,7 @@ GROUPS = (
 
 
 class MobileNetV2(InvertedResiduals):
-    """Pictures as float tensors (N, 3, H, W), RGB, -1 to 1, to embeddings (N, 1280), not normalised."""
+    """Images as float tensors (N, 3, H, W), RGB, -1 to 1, to embeddings (N, 1280), not normalised."""
 
     def __init__(self) -> None:
         super().__init__(GROUPS)

@@ -1,4 +1,4 @@
-"""Random views of pictures for the training of an embedder."""
+"""Random views of images for the training of an embedder."""
 
 import io
 import zipfile
@@ -31,7 +31,7 @@ class Sizes(Protocol):
 
 
 def read_archive(path: Path) -> np.ndarray:
-    """Every picture of a ZIP archive whose pictures have one size, as uint8 (N, H, W, 3)."""
+    """Every image of a ZIP archive whose images have one size, as uint8 (N, H, W, 3)."""
     with zipfile.ZipFile(path) as archive:
         names = sorted(name for name in archive.namelist() if Path(name).suffix.lower() in EXTENSIONS)
         return np.stack(
@@ -40,7 +40,7 @@ def read_archive(path: Path) -> np.ndarray:
 
 
 def read_photographs(folders: Sequence[Path]) -> list[np.ndarray]:
-    """The pictures below folders as uint8 (H, W, 3), at most 512 px on their longer side."""
+    """The images below folders as uint8 (H, W, 3), at most 512 px on their longer side."""
     photographs = []
     for path in (path for folder in folders for path in find_pictures(folder)):
         with Image.open(path) as picture:
@@ -60,7 +60,7 @@ def centre_crop(photograph: np.ndarray, *, size_px: int) -> np.ndarray:
 
 
 class Views:
-    """Batches of random views: small pictures and crops of photographs take turns.
+    """Batches of random views: small images and crops of photographs take turns.
 
     A batch depends on the step and the generator alone.
     """
@@ -83,7 +83,7 @@ class Views:
 
 
 def _small_view(picture: np.ndarray, size_px: int, rng: np.random.Generator) -> np.ndarray:
-    """Most of the picture, enlarged."""
+    """Most of the image, enlarged."""
     side = picture.shape[0]
     cut = int(rng.integers(round(0.75 * side), side + 1))
     top, left = rng.integers(side - cut + 1, size=2)
@@ -91,7 +91,7 @@ def _small_view(picture: np.ndarray, size_px: int, rng: np.random.Generator) -> 
 
 
 def _crop(picture: np.ndarray, size_px: int, rng: np.random.Generator) -> np.ndarray:
-    """Between a fifth and the whole of the picture, of a shape near to square."""
+    """Between a fifth and the whole of the image, of a shape near to square."""
     height, width = picture.shape[:2]
     area, shape = rng.uniform(0.2, 1.0) * height * width, np.exp(rng.uniform(-0.4, 0.4))
     cut_w = int(min(width, max(16, round((area * shape) ** 0.5))))

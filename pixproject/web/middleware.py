@@ -97,7 +97,7 @@ def _policy(extra: dict[str, str]) -> str:
 
 
 def _storage_origins() -> list[str]:
-    """Where presigned links of pictures lead: nowhere else than here with local storage."""
+    """Where presigned links of images lead: nowhere else than here with local storage."""
     if settings.STORAGE_BACKEND != "s3":
         return []
     bucket, region = settings.AWS_S3_BUCKET, settings.AWS_REGION

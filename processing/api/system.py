@@ -27,7 +27,7 @@ MAX_REASON = 200
 
 
 class OperationSpecSerializer(serializers.Serializer):
-    """What can be done with a picture, with the JSON Schema of its parameters."""
+    """What can be done with an image, with the JSON Schema of its parameters."""
 
     name = serializers.CharField()
     title = serializers.CharField()

@@ -122,7 +122,7 @@ def _attempt(
 
 
 def time_limit_s(handler: Handler, queue: str) -> float:
-    """How long one attempt may take: networks work on a large picture for minutes."""
+    """How long one attempt may take: networks work on a large image for minutes."""
     usual = settings.ML_TIMEOUT_SECONDS if queue == Queue.ML else settings.OPERATION_TIMEOUT_SECONDS
     return float(handler.timeout_s or usual)
 

@@ -26,7 +26,7 @@ def visible_jobs() -> QuerySet[Job]:
 
 
 def with_first_image(jobs: QuerySet[Job]) -> QuerySet[Job]:
-    """With `first_image`, the id of a picture that stands for the job."""
+    """With `first_image`, the id of an image that stands for the job."""
     operations = Operation.objects.filter(job=OuterRef("pk"), image__isnull=False).order_by("position")
     return jobs.annotate(first_image=Subquery(operations.values("image_id")[:1]))
 
@@ -193,7 +193,7 @@ class JobCard:
 
 
 def cards(jobs: Iterable[Job], *, step: int = 0, seen: int = -1) -> list[JobCard]:
-    """Cards of jobs with their first pictures, in one more query whatever their number."""
+    """Cards of jobs with their first images, in one more query whatever their number."""
     listed = list(jobs)
     add_running(listed)
     images: dict[Any, list[Any]] = {}

@@ -1,4 +1,4 @@
-"""What the pages show of one result: its file beside the picture that it was made from."""
+"""What the pages show of one result: its file beside the image that it was made from."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from processing.handlers import PIPELINE, steps_of
 from processing.models import Operation, OperationArtifact
 
 SHOWN_BY_BROWSERS = frozenset({"jpg", "png", "webp", "avif", "gif", "bmp"})
-SAME_SHAPE = 0.02  # how far two aspect ratios may be apart for one picture to be laid over the other
+SAME_SHAPE = 0.02  # how far two aspect ratios may be apart for one image to be laid over the other
 
 
 def operation_title(name: str, parameters: Any = None) -> str:
@@ -21,7 +21,7 @@ def operation_title(name: str, parameters: Any = None) -> str:
 
 @dataclass(frozen=True)
 class Result:
-    """One result file beside the picture that it was made from."""
+    """One result file beside the image that it was made from."""
 
     link: OperationArtifact
 
@@ -60,12 +60,12 @@ class Result:
 
     @property
     def is_shown(self) -> bool:
-        """A picture is never enlarged for nothing: tiff and the like are for downloading."""
+        """An image is never enlarged for nothing: tiff and the like are for downloading."""
         return self.artifact.format in SHOWN_BY_BROWSERS
 
     @property
     def has_transparency(self) -> bool:
-        """Whether parts of either picture can be seen through: a pattern lies behind these only."""
+        """Whether parts of either image can be seen through: a pattern lies behind these only."""
         if self.image is not None and self.image.has_alpha:
             return True
         steps = steps_of(self.operation.name, self.operation.parameters)

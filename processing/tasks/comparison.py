@@ -7,7 +7,7 @@ from processing.algorithms.codecs.probing import Limits
 from processing.algorithms.codecs.raster import flatten
 from processing.algorithms.pixels.comparison import compare, fit_to
 
-SAME_SHAPE = 0.02  # how far two aspect ratios may be apart for one picture to be the other one resized
+SAME_SHAPE = 0.02  # how far two aspect ratios may be apart for one image to be the other one resized
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from processing.algorithms.fingerprint.map import ridge_map
 
 
 def draw_ridge_map(path: str, limits: Limits) -> bytes:
-    """The picture of `ridge_map` as PNG.
+    """The image of `ridge_map` as PNG.
 
     Raises:
-        ProcessingError: not a picture, refused, too large or damaged.
+        ProcessingError: not an image, refused, too large or damaged.
     """
     with open(path, "rb") as stream:
         decoded = decode(stream, limits=limits)

@@ -51,7 +51,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is known of a picture that was decoded as a whole.
+    """What is known of an image that was decoded as a whole.
 
     Attributes:
         info: header facts.
@@ -80,7 +80,7 @@ def run_steps(
     """Run one operation (a list of one step) or a pipeline (several steps, one result).
 
     Args:
-        source_path: the picture file.
+        source_path: the image file.
         steps: names and parameters, in order; checked again and brought to their canonical form.
         out_dir: an existing folder for the results; a long operation also tells there how far it is.
         limits: what is accepted as source and as result.
@@ -90,7 +90,7 @@ def run_steps(
         One output of role `result`; for `enhance_fingerprint` as last step `enhanced` and `original_copy`.
 
     Raises:
-        ProcessingError: the picture or a parameter is at fault.
+        ProcessingError: the image or a parameter is at fault.
         Stopped: somebody asked in `out_dir` to stop.
     """
     checked = [(name, validate_parameters(name, parameters)) for name, parameters in steps]
@@ -131,16 +131,16 @@ def _part_of(progress: Callable[[float], None], index: int, count: int) -> Calla
 
 
 def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir: str) -> Inspection:
-    """Prove a picture whole by decoding it, and gather everything that is shown of it.
+    """Prove an image whole by decoding it, and gather everything that is shown of it.
 
     Args:
-        path: the picture file.
+        path: the image file.
         limits: what is accepted.
         thumbnail_sizes: longest sides in px; each is written as WebP.
         out_dir: an existing folder for the thumbnails.
 
     Raises:
-        ProcessingError: not a picture, refused, too large or damaged.
+        ProcessingError: not an image, refused, too large or damaged.
     """
     with open(path, "rb") as stream:
         decoded = decode(stream, limits=limits)
@@ -157,7 +157,7 @@ def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir
 
 
 def noise_of(path: str, limits: Limits) -> float:
-    """Standard deviation of a picture file's noise, in grey levels of 255 (see `noise.estimate_sigma`)."""
+    """Standard deviation of an image file's noise, in grey levels of 255 (see `noise.estimate_sigma`)."""
     with open(path, "rb") as stream:
         return estimate_sigma(decode(stream, limits=limits).pixels)
 
@@ -168,7 +168,7 @@ def make_thumbnails(
     """Write thumbnails from one scaled decode.
 
     Args:
-        source_path: the picture file.
+        source_path: the image file.
         specs: longest side in px and format of each; a smaller source keeps its size.
         out_dir: an existing folder for the results.
         limits: what is accepted.
@@ -183,7 +183,7 @@ def make_thumbnails(
 
 
 def _thumbnails(raster: Raster, specs: Sequence[tuple[int, str]], out_dir: Path) -> list[Output]:
-    """Largest first, each made from the one before: the big picture is reduced only once."""
+    """Largest first, each made from the one before: the big image is reduced only once."""
     written: dict[tuple[int, str], Output] = {}
     for size, format in sorted(set(specs), reverse=True):
         raster = shrink(raster, size=size)

@@ -1,4 +1,4 @@
-"""What worker subprocesses run to measure pictures. No Django here: a subprocess must start fast."""
+"""What worker subprocesses run to measure images. No Django here: a subprocess must start fast."""
 
 import time
 from collections import defaultdict
@@ -16,13 +16,13 @@ from processing.algorithms.quality.causes import measure_causes
 from processing.algorithms.quality.metrics import score
 from processing.algorithms.quality.specs import Score
 
-# Path of the picture, names of metrics, folder of models, what is accepted.
+# Path of the image, names of metrics, folder of models, what is accepted.
 Member = tuple[str, Sequence[str], str, Limits]
 
 
 @dataclass(frozen=True)
 class Causes:
-    """The causes of a picture, and the panel of a fingerprint."""
+    """The causes of an image, and the panel of a fingerprint."""
 
     values: Mapping[str, float | None]
     input_size: int
@@ -31,10 +31,10 @@ class Causes:
 
 
 def measure_file(path: str, is_fingerprint: bool, dpi: float | None, limits: Limits) -> Causes:
-    """Measure the causes of a picture file, and the ridges of a fingerprint.
+    """Measure the causes of an image file, and the ridges of a fingerprint.
 
     Raises:
-        ProcessingError: the picture cannot be read any more.
+        ProcessingError: the image cannot be read any more.
     """
     started = time.monotonic()
     pixels = read_picture(path, limits)
@@ -45,7 +45,7 @@ def measure_file(path: str, is_fingerprint: bool, dpi: float | None, limits: Lim
 
 
 def score_files(members: Sequence[Member]) -> list[list[Score] | ProcessingError]:
-    """Score pictures by metrics, those of one metric together; a picture that is at fault fails alone.
+    """Score images by metrics, those of one metric together; an image that is at fault fails alone.
 
     Returns:
         For each member its scores in the order of its metrics, or what is wrong with it.
@@ -88,7 +88,7 @@ def _read_or_error(path: str, limits: Limits) -> np.ndarray | ProcessingError:
 
 
 def read_picture(path: str, limits: Limits) -> np.ndarray:
-    """A whole picture upright in sRGB, what is transparent on white: uint8 RGB or grey."""
+    """A whole image upright in sRGB, what is transparent on white: uint8 RGB or grey."""
     with open(path, "rb") as stream:
         decoded = decode(stream, limits=limits)
     return flatten(decoded.pixels, decoded.alpha)

@@ -9,7 +9,7 @@ from processing.pages.job_presenter import job_title
 from processing.states import JobStatus
 from processing.storage.links import signed_url
 
-# Formats that browsers show, and the most bytes that a page fetches for one of its many pictures.
+# Formats that browsers show, and the most bytes that a page fetches for one of its many images.
 SHOWN_FORMATS = ("jpg", "png", "webp", "avif", "gif", "bmp")
 MAX_PREVIEW_BYTES = 4 * 2**20
 
@@ -27,7 +27,7 @@ def link_url(link: OperationArtifact) -> str:
 def preview(
     link: OperationArtifact, css: str = "pix-thumb", max_bytes: int = MAX_PREVIEW_BYTES
 ) -> SafeString:
-    """A result as a picture, or the name of its format where that is too large or not for browsers."""
+    """A result as an image, or the name of its format where that is too large or not for browsers."""
     artifact = link.artifact
     if artifact.format not in SHOWN_FORMATS or artifact.byte_size > max_bytes:
         return format_html(

@@ -40,7 +40,7 @@ def pair_of(first, second, **fields):
 
 
 def broad(seed=5):
-    """A picture of broad shapes, as photographs are."""
+    """An image of broad shapes, as photographs are."""
     shapes = pictures.photo(24, 18, seed=seed).resize((320, 240), Pillow.Resampling.BICUBIC)
     return pictures.encoded(shapes, "JPEG", quality=92)
 

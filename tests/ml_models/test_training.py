@@ -48,7 +48,7 @@ def test_pictures_for_validation_are_left_out(dataset):
 
 
 def test_folder_without_pictures_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="No pictures in"):
+    with pytest.raises(ValueError, match="No images in"):
         patches.find_pictures(tmp_path)
 
 
@@ -208,4 +208,4 @@ def test_train_embedder_from_files(dataset, tmp_path, capsys, monkeypatch):
     call_command("train_embedder", dataset, steps=1, threads=1, validate=[dataset], **options)
     out = capsys.readouterr().out
     assert (tmp_path / "out" / "pix_small.safetensors").stat().st_size < 12_000_000
-    assert "pictures, PixSmall: 1-nearest-neighbour" in out
+    assert "images, PixSmall: 1-nearest-neighbour" in out

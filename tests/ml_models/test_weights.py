@@ -73,7 +73,7 @@ def test_neither_the_manifest_nor_the_state_imports_torch():
 
 
 def test_unknown_name_says_which_there_are():
-    with pytest.raises(KeyError, match="There is no model 'nope'; there are dncnn_colour"):
+    with pytest.raises(KeyError, match="'nope' is not a valid choice. Choose one of: dncnn_colour"):
         weights.entry("nope")
 
 
@@ -281,7 +281,7 @@ def test_torchscript_archive_that_asks_for_a_function_is_refused(tmp_path):
 
     with path.open("rb") as stream:
         assert torchscript.is_archive(stream)
-        with pytest.raises(contents.Refused, match="mkdir, which is no tensor"):
+        with pytest.raises(contents.Refused, match="mkdir, which is not a tensor"):
             contents.tensors(stream, ".pt")
     assert not trap.exists()
 

@@ -103,4 +103,4 @@ def test_health_counts_models_names_the_refused_and_stays_well(installed):
     assert check["status"] == "ok"
     pyiqa = int(model_availability.pyiqa().available)
     assert check["data"] == {"present": 1 + pyiqa, "missing": 2 + 1 - pyiqa, "refused": ["network"]}
-    assert check["detail"] == "The file network.pth was never checked, and its hash is not published."
+    assert check["detail"] == "The file network.pth was never verified, and no hash is published for it."

@@ -112,6 +112,6 @@ def as_json(value: Any) -> str:
 
 @register.simple_tag
 def thumbnail(image_id: object, size: int = 256, css: str = "pix-thumb", alt: str = "") -> SafeString:
-    """A picture of an image; the library makes the thumbnail when it is missing."""
+    """An image of an image; the library makes the thumbnail when it is missing."""
     url = f"/api/images/{image_id}/thumbnail/?size={size}"
     return format_html('<img class="{}" src="{}" alt="{}" loading="lazy" decoding="async">', css, url, alt)

@@ -125,15 +125,19 @@ def label_points(
     refuse_too_many(count)
     if count < parameters.min_cluster_size:
         return _all_noise(count, parameters.min_cluster_size)
-    notes = [f"The validity is of a sample of about {SAMPLE} images."] if count > SAMPLE else []
+    notes = [f"The validity was computed from a sample of about {SAMPLE:,} images."] if count > SAMPLE else []
     if parameters.min_samples and parameters.neighbours(count) < parameters.min_samples:
-        notes.append(f"The neighbours are {parameters.neighbours(count)}, as there are {count} images only.")
+        notes.append(
+            f"The number of neighbours was reduced to {parameters.neighbours(count)} as there are only {count} images."
+        )
     linkages = Linkages(points, parameters, dense_limit=dense_limit)
     linkage = linkages.of(parameters.neighbours(count), progress=progress)
     condensed, labels, probabilities, persistence = cut(linkage, parameters)
     scores = np.nan_to_num(outlier_scores(condensed), nan=0.0)  # 0/0 among equal vectors
     if labels.max() < 0:
-        notes.append(f"No {parameters.min_cluster_size} images stand out as a group; all stay in no group.")
+        notes.append(
+            f"No group of at least {parameters.min_cluster_size} images was found; all images remain ungrouped."
+        )
     said = (*notes, *linkages.notes)
     return Labelling(labels, probabilities, scores, persistence, linkages.tree, linkages.matrix_bytes, said)
 
@@ -141,13 +145,13 @@ def label_points(
 def refuse_too_many(count: int, most: int = LARGEST_COUNT) -> None:
     """Raises: InvalidParameter: more vectors than are grouped at once."""
     if count > most:
-        detail = f"vectors: {count} are too many to group; the limit is {most}. Group them in parts."
+        detail = f"vectors: {count:,} are too many to group at once; the limit is {most:,}."
         raise InvalidParameter(detail, field="vectors")
 
 
 def _all_noise(count: int, least: int) -> Labelling:
     are = "image is" if count == 1 else "images are"
-    note = f"{count} {are} too few for a group of at least {least}; all stay in no group."
+    note = f"{count} {are} too few for a group of at least {least}; all remain ungrouped."
     return Labelling(
         np.full(count, -1, np.intp), np.zeros(count), np.zeros(count), np.zeros(0), "none", 0, (note,)
     )

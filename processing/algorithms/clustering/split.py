@@ -60,13 +60,13 @@ def split_group(vectors: np.ndarray, *, seed: int = 0, metric: Metric = "euclide
             count, f"{count} images cannot be split." if count == 0 else "One image cannot be split."
         )
     if (points == points[0]).all():
-        return _whole(count, f"All {count} images have the same vector; nothing tells parts apart.")
+        return _whole(count, f"All {count} images have the same vector; there is nothing to split them by.")
     labels = _by_density(points, metric)
     if labels is not None:
         ordered = _largest_first(labels)
         parts = int(ordered.max()) + 1
         return Split(ordered, parts, "density", f"{count} images were split into {parts} parts.")
-    note = f"No denser parts were found among {count} images; they were split into two halves."
+    note = f"No distinct parts were found among {count} images, so they were split in two."
     return Split(_largest_first(_halves(points, seed)), 2, "halves", note)
 
 

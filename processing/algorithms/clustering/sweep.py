@@ -98,7 +98,7 @@ def _cells(
 ) -> list[ClusterParameters]:
     for name, values in (("min_cluster_sizes", sizes), ("min_samples", samples)):
         if not len(values):
-            raise InvalidParameter(f"{name}: at least one value is needed.", field=name)
+            raise InvalidParameter(f"{name}: Enter at least one value.", field=name)
     pairs = [(size, neighbours) for size in sizes for neighbours in samples]
     cells = list(
         dict.fromkeys(
@@ -106,7 +106,7 @@ def _cells(
         )
     )
     if len(cells) > MOST_CELLS:
-        detail = f"{len(cells)} pairs of parameters are too many to try at once; the limit is {MOST_CELLS}."
+        detail = f"{len(cells)} combinations of parameters are too many at once; the limit is {MOST_CELLS}."
         raise InvalidParameter(detail, field="min_cluster_sizes")
     return cells
 

@@ -1,4 +1,4 @@
-"""Colour profiles: every picture leaves in sRGB."""
+"""Colour profiles: every image leaves in sRGB."""
 
 import io
 from functools import lru_cache
@@ -9,18 +9,18 @@ from PIL import Image, ImageCms
 _SPACE_OF_MODE = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}
 _FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 _INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
-UNREADABLE_PROFILE = "The colour profile could not be used; the colours are taken as sRGB."
+UNREADABLE_PROFILE = "The colour profile could not be used; sRGB was assumed."
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tuple[str, ...]]:
-    """Convert a picture to sRGB.
+    """Convert an image to sRGB.
 
     Args:
         image: mode L, RGB, CMYK or LAB, 8 bits.
         profile: the ICC profile of the file, or None for the usual meaning of the mode.
 
     Returns:
-        A picture of mode L (grey in) or RGB, and notes. A broken profile is ignored and said in a note.
+        An image of mode L (grey in) or RGB, and notes. A broken profile is ignored and said in a note.
 
     Source: LittleCMS 2 through PIL.ImageCms, relative colorimetric with black point compensation.
     """
@@ -41,10 +41,10 @@ def _without_profile(image: Image.Image) -> Image.Image:
 def _with_profile(image: Image.Image, data: bytes) -> Image.Image:
     profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
     space = profile.profile.xcolor_space.strip()
-    if image.mode == "L" and space == "RGB":  # a grey picture with a camera's or editor's RGB profile
+    if image.mode == "L" and space == "RGB":  # a grey image with a camera's or editor's RGB profile
         return _apply(image.convert("RGB"), profile).convert("L")
     if space != _SPACE_OF_MODE[image.mode]:
-        raise ValueError(f"the profile is for {space}, the picture is {image.mode}")
+        raise ValueError(f"the profile is for {space}, the image has the mode {image.mode}")
     converted = _apply(image, profile)
     return converted.convert("L") if image.mode == "L" else converted
 

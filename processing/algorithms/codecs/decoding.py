@@ -1,4 +1,4 @@
-"""Decode a whole picture into uint8 arrays: upright, sRGB, 8 bits, whatever the file held."""
+"""Decode a whole image into uint8 arrays: upright, sRGB, 8 bits, whatever the file held."""
 
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -16,7 +16,7 @@ from processing.algorithms.codecs.probing import (
     refusing_damage,
 )
 
-# EXIF 2.32, tag 0x0112: what brings a stored picture upright.
+# EXIF 2.32, tag 0x0112: what brings a stored image upright.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -30,7 +30,7 @@ _UPRIGHT = {
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A decoded picture.
+    """A decoded image.
 
     Attributes:
         pixels: uint8, sRGB (H, W, 3) or grey (H, W), upright; read-only.
@@ -47,7 +47,7 @@ class Decoded:
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """A decoded picture as Pillow holds it, for those who go on with Pillow: copies to arrays cost time.
+    """A decoded image as Pillow holds it, for those who go on with Pillow: copies to arrays cost time.
 
     Attributes:
         colour: mode RGB or L, sRGB, upright.
@@ -66,20 +66,20 @@ class Layers:
 
 
 def decode(stream: BinaryIO, *, limits: Limits) -> Decoded:
-    """Decode a picture completely; what is truncated or has a wrong checksum is refused.
+    """Decode an image completely; what is truncated or has a wrong checksum is refused.
 
     Args:
         stream: a seekable binary file; it stays open.
         limits: what is accepted; checked on the header before any pixel is decoded.
 
     Raises:
-        ProcessingError: not a picture, refused, too large, or `damaged_image`.
+        ProcessingError: not an image, refused, too large, or `damaged_image`.
     """
     return decode_layers(stream, limits=limits).as_arrays()
 
 
 def decode_layers(stream: BinaryIO, *, limits: Limits, shorter_px: int = 0) -> Layers:
-    """Decode a picture like `decode`, without copies.
+    """Decode an image like `decode`, without copies.
 
     Args:
         stream, limits: as of `decode`.
@@ -100,12 +100,12 @@ def decode_layers(stream: BinaryIO, *, limits: Limits, shorter_px: int = 0) -> L
 
 
 def load(image: Image.Image, info: ImageInfo) -> Decoded:
-    """Load an opened picture (a JPEG perhaps at reduced scale) and bring it into the form of `Decoded`."""
+    """Load an opened image (a JPEG perhaps at reduced scale) and bring it into the form of `Decoded`."""
     return load_layers(image, info).as_arrays()
 
 
 def load_layers(image: Image.Image, info: ImageInfo) -> Layers:
-    """Load an opened picture like `load`, without copies."""
+    """Load an opened image like `load`, without copies."""
     key = transparent_key(image)
     is_grey_in_colour = pending_raw_mode(image) == "LA;16B"  # Pillow has no 16-bit LA and reads it as RGBA
     image.load()

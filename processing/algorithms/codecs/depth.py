@@ -29,7 +29,7 @@ def transparent_key(image: Image.Image) -> Key | None:
 
 
 def alpha_channel(image: Image.Image, key: Key | None) -> Image.Image | None:
-    """Transparency of a loaded picture as a grey picture (255 = opaque), or None where it has none."""
+    """Transparency of a loaded image as a grey image (255 = opaque), or None where it has none."""
     if image.mode in _HAS_ALPHA or (image.mode == "P" and "transparency" in image.info):
         return image.convert("RGBA").getchannel("A")
     if key is None:
@@ -42,7 +42,7 @@ def alpha_channel(image: Image.Image, key: Key | None) -> Image.Image | None:
 
 
 def to_8_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
-    """Convert a loaded picture to mode L, RGB, CMYK or LAB without its transparency.
+    """Convert a loaded image to mode L, RGB, CMYK or LAB without its transparency.
 
     16-bit values are divided by 257 (65535 becomes 255). 32-bit and float values have no agreed range: 0 to
     1 (float), 0 to 255 and 0 to 65535 are recognised, everything else is stretched from its minimum to its
@@ -77,7 +77,7 @@ def _from_wide(values: np.ndarray, *, is_integer: bool) -> tuple[np.ndarray, tup
     finite = np.isfinite(values)
     notes: tuple[str, ...] = ()
     if not finite.all():
-        notes = ("Values that are no numbers were set to black.",)
+        notes = ("Values that are not numbers were set to black.",)
         values = np.where(finite, values, values[finite].min() if finite.any() else 0.0)
     low, high = float(values.min()), float(values.max())
     for top in (1.0, 255.0, 65_535.0):

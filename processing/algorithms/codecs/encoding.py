@@ -10,7 +10,7 @@ from processing.algorithms.codecs.raster import flatten, to_pillow
 from processing.algorithms.errors import ImageTooLarge, InvalidParameter, UnsupportedFormat
 
 DEFAULT_QUALITY = {"jpg": 85, "webp": 80, "avif": 65}
-FLATTENED = "{format} has no transparency: transparent parts were laid on white."
+FLATTENED = "{format} does not support transparency; transparent parts were placed on white."
 
 
 def encode(
@@ -22,7 +22,7 @@ def encode(
     lossless: bool = False,
     progressive: bool = False,
 ) -> bytes:
-    """Encode a picture.
+    """Encode an image.
 
     Args:
         pixels: uint8, RGB (H, W, 3) or grey (H, W).
@@ -57,11 +57,13 @@ def flattening_note(alpha: np.ndarray | None, *, format: str) -> tuple[str, ...]
 def check_encodable(format: str, *, width: int, height: int) -> None:
     """Refuse a format that Pix does not write, and sides that the format cannot hold."""
     if format not in WRITABLE_FORMATS:
-        raise UnsupportedFormat(f"Pix does not write {format}; it writes: {', '.join(WRITABLE_FORMATS)}.")
+        raise UnsupportedFormat(
+            f"Pix cannot write {format}. Formats it can write: {', '.join(WRITABLE_FORMATS)}."
+        )
     limit = FORMATS[format].max_side_px
     if max(width, height) > limit:
         raise ImageTooLarge(
-            f"{format} holds sides up to {limit} px; the result would have {width} × {height} px."
+            f"{format} allows at most {limit} px on each side; the result would have {width} × {height} px."
         )
 
 
@@ -69,10 +71,12 @@ def check_modes(format: str, *, lossless: bool, progressive: bool) -> None:
     """Refuse modes that a format does not have."""
     if lossless and not FORMATS[format].can_be_lossless:
         raise InvalidParameter(
-            f"{format} has no lossless mode; png, webp, tiff and bmp have.", field="lossless"
+            f"{format} has no lossless mode. Use png, webp, tiff or bmp.", field="lossless"
         )
     if progressive and format != "jpg":
-        raise InvalidParameter(f"progressive is for jpg only; the format is {format}.", field="progressive")
+        raise InvalidParameter(
+            f"progressive is only available for jpg, not for {format}.", field="progressive"
+        )
 
 
 def _options(format: str, quality: int | None, lossless: bool, progressive: bool) -> dict[str, Any]:

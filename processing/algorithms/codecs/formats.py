@@ -1,4 +1,4 @@
-"""The picture formats that Pix knows, and how to recognise them from their first bytes."""
+"""The image formats that Pix knows, and how to recognise them from their first bytes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -123,7 +123,7 @@ def format_names(extensions: Iterable[str]) -> list[str]:
 
 
 def detect_format(header: bytes) -> str:
-    """Recognise a picture by its first bytes; names and announced types are never believed.
+    """Recognise an image by its first bytes; names and announced types are never believed.
 
     Args:
         header: the first `HEADER_BYTES` bytes, or fewer where the file is shorter.
@@ -156,18 +156,18 @@ def _iso_media_format(header: bytes) -> str:
     if brands & _HEIC_BRANDS:
         return "heic"
     raise UnsupportedFormat(
-        f"The file is a video or another ISO media file; accepted are: {_names(FORMATS)}."
+        f"The file is a video or another ISO media file. Accepted formats: {_names(FORMATS)}."
     )
 
 
 def _refusal(header: bytes) -> NotAnImage | UnsupportedFormat:
     text = header.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in text:
-        return UnsupportedFormat(f"The file is an SVG drawing; accepted are: {_names(FORMATS)}.")
+        return UnsupportedFormat(f"The file is an SVG drawing. Accepted formats: {_names(FORMATS)}.")
     for signature, kind in _FOREIGN_SIGNATURES:
         if header.startswith(signature):
-            return UnsupportedFormat(f"The file is {kind}; accepted are: {_names(FORMATS)}.")
-    return NotAnImage(f"The content is not a picture of a known format; accepted are: {_names(FORMATS)}.")
+            return UnsupportedFormat(f"The file is {kind}. Accepted formats: {_names(FORMATS)}.")
+    return NotAnImage(f"The file is not an image in a known format. Accepted formats: {_names(FORMATS)}.")
 
 
 def _names(names: Iterable[str]) -> str:

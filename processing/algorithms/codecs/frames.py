@@ -8,10 +8,10 @@ from processing.algorithms.errors import DamagedImage
 
 
 def count_frames(image: Image.Image, stream: BinaryIO, *, name: str, stop_after: int) -> int:
-    """Frames (or TIFF pages) of an opened picture.
+    """Frames (or TIFF pages) of an opened image.
 
     Args:
-        image: the opened picture.
+        image: the opened image.
         stream: the file behind it.
         name: its format, a key of `FORMATS`.
         stop_after: counting ends with this number plus one: a hostile file may hold millions.
@@ -19,7 +19,7 @@ def count_frames(image: Image.Image, stream: BinaryIO, *, name: str, stop_after:
     Returns:
         The number of frames, at most `stop_after + 1`.
     """
-    if name in ("jpg", "bmp", "heic"):  # a JPEG's further pictures (MPO) are previews or a second eye
+    if name in ("jpg", "bmp", "heic"):  # a JPEG's further images (MPO) are previews or a second eye
         return 1
     if name == "gif":
         return _count_gif_frames(stream, stop_after=stop_after)
@@ -64,10 +64,10 @@ def _count_gif_frames(stream: BinaryIO, *, stop_after: int) -> int:
             elif introducer == 0x2C:
                 frames += 1
                 position = _skip_sub_blocks(data, position + 11 + _colour_table_bytes(data[position + 9]))
-            else:  # 0x3B is the end mark; anything else is foreign data behind the picture
+            else:  # 0x3B is the end mark; anything else is foreign data behind the image
                 break
     except IndexError as error:
-        raise DamagedImage(f"The picture is damaged or incomplete: GIF frame {frames} is cut off.") from error
+        raise DamagedImage(f"The image is damaged or incomplete: GIF frame {frames} is cut off.") from error
     return max(frames, 1)
 
 

@@ -13,7 +13,7 @@ from processing.algorithms.codecs.probing import DEFAULT_LIMITS, Limits, open_im
 
 _MAX_EXIF_BYTES = 1024 * 1024
 _MAX_ENTRIES = 200
-# Layout of a TIFF file, binary blocks, and blocks that may repeat the place; none describes the picture.
+# Layout of a TIFF file, binary blocks, and blocks that may repeat the place; none describes the image.
 _STRUCTURE = {
     "StripOffsets",
     "StripByteCounts",
@@ -35,7 +35,7 @@ _FLASH_FIRED = 1
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file tells about its picture.
+    """What a file tells about its image.
 
     Attributes:
         exif: normalised: camera, lens, exposure_time_s, f_number, iso, captured_at ...
@@ -49,18 +49,18 @@ class Metadata:
 
 
 def read_metadata(stream: BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
-    """Read EXIF of a picture file; broken EXIF gives what can be read, never an error.
+    """Read EXIF of an image file; broken EXIF gives what can be read, never an error.
 
     All values are JSON that PostgreSQL takes: finite numbers, no NUL characters, bounded length and depth.
 
     Raises:
-        ProcessingError: only where the file itself is no acceptable picture.
+        ProcessingError: only where the file itself is no acceptable image.
     """
     image = open_image(stream, limits=limits)[0]
     block = image.info.get("exif") or b""  # pillow-heif says None where there is no block
     if len(block) > _MAX_EXIF_BYTES:
         return Metadata(
-            raw={"ignored": f"The EXIF block has {len(block)} bytes; the limit is {_MAX_EXIF_BYTES}."}
+            raw={"ignored": f"The EXIF block has {len(block):,} bytes; the limit is {_MAX_EXIF_BYTES:,}."}
         )
     exif = _exif_of(image)
     if exif is None:

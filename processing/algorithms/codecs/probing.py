@@ -1,4 +1,4 @@
-"""Open an uploaded picture safely and read its header: format, size, frames, orientation."""
+"""Open an uploaded image safely and read its header: format, size, frames, orientation."""
 
 import io
 import math
@@ -23,7 +23,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 @dataclass(frozen=True)
 class Limits:
-    """What is accepted: bytes of the file, pixels and longest side of the picture, frames, format names."""
+    """What is accepted: bytes of the file, pixels and longest side of the image, frames, format names."""
 
     max_bytes: int = 10 * 1024 * 1024
     max_pixels: int = 50_000_000
@@ -44,7 +44,7 @@ class ImageInfo:
         mime_type: media type of that format.
         width, height: size as stored, in px, before the orientation is applied.
         mode: Pillow's name of the pixel layout (RGB, L, P, CMYK, I;16, ...).
-        frame_count: frames of an animation or pages of a TIFF; 1 for a still picture.
+        frame_count: frames of an animation or pages of a TIFF; 1 for a still image.
         orientation: EXIF orientation, 1 to 8.
         dpi: resolution (x, y) in dots per inch, or None where the file states none.
         byte_size: size of the file in bytes.
@@ -62,12 +62,12 @@ class ImageInfo:
 
     @property
     def upright_size(self) -> tuple[int, int]:
-        """(width, height) in px as a viewer shows the picture."""
+        """(width, height) in px as a viewer shows the image."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
 def probe(stream: BinaryIO, *, limits: Limits) -> ImageInfo:
-    """Read the header of a picture and check it against the limits; no pixel is decoded.
+    """Read the header of an image and check it against the limits; no pixel is decoded.
 
     Args:
         stream: a seekable binary file; it stays open.
@@ -80,7 +80,7 @@ def probe(stream: BinaryIO, *, limits: Limits) -> ImageInfo:
 
 
 def open_image(stream: BinaryIO, *, limits: Limits) -> tuple[Image.Image, ImageInfo]:
-    """Open a picture with the one reader that its content asks for; see `probe` for the checks.
+    """Open an image with the one reader that its content asks for; see `probe` for the checks.
 
     Pillow's own limit follows `limits.max_pixels`, so that its readers refuse as early as they can.
     """
@@ -88,7 +88,7 @@ def open_image(stream: BinaryIO, *, limits: Limits) -> tuple[Image.Image, ImageI
     name = detect_format(_read_at(stream, 0, HEADER_BYTES))
     if name not in limits.formats:
         allowed = ", ".join(row for row in FORMATS if row in limits.formats)
-        raise UnsupportedFormat(f"The file is {name}; accepted here are: {allowed}.")
+        raise UnsupportedFormat(f"Files of the format {name} are not accepted. Accepted formats: {allowed}.")
     if name == "heic":
         _register_heic()
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
@@ -99,7 +99,7 @@ def open_image(stream: BinaryIO, *, limits: Limits) -> tuple[Image.Image, ImageI
         check_size(width, height, limits=limits)
         frame_count = count_frames(image, stream, name=name, stop_after=limits.max_frames)
     if frame_count > limits.max_frames:
-        raise ImageTooLarge(f"The file has more than {limits.max_frames} frames; that is the limit.")
+        raise ImageTooLarge(f"The file has too many frames. The limit is {limits.max_frames:,}.")
     info = ImageInfo(
         format=name,
         mime_type=FORMATS[name].mime_type,
@@ -127,40 +127,50 @@ def refusing_damage(limits: Limits) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         found = re.search(r"\((\d+) pixels\)", str(error))  # "Image size (179 pixels) exceeds limit of ..."
-        pixels = found[1] if found else "too many"
-        raise ImageTooLarge(f"The picture has {pixels} pixels; the limit is {limits.max_pixels}.") from error
+        pixels = f"{int(found[1]):,}" if found else "too many"
+        raise ImageTooLarge(
+            f"The image has {pixels} pixels; the limit is {limits.max_pixels:,}.", limit=limits.max_pixels
+        ) from error
     except Exception as error:
         if "out of memory" in str(error):  # Pillow's words where a decoder could not allocate
             raise MemoryError(str(error)) from error
-        raise DamagedImage(f"The picture is damaged or incomplete: {_reason(error)}.") from error
+        raise DamagedImage(f"The image is damaged or incomplete: {_reason(error)}.") from error
 
 
 def check_byte_size(stream: BinaryIO, *, max_bytes: int) -> int:
     """Size of the file in bytes; refuses one above the limit."""
     byte_size = stream.seek(0, io.SEEK_END)
     if byte_size > max_bytes:
-        raise ImageTooLarge(f"The file has {byte_size} bytes; the limit is {max_bytes}.")
+        raise ImageTooLarge(
+            f"This file is too large ({byte_size:,} bytes). The limit is {max_bytes:,} bytes.",
+            limit=max_bytes,
+            value=byte_size,
+        )
     return byte_size
 
 
 def check_size(width: int, height: int, *, limits: Limits) -> None:
-    """Refuse a picture with a side or an area above the limits."""
+    """Refuse an image with a side or an area above the limits."""
     if width < 1 or height < 1:
-        raise DamagedImage(f"The picture states a size of {width} × {height} px.")
+        raise DamagedImage(f"The image has an invalid size: {width} × {height} px.")
     if max(width, height) > limits.max_side_px:
         raise ImageTooLarge(
-            f"The picture has {width} × {height} px; the limit for a side is {limits.max_side_px} px."
+            f"The image has {width} × {height} px; the limit for each side is {limits.max_side_px} px.",
+            limit=limits.max_side_px,
+            value=max(width, height),
         )
     if width * height > limits.max_pixels:
         raise ImageTooLarge(
-            f"The picture has {width} × {height} = {width * height} pixels; the limit is {limits.max_pixels}."
+            f"The image has {width} × {height} = {width * height:,} pixels; the limit is {limits.max_pixels:,}.",
+            limit=limits.max_pixels,
+            value=width * height,
         )
 
 
 def read_orientation(image: Image.Image) -> int:
     """EXIF orientation 1 to 8; 1 where it is missing or unreadable. Decodes nothing."""
     try:
-        # PngImageFile.getexif would decode the whole picture in search of a chunk behind the pixels.
+        # PngImageFile.getexif would decode the whole image in search of a chunk behind the pixels.
         exif = Image.Image.getexif(image)
         value = exif.get(ExifTags.Base.Orientation, 1)
     except MemoryError:

@@ -1,4 +1,4 @@
-"""A picture in memory: colour and transparency side by side, and the way to and from Pillow."""
+"""An image in memory: colour and transparency side by side, and the way to and from Pillow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Raster:
 
 
 def to_pillow(pixels: np.ndarray, alpha: np.ndarray | None) -> Image.Image:
-    """Pillow picture of mode L, LA, RGB or RGBA."""
+    """Pillow image of mode L, LA, RGB or RGBA."""
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if alpha is not None:
         image.putalpha(Image.fromarray(np.ascontiguousarray(alpha)))
@@ -42,7 +42,7 @@ def to_pillow(pixels: np.ndarray, alpha: np.ndarray | None) -> Image.Image:
 
 
 def from_pillow(image: Image.Image, *, notes: tuple[str, ...] = ()) -> Raster:
-    """Raster of a Pillow picture of mode L, LA, RGB or RGBA."""
+    """Raster of a Pillow image of mode L, LA, RGB or RGBA."""
     if image.mode in ("LA", "RGBA"):
         pixels = np.array(image.convert(image.mode[:-1]))
         return Raster(pixels, np.array(image.getchannel("A")), notes)
@@ -50,7 +50,7 @@ def from_pillow(image: Image.Image, *, notes: tuple[str, ...] = ()) -> Raster:
 
 
 def flatten(pixels: np.ndarray, alpha: np.ndarray | None, *, background: int = 255) -> np.ndarray:
-    """Lay a picture on a plain grey background (white unless told); the shape of `pixels` stays.
+    """Lay an image on a plain grey background (white unless told); the shape of `pixels` stays.
 
     Args:
         pixels: uint8 (H, W, 3) or (H, W).

@@ -1,4 +1,4 @@
-"""Small versions of a picture by scaled decoding, and the perceptual hash."""
+"""Small versions of an image by scaled decoding, and the perceptual hash."""
 
 from typing import BinaryIO
 
@@ -15,7 +15,7 @@ _DCT_SIDE = 32
 
 
 def thumbnail(stream: BinaryIO, *, size: int, limits: Limits) -> Raster:
-    """Decode a picture at about the size that is needed and fit it into `size` × `size` px.
+    """Decode an image at about the size that is needed and fit it into `size` × `size` px.
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 inside the decoder (libjpeg's scaled DCT); other formats are decoded
     whole. The result is upright, sRGB, and never larger than the source.
@@ -26,14 +26,14 @@ def thumbnail(stream: BinaryIO, *, size: int, limits: Limits) -> Raster:
         limits: what is accepted.
 
     Raises:
-        ProcessingError: not a picture, refused, too large or damaged; a scaled decode finds truncation too.
+        ProcessingError: not an image, refused, too large or damaged; a scaled decode finds truncation too.
     """
     decoded = decode_scaled(stream, size=size, limits=limits)
     return shrink(Raster(decoded.pixels, decoded.alpha, decoded.notes), size=size)
 
 
 def decode_scaled(stream: BinaryIO, *, size: int, limits: Limits) -> Decoded:
-    """Decode a picture so that its sides are at least those of a thumbnail of `size` px."""
+    """Decode an image so that its sides are at least those of a thumbnail of `size` px."""
     image, info = open_image(stream, limits=limits)
     if info.format != "jpg":
         return decode(stream, limits=limits)
@@ -45,7 +45,7 @@ def decode_scaled(stream: BinaryIO, *, size: int, limits: Limits) -> Decoded:
 
 
 def shrink(raster: Raster, *, size: int) -> Raster:
-    """Reduce a picture until its longest side is `size` px (Lanczos); a smaller one is returned as it is."""
+    """Reduce an image until its longest side is `size` px (Lanczos); a smaller one is returned as it is."""
     width, height = _fitted(raster.width, raster.height, size=size)
     if (width, height) == (raster.width, raster.height):
         return raster
@@ -60,9 +60,9 @@ def _fitted(width: int, height: int, *, size: int) -> tuple[int, int]:
 
 
 def perceptual_hash(pixels: np.ndarray) -> int:
-    """64-bit DCT hash: pictures that look alike differ in few bits (see `hamming`).
+    """64-bit DCT hash: images that look alike differ in few bits (see `hamming`).
 
-    The picture is reduced to 32 × 32 grey values; of its two-dimensional DCT the 8 × 8 lowest frequencies
+    The image is reduced to 32 × 32 grey values; of its two-dimensional DCT the 8 × 8 lowest frequencies
     give one bit each, row by row, the first one highest: 1 where above their median.
 
     Args:
@@ -77,7 +77,7 @@ def perceptual_hash(pixels: np.ndarray) -> int:
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     small = cv2.resize(grey, (_DCT_SIDE, _DCT_SIDE), interpolation=cv2.INTER_AREA).astype(np.float64)
     low = cv2.dct(small)[:_HASH_SIDE, :_HASH_SIDE]
-    # A flat picture leaves rounding noise in the frequencies; rounding makes its hash stable.
+    # A flat image leaves rounding noise in the frequencies; rounding makes its hash stable.
     low = np.round(low, 6)
     bits = (low > np.median(low)).ravel()
     return int.from_bytes(np.packbits(bits).tobytes(), "big", signed=True)

@@ -1,7 +1,7 @@
 """Remove noise with DnCNN. uint8 RGB (H, W, 3) or grey (H, W) in and out; torch is imported inside.
 
-A picture of any size is worked on in tiles that overlap by what the network sees around a pixel: the tiles together
-equal the whole picture but for the rounding of float sums.
+An image of any size is worked on in tiles that overlap by what the network sees around a pixel: the tiles together
+equal the whole image but for the rounding of float sums.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -65,7 +65,7 @@ def spans(length: int, *, tile_px: int = TILE_PX, overlap_px: int = OVERLAP_PX) 
 
 
 def needed_models(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """The models that may be needed with these parameters, whatever the picture."""
+    """The models that may be needed with these parameters, whatever the image."""
     return (COLOUR, GREY) if parameters["model"] == AUTO else (str(parameters["model"]),)
 
 
@@ -79,16 +79,16 @@ def denoise(
 ) -> Raster:
     """Remove noise of unknown strength; the transparency stays as it is.
 
-    A picture with less noise than `min_sigma` is handed back unchanged with a note: a pipeline over many pictures
-    then goes on, and no clean picture is blurred unless that is asked for with `min_sigma=0`.
+    An image with less noise than `min_sigma` is handed back unchanged with a note: a pipeline over many images
+    then goes on, and no clean image is blurred unless that is asked for with `min_sigma=0`.
 
     Args:
         strength: share of the estimated noise that is subtracted; 0 = unchanged, 1 = all.
-        model: `auto` takes Pix's own network for colour or for grey, by the picture; else the name of a model.
+        model: `auto` takes Pix's own network for colour or for grey, by the image; else the name of a model.
         min_sigma: least standard deviation of the noise, in grey levels of 255.
 
     Returns:
-        The picture; its facts name noise_sigma and, where a network ran, model, weights_sha256, device, precision.
+        The image; its facts name noise_sigma and, where a network ran, model, weights_sha256, device, precision.
 
     Raises:
         ProcessingError: `model_unavailable`; the sentence names the command that installs it.
@@ -112,19 +112,19 @@ def denoise(
 def _little_noise(sigma: float, min_sigma: float) -> str:
     return (
         f"Little noise (σ about {sigma:.1f}, below min_sigma {min_sigma:g}): denoising would blur, "
-        "so the picture stayed as it was. With min_sigma 0 it is denoised all the same."
+        "so the image stayed as it was. With min_sigma 0 it is denoised all the same."
     )
 
 
 def _model_for(pixels: np.ndarray, model: str) -> str:
-    """A picture whose colours are all grey is a grey one, however it was stored."""
+    """An image whose colours are all grey is a grey one, however it was stored."""
     is_grey = pixels.ndim == 2 or all(
         np.array_equal(pixels[:, :, 0], pixels[:, :, index]) for index in (1, 2)
     )
     if model == AUTO:
         return GREY if is_grey else COLOUR
     if model == PUBLISHED and pixels.ndim == 2:
-        detail = f"{model} is for colour, and this picture is grey; take the model {AUTO}."
+        detail = f"{model} only works on colour images, and this image is grey. Use the model {AUTO}."
         raise InvalidParameter(detail, field="model")
     return model
 
@@ -146,7 +146,7 @@ def denoise_pixels(
         tile_px: longest side of what is computed at once; it bounds the memory.
 
     Returns:
-        uint8 of the same shape; tiles differ from the whole picture by at most one grey level.
+        uint8 of the same shape; tiles differ from the whole image by at most one grey level.
     """
     if strength == 0:
         return pixels.copy()
@@ -174,7 +174,7 @@ def _tile(
     strength: float,
     progress: Callable[[float], None],
 ) -> np.ndarray:
-    """One tile, uint8 (h, w, channels); only layers at the picture's own edge see zeros beyond it."""
+    """One tile, uint8 (h, w, channels); only layers at the image's own edge see zeros beyond it."""
     import torch
 
     rows, columns = tile

@@ -40,7 +40,7 @@ class NoiseFinder:
         return int(self.network.channels)
 
     def noise_in(self, picture: "Tensor", progress: Callable[[float], None] = ignore_progress) -> "Tensor":
-        """The noise in a picture, both float (1, channels, H, W) on the engine's device; called in inference mode."""
+        """The noise in an image, both float (1, channels, H, W) on the engine's device; called in inference mode."""
         layers = list(self.network.model)
         if self.engine.method == "winograd":
             return self._noise_by_winograd(picture, progress)
@@ -125,7 +125,9 @@ def _built(name: str, tensors: "dict[str, Tensor]") -> "DnCNN":
         network = DnCNN(tensors["model.0.weight"].shape[1])
         network.load_state_dict(tensors)
     except (KeyError, IndexError, RuntimeError) as error:
-        detail = f"The file of the model {name} holds no DnCNN of 20 layers; install another one."
+        detail = (
+            f"The file of the model {name} does not contain a DnCNN with 20 layers. Install the correct file."
+        )
         raise ProcessingError(detail, code="model_unavailable", field="model") from error
     return network
 

@@ -1,4 +1,4 @@
-"""How noisy a picture is. uint8 RGB (H, W, 3) or grey (H, W) in."""
+"""How noisy an image is. uint8 RGB (H, W, 3) or grey (H, W) in."""
 
 import cv2
 import numpy as np
@@ -15,18 +15,18 @@ _MIN_BLOCKS = 8
 
 
 def estimate_sigma(pixels: np.ndarray) -> float:
-    """Standard deviation of the noise in a picture, the mean over its channels.
+    """Standard deviation of the noise in an image, the mean over its channels.
 
     Args:
         pixels: uint8 RGB or grey.
 
     Returns:
-        Grey levels of 255; 0 where the picture is smaller than 3 × 3 px. On every second picture of CBSD68 with
+        Grey levels of 255; 0 where the image is smaller than 3 × 3 px. On every second image of CBSD68 with
         Gaussian noise of 3, 5, 15, 25, 50: 3.5, 5.5, 15.1, 24.6, 47.2 on average (noise that is cut off at black and
         white is weaker than what was added); without any: 1.0, in half of them below 0.7. Texture without any calm
         place counts as noise: up to 6.1 without any noise.
 
-    Source: the mask of Immerkaer, "Fast Noise Variance Estimation" (1996), in the calmest blocks of the picture only.
+    Source: the mask of Immerkaer, "Fast Noise Variance Estimation" (1996), in the calmest blocks of the image only.
     """
     if min(pixels.shape[:2]) < 3:
         return 0.0

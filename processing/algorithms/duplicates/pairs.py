@@ -1,7 +1,7 @@
-"""Which pictures are the same one again: recoded, resized, slightly cropped, brighter or darker.
+"""Which images are the same one again: recoded, resized, slightly cropped, brighter or darker.
 
 The perceptual hash (64 bits, `thumbnails.perceptual_hash`) hardly changes by recoding, resizing and light, but up to 20
-bits by a crop, and at 20 bits many different pictures meet too. There the vectors of an embedder decide.
+bits by a crop, and at 20 bits many different images meet too. There the vectors of an embedder decide.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ MOST_PAIRS = 100_000
 
 @dataclass(frozen=True)
 class Rule:
-    """When two pictures count as near-duplicates.
+    """When two images count as near-duplicates.
 
     The defaults come from 600 photographs of clothes and groceries and nine altered copies of 120 of them, with the
     embeddings of MobileNetV2: of recoded, resized, 5 % cropped and 25 % brighter or darker copies 100 % were found
@@ -35,7 +35,7 @@ class Rule:
     max_distance: float = 0.1
 
     def holds(self, bits: int, distance: float | None) -> bool:
-        """Whether two pictures are near-duplicates.
+        """Whether two images are near-duplicates.
 
         Args:
             bits: in which their hashes differ, 0 to 64.
@@ -62,7 +62,7 @@ class Pair:
 def find_pairs(
     hashes: np.ndarray, vectors: np.ndarray | None = None, *, rule: Rule = DEFAULT_RULE
 ) -> Iterator[Pair]:
-    """All near-duplicates among pictures; every pair is compared, N² / 2 of them.
+    """All near-duplicates among images; every pair is compared, N² / 2 of them.
 
     Args:
         hashes: int64 (N,).
@@ -153,7 +153,7 @@ def candidates(
     Args:
         hashes: int64 (N,); any number where there is none.
         vectors: float32 (N, dim), rows of length 1 (any where there is none), or None.
-        has_hash, has_vector: bool (N,); None: all have one. A picture without a hash is in no pair, one without
+        has_hash, has_vector: bool (N,); None: all have one. An image without a hash is in no pair, one without
             a vector is compared by its hash alone.
         most: pairs that are kept.
 
@@ -204,7 +204,7 @@ class _Found:
 def _block(
     unsigned: np.ndarray, vectors: np.ndarray | None, hashed: np.ndarray, known: np.ndarray, start: int
 ) -> _Found:
-    """Pairs of the pictures from `start` on with those after each."""
+    """Pairs of the images from `start` on with those after each."""
     rows = slice(start, start + _BLOCK)
     bits = np.bitwise_count(unsigned[rows, None] ^ unsigned[None, start:])
     alike = bits <= _SURE_BITS[-1]

@@ -1,4 +1,4 @@
-"""Sets of pictures that are the same one again, and which of a set to keep."""
+"""Sets of images that are the same one again, and which of a set to keep."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LOSSLESS_FORMATS = {row.name for row in FORMATS.values() if row.can_be_lossless 
     "gif"
 }
 LEAST_LINKED = 0.5
-ENOUGH = 20  # pictures; who is the same as so many of a set did not come into it by chance
+ENOUGH = 20  # images; who is the same as so many of a set did not come into it by chance
 _NEVER = -(1 << 40)
 
 
@@ -22,14 +22,14 @@ def sets_of(pairs: np.ndarray, count: int, *, apart: np.ndarray | None = None) -
     """Put near-duplicates together into sets.
 
     Pairs join sets in their order, the nearest first. Mere chaining (A is like B, B like C, C like D …) would put
-    many different pictures into one set; so two sets join only when at least half of all pairs between them are
-    near-duplicates, or each picture of the smaller one is paired on average with 20 of the other (of very many equal
-    pictures not every pair may have been kept). A pair whose sets did not join is left out.
+    many different images into one set; so two sets join only when at least half of all pairs between them are
+    near-duplicates, or each image of the smaller one is paired on average with 20 of the other (of very many equal
+    images not every pair may have been kept). A pair whose sets did not join is left out.
 
     Args:
         pairs: intp (m, 2), as `Candidates.up_to` gives them.
-        count: of pictures; rows are 0 to count − 1.
-        apart: intp (k, 2), pairs of which people said that they are different pictures: never in one set.
+        count: of images; rows are 0 to count − 1.
+        apart: intp (k, 2), pairs of which people said that they are different images: never in one set.
 
     Returns:
         Rows of each set of at least two, rising; the sets by their first row.
@@ -86,7 +86,7 @@ def _rows(name: str, pairs: np.ndarray | tuple[()], count: int) -> list[tuple[in
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of one picture of a set.
+    """What is known of one image of a set.
 
     Attributes:
         width, height: in px.
@@ -114,16 +114,16 @@ class Suggestion:
     reasons: tuple[str, ...]
 
 
-# Points of each fact, at most. A picture enlarged to twice its sides (1.5 points ahead) does not beat the one from
+# Points of each fact, at most. An image enlarged to twice its sides (1.5 points ahead) does not beat the one from
 # the camera (1.5) with a grade 10 better (0.6); a small copy (1.5 behind) is not saved by a better grade alone, as
-# reducing a picture sharpens it.
+# reducing an image sharpens it.
 _PIXELS, _GRADE, _CAMERA, _LOSSLESS, _BYTES, _FIRST_TAKEN = 2.0, 1.2, 1.5, 0.6, 0.1, 0.05
 _GRADE_SPAN = 20.0  # grades that differ by so much differ fully
 _LEAST_GRADE = 3.0  # smaller differences are not worth telling
 
 
 def suggest_original(facts: Sequence[Facts]) -> Suggestion:
-    """Choose the picture of a set that is most likely the original.
+    """Choose the image of a set that is most likely the original.
 
     Points are given for resolution (2 at the most pixels, in proportion below), quality (1.2; less for each grade
     below the best, none from 20 below), camera data (1.5), a lossless format (0.6), bytes and the earliest time of
@@ -133,7 +133,7 @@ def suggest_original(facts: Sequence[Facts]) -> Suggestion:
         InvalidParameter: no facts.
     """
     if not facts:
-        raise InvalidParameter("facts: a set without pictures has no original.", field="facts")
+        raise InvalidParameter("facts: a set without images has no original.", field="facts")
     points = [_points(fact, facts) for fact in facts]
     index = max(range(len(facts)), key=lambda place: (round(points[place], 9), -place))
     others = [fact for place, fact in enumerate(facts) if place != index]
@@ -141,7 +141,7 @@ def suggest_original(facts: Sequence[Facts]) -> Suggestion:
         return Suggestion(index, ())
     found = [reason(facts[index], others) for reason in _REASONS]
     reasons = tuple(text for text in found if text)
-    return Suggestion(index, reasons or ("like the others in all that was compared; the first of them",))
+    return Suggestion(index, reasons or ("same as the others in every comparison; the first one was chosen",))
 
 
 def _points(fact: Facts, all_facts: Sequence[Facts]) -> float:

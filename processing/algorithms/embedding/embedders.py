@@ -1,4 +1,4 @@
-"""Embeddings: pictures (and sentences) as vectors whose angles say how alike they are.
+"""Embeddings: images (and sentences) as vectors whose angles say how alike they are.
 
 `EMBEDDERS` is the table of networks. Nothing here imports torch until a network is loaded.
 """
@@ -20,14 +20,14 @@ from processing.algorithms.embedding.inputs import (
     IMAGENET_MEAN,
     Recipe,
 )
-from processing.algorithms.errors import ProcessingError
+from processing.algorithms.errors import ProcessingError, not_a_choice
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
     Tensors = dict[str, Tensor]
 
-BATCH = 16  # pictures that are taken together; the network sees them in parts of `EmbedderSpec.at_once`
+BATCH = 16  # images that are taken together; the network sees them in parts of `EmbedderSpec.at_once`
 NETWORKS_KEPT = 2
 TEXT_MODEL, TEXT_VOCABULARY = "clip", "clip_vocabulary"
 
@@ -41,10 +41,10 @@ class EmbedderSpec:
         title, description: for people.
         dim: numbers in a vector.
         weights: name of the weights in weights.toml.
-        recipe: from a picture to the network's input.
+        recipe: from an image to the network's input.
         build: makes the network from the file's tensors; from None one with random weights.
-        at_once: pictures that the network computes together: more no longer fit into the caches of a processor.
-        has_text: sentences give vectors that can be compared with those of pictures.
+        at_once: images that the network computes together: more no longer fit into the caches of a processor.
+        has_text: sentences give vectors that can be compared with those of images.
         precisions: in which the network may compute. Not in half floats, which cannot hold what some of these
             networks add up; PixSmall not in bfloat16 either, which left cosines of 0.9967 to float32.
     """
@@ -107,7 +107,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
         EmbedderSpec(
             "dinov2",
             "DINOv2 ViT-S/14",
-            "What a picture shows and how it looks; the best of these for groups of like pictures.",
+            "Content and appearance. The best choice for grouping similar images.",
             384,
             "dinov2",
             Recipe(256, 224, "bicubic", IMAGENET_MEAN, IMAGENET_DEVIATION),
@@ -116,7 +116,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
         EmbedderSpec(
             "clip",
             "CLIP ViT-B/32",
-            "What a picture is about; sentences can be compared with pictures.",
+            "Content. Images can be compared with text.",
             512,
             "clip",
             Recipe(224, 224, "bicubic", CLIP_MEAN, CLIP_DEVIATION),
@@ -127,7 +127,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
         EmbedderSpec(
             "resnet50",
             "ResNet-50",
-            "Classes of things as ImageNet knows them.",
+            "Object classes of ImageNet.",
             2048,
             "resnet50",
             Recipe(232, 224, "bilinear", IMAGENET_MEAN, IMAGENET_DEVIATION),
@@ -136,7 +136,7 @@ EMBEDDERS: Mapping[str, EmbedderSpec] = {
         EmbedderSpec(
             "pix_small",
             "Pix small",
-            "Comes with Pix: quick, and needs no download.",
+            "Included in Pix. Fast, and no download is needed.",
             384,
             "pix_small",
             Recipe(224, 224, "bilinear", _HALF, _HALF, decoded_px=4 * 224),
@@ -155,7 +155,7 @@ def find_embedder(name: str) -> EmbedderSpec:
         ProcessingError: there is none.
     """
     if name not in EMBEDDERS:
-        detail = f"There is no embedder {name!r}; there are {', '.join(EMBEDDERS)}."
+        detail = not_a_choice(name, EMBEDDERS)
         raise ProcessingError(detail, code="invalid_choice", field="model")
     return EMBEDDERS[name]
 
@@ -177,7 +177,7 @@ class Embedder:
     weights_sha256: str = ""
 
     def embed(self, inputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Vectors of prepared pictures.
+        """Vectors of prepared images.
 
         Args:
             inputs: float32 (3, crop_px, crop_px) each, see `embedding_input.prepare`.
@@ -201,7 +201,9 @@ def normalised(vectors: np.ndarray) -> np.ndarray:
     """
     lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     if not (np.isfinite(lengths).all() and (lengths > 0).all()):
-        raise ProcessingError("The network gave no usable numbers for this picture.", code="processing_error")
+        raise ProcessingError(
+            "The network returned no usable values for this image.", code="processing_error"
+        )
     result: np.ndarray = (vectors / lengths).astype(np.float32)
     return result
 
@@ -236,7 +238,7 @@ def ready(spec: EmbedderSpec, network: "nn.Module", *, weights_sha256: str = "")
 
 
 def embed_texts(texts: Sequence[str], folder: Path | str) -> np.ndarray:
-    """Vectors of English sentences, to compare with those of pictures by CLIP.
+    """Vectors of English sentences, to compare with those of images by CLIP.
 
     Returns:
         float32 (N, 512), each row of length 1.

@@ -1,4 +1,4 @@
-"""From a picture to what an embedding network reads, by the recipe that was published with it."""
+"""From an image to what an embedding network reads, by the recipe that was published with it."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +19,7 @@ _LONGEST_RESIZED_PX = 4096  # a line of 16 384 × 1 px would grow to a thousand 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a picture is brought to a network's size and range.
+    """How an image is brought to a network's size and range.
 
     Attributes:
         resize_px: the shorter side after resizing.
@@ -27,7 +27,7 @@ class Recipe:
         filter: of the resizing, with antialiasing.
         mean, deviation: for each channel, of values 0 to 1.
         decoded_px: the shorter side that a JPEG keeps when its decoder halves it, which takes half the time or less;
-            0 for whole pictures.
+            0 for whole images.
     """
 
     resize_px: int
@@ -39,9 +39,9 @@ class Recipe:
 
 
 def read(stream: BinaryIO, recipe: Recipe, *, limits: Limits) -> np.ndarray:
-    """Decode a picture file and prepare it.
+    """Decode an image file and prepare it.
 
-    A published network takes the whole picture, as its instructions have it. Vectors of PixSmall keep a cosine of
+    A published network takes the whole image, as its instructions have it. Vectors of PixSmall keep a cosine of
     0.9993 and more to their own if photographs are halved down to four times the side that it needs; at twice that
     side it was 0.996.
 
@@ -54,7 +54,7 @@ def read(stream: BinaryIO, recipe: Recipe, *, limits: Limits) -> np.ndarray:
         float32 (3, crop_px, crop_px), as `prepare`.
 
     Raises:
-        ProcessingError: not a picture, refused, too large or damaged.
+        ProcessingError: not an image, refused, too large or damaged.
     """
     layers = decode_layers(stream, limits=limits, shorter_px=recipe.decoded_px)
     if layers.alpha is not None:
@@ -73,7 +73,7 @@ def prepare(raster: Raster, recipe: Recipe) -> np.ndarray:
     Returns:
         float32 (3, crop_px, crop_px), RGB.
 
-    Source: torchvision 0.28, `Resize`, `CenterCrop`, `ToTensor` and `Normalize` on a Pillow picture; equal to the bit.
+    Source: torchvision 0.28, `Resize`, `CenterCrop`, `ToTensor` and `Normalize` on a Pillow image; equal to the bit.
     """
     pixels = to_rgb(flatten(raster.pixels, raster.alpha))
     return _planes(_middle(Image.fromarray(np.ascontiguousarray(pixels)), recipe), recipe)

@@ -11,7 +11,7 @@ TIMES_THE_USUAL_GAP = 4
 def cut_at_gap(scores: Sequence[float]) -> int:
     """How many of the best stand apart from the rest.
 
-    A network gives every picture some likeness to every sentence, so that there is no fixed score from which on it
+    A network gives every image some likeness to every sentence, so that there is no fixed score from which on it
     fits. What fits usually lies clearly above what does not: the list is cut at its widest gap, if that is
     `TIMES_THE_USUAL_GAP` as wide as the median one and at least `MIN_GAP`. Without such a gap all are kept.
 

@@ -27,19 +27,19 @@ STORED_AS = {"ridges_per_mm": "fp_frequency"}  # the others: their own name with
 
 # ruff: noqa: E501 - a table reads best with one row on one line
 # fmt: off
-NO_FINGERPRINT = _Rule("no_fingerprint", "foreground", 0.15, "no fingerprint, or hardly any of it", "ridges on", "show the whole tip of one finger", "%")
+NO_FINGERPRINT = _Rule("no_fingerprint", "foreground", 0.15, "no fingerprint, or only a small part of one", "ridges on", "show the whole tip of one finger", "%")
 # Worst first. The cut-offs part the prints of FVC2002 DB2_B that look dry, wet, faint or smudged from the others.
 RULES = (
     _Rule("small_share", "foreground", 0.4, "too little of the finger on the sensor", "ridges on", "centre the finger and lay it flat", "%"),
     _Rule("small_area", "area_mm2", 60, "too small a part of the finger", "about", "show more of the finger", "mm²"),
     _Rule("too_dry", "ridge_share", 0.28, "too dry", "ridge share", "press harder or moisten the finger"),
     _Rule("too_wet", "ridge_share", 0.58, "too wet or pressed too hard", "ridge share", "dry the finger or press less", is_floor=False),
-    _Rule("faint", "contrast", 0.15, "faint", "contrast of ridges and valleys", "press harder or clean the sensor"),
-    _Rule("smudged", "coherence", 0.6, "smudged", "coherence of the ridges", "hold the finger still and clean the sensor"),
-    _Rule("unclear", "clarity", 0.45, "ridges unclear", "clarity", "hold still, and clean finger and sensor"),
-    _Rule("uneven", "regularity", 0.7, "ridges uneven", "share of usual ridge distances", "press evenly; check that this is one finger"),
-    _Rule("ridges_coarse", "ridges_per_mm", 1.3, "ridges far apart", "ridges per mm", "check the resolution"),
-    _Rule("ridges_fine", "ridges_per_mm", 3.8, "ridges close together", "ridges per mm", "check the resolution", is_floor=False),
+    _Rule("faint", "contrast", 0.15, "faint", "contrast between ridges and valleys", "press harder or clean the sensor"),
+    _Rule("smudged", "coherence", 0.6, "smudged", "ridge coherence", "hold the finger still and clean the sensor"),
+    _Rule("unclear", "clarity", 0.45, "ridges unclear", "clarity", "hold still and clean the finger and the sensor"),
+    _Rule("uneven", "regularity", 0.7, "ridges uneven", "share with typical ridge spacing", "press evenly and show only one finger"),
+    _Rule("ridges_coarse", "ridges_per_mm", 1.3, "ridges too far apart", "ridges per mm", "check the resolution"),
+    _Rule("ridges_fine", "ridges_per_mm", 3.8, "ridges too close together", "ridges per mm", "check the resolution", is_floor=False),
 )
 # fmt: on
 

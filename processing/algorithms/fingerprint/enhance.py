@@ -22,7 +22,7 @@ def enhance(
 ) -> np.ndarray:
     """Enhance a fingerprint in seven steps, each with its own parameters.
 
-    1. Grayscale (BT.601 luma), where the picture is not grey already.
+    1. Grayscale (BT.601 luma), where the image is not grey already.
     2. CLAHE: ridge contrast with limited amplification of noise (`clip_limit`, `tiles`).
     3. Sharpen (`sharpen_amount`, radius 1 px).
     4. Contrast around the mean (`contrast_factor`, 1.5 = +50 %).

@@ -45,10 +45,10 @@ def enhance_gabor(pixels: np.ndarray) -> np.ndarray:
         pixels: uint8 RGB (H, W, 3) or grey (H, W), ridges dark on light.
 
     Returns:
-        uint8 grey (H, W), ridges dark. Pictures of more than `WORKING_SIDE_PX` are filtered on a smaller copy.
+        uint8 grey (H, W), ridges dark. Images of more than `WORKING_SIDE_PX` are filtered on a smaller copy.
 
     Raises:
-        ProcessingError (no_ridges): less than `LEAST_FOREGROUND` of the picture shows ridges.
+        ProcessingError (no_ridges): less than `LEAST_FOREGROUND` of the image shows ridges.
 
     Source: Hong, Wan and Jain, Fingerprint image enhancement, IEEE PAMI 20 (1998) 777-789.
     """
@@ -64,8 +64,8 @@ def _enhanced(grey: np.ndarray) -> np.ndarray:
     share = float(ridges.foreground.mean())
     if share < LEAST_FOREGROUND:
         raise ProcessingError(
-            f"No fingerprint was found: ridges on {100 * share:.0f} % of the picture, "
-            f"at least {100 * LEAST_FOREGROUND:.0f} % are needed.",
+            f"No fingerprint was found: ridges on {100 * share:.0f} % of the image, "
+            f"at least {100 * LEAST_FOREGROUND:.0f} % are required.",
             code="no_ridges",
         )
     median = float(np.median(ridges.period_px[ridges.foreground]))

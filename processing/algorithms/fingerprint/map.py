@@ -1,4 +1,4 @@
-"""A picture of what the fingerprint panel has seen: where ridges are, which way they run, how clear they are."""
+"""An image of what the fingerprint panel has seen: where ridges are, which way they run, how clear they are."""
 
 import cv2
 import numpy as np

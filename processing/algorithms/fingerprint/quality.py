@@ -1,7 +1,7 @@
 """How good a fingerprint is: five measures, a score out of them, and what to do better when it is taken again.
 
 This is not NFIQ 2 and its score is not comparable with NFIQ 2's: that one is trained on how well matchers did
-(ISO/IEC 29794-4), this one is a formula over a few measures that a person can check. It judges ridges, so a picture
+(ISO/IEC 29794-4), this one is a formula over a few measures that a person can check. It judges ridges, so an image
 that is full of fine even stripes (a shirt) passes for a print, where leaves, fruit, faces and noise do not.
 """
 
@@ -17,7 +17,7 @@ from processing.algorithms.fingerprint.ridges import Ridges, on_pixels, reduced,
 from processing.algorithms.pixels.tone import grayscale
 
 VERSION = "fingerprint-1"  # raised whenever the same print would get other numbers
-DISCLAIMER = "This is not NFIQ 2: a formula over a few measures, not a trained prediction of how matchers do."
+DISCLAIMER = "This is not NFIQ 2: it is a formula over a few measures, not a trained prediction of matcher performance."
 USUAL_DPI = 500.0  # what sensors of fingerprints have
 PLAUSIBLE_DPI = (100.0, 4000.0)  # files that know nothing say 1 or 72
 WORKING_DPI, WORKING_SIDE_PX, LARGEST_SIDE_PX = 700.0, 1200, 4000
@@ -43,13 +43,13 @@ class FingerprintPanel:
         coherence: 0 to 1, mean agreement of the ridges' direction (Bazen and Gerez).
         clarity: 0 to 1, mean share of the grey values' variance that one wave across the ridges explains.
         contrast: 0 to 1, median difference of ridge and valley over the range of grey values.
-        foreground: 0 to 1, share of the picture that shows ridges.
+        foreground: 0 to 1, share of the image that shows ridges.
         extent: foreground as a number of square ridge periods: a size that needs no resolution.
         ridge_share: 0 to 1, share of the foreground that is ridge (dark): little in dry prints, much in wet ones.
-        period_px: median distance from ridge to ridge in px of the picture; 0 without ridges.
+        period_px: median distance from ridge to ridge in px of the image; 0 without ridges.
         regularity: 0 to 1, share of points whose period is within a third of the median.
         ridges_per_mm: median frequency at `dpi`.
-        dpi: dots per inch of the picture, or `USUAL_DPI` where `is_dpi_assumed`.
+        dpi: dots per inch of the image, or `USUAL_DPI` where `is_dpi_assumed`.
         advice: what to do better, worst first.
     """
 
@@ -117,7 +117,7 @@ def panel(pixels: np.ndarray, dpi: float | None = None) -> FingerprintPanel:
         pixels: uint8 RGB (H, W, 3) or grey (H, W), ridges dark on light.
         dpi: dots per inch, where the file tells; implausible values count as unknown.
 
-    Pictures of more than `WORKING_DPI`, of unknown resolution and more than `WORKING_SIDE_PX`, or of more than
+    Images of more than `WORKING_DPI`, of unknown resolution and more than `WORKING_SIDE_PX`, or of more than
     `LARGEST_SIDE_PX` are measured on a smaller copy.
     """
     grey = grayscale(pixels)

@@ -1,6 +1,6 @@
 """The ridges of a fingerprint as fields: direction, coherence, period, clarity, and where there are any.
 
-Lengths are px of the picture; a ridge and its valley together are one period (about 9 px at 500 dpi).
+Lengths are px of the image; a ridge and its valley together are one period (about 9 px at 500 dpi).
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Ridges:
 
 
 def ridges_of(grey: np.ndarray) -> Ridges:
-    """Measure the ridges of a picture.
+    """Measure the ridges of an image.
 
     Args:
         grey: uint8 or float32 (H, W), 0 to 255, ridges dark.
@@ -65,7 +65,7 @@ def ridges_of(grey: np.ndarray) -> Ridges:
 
 
 def reduced(grey: np.ndarray, scale: float) -> np.ndarray:
-    """A smaller copy, at least 1 px either way; a scale of 1 or more returns the picture itself."""
+    """A smaller copy, at least 1 px either way; a scale of 1 or more returns the image itself."""
     if scale >= 1:
         return grey
     height, width = grey.shape
@@ -74,7 +74,7 @@ def reduced(grey: np.ndarray, scale: float) -> np.ndarray:
 
 
 def grid_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Points down and across for a picture of this shape."""
+    """Points down and across for an image of this shape."""
     return max(1, shape[0] // STEP_PX), max(1, shape[1] // STEP_PX)
 
 

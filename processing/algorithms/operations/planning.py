@@ -47,22 +47,22 @@ def named_format(spec: OperationSpec, parameters: Mapping[str, Any]) -> str | No
 
 
 def check_steps(steps: Sequence[Step], *, format: str, width: int, height: int, limits: Limits) -> None:
-    """Check a chain of operations against the picture it will work on.
+    """Check a chain of operations against the image it will work on.
 
     Args:
         steps: rows and checked parameters, in order.
         format: the source's format, a key of `FORMATS`.
         width, height: the source's upright size in px.
-        limits: pixels and side of every picture on the way.
+        limits: pixels and side of every image on the way.
 
     Raises:
         SameFormat: a single conversion into the format that the source already has.
-        InvalidParameter: a crop rectangle outside of the picture, a result above the limits; `step` says which.
+        InvalidParameter: a crop rectangle outside of the image, a result above the limits; `step` says which.
         ImageTooLarge: a result above what its format can hold.
     """
     if len(steps) == 1 and steps[0][0].kind == "convert" and named_format(*steps[0]) == format:
         field = "format" if "format" in steps[0][1] else None
-        raise SameFormat(f"The picture is {format} already; choose another format.", field=field)
+        raise SameFormat(f"The image is already in {format} format. Choose another format.", field=field)
     for index, (spec, parameters) in enumerate(steps):
         try:
             width, height = spec.size_after(width, height, parameters)
@@ -84,8 +84,8 @@ def check_result_size(
     """Refuse a result of the operation `name` with a side or an area above the limits; `field` is to blame."""
     size = f"The result of {name} would have {width} × {height}"
     if max(width, height) > limits.max_side_px:
-        raise InvalidParameter(f"{size} px; the limit for a side is {limits.max_side_px} px.", field=field)
+        raise InvalidParameter(f"{size} px; the limit for each side is {limits.max_side_px} px.", field=field)
     if width * height > limits.max_pixels:
         raise InvalidParameter(
-            f"{size} = {width * height} pixels; the limit is {limits.max_pixels}.", field=field
+            f"{size} = {width * height:,} pixels; the limit is {limits.max_pixels:,}.", field=field
         )

@@ -102,7 +102,7 @@ def checked(name: str, schema: Schema, aliases: Mapping[str, str], parameters: o
         InvalidParameter: `field` names the parameter, the sentence its limit and the actual value.
     """
     if not isinstance(parameters, Mapping):
-        raise InvalidParameter(f"The parameters of {name} must be an object; got {shown(parameters)}.")
+        raise InvalidParameter(f"The parameters of {name} must be an object, not {shown(parameters)}.")
     for field, value in parameters.items():
         if isinstance(value, float) and not math.isfinite(value):
             row = schema["properties"].get(field, {})
@@ -153,7 +153,7 @@ def _without_aliases(name: str, aliases: Mapping[str, str], values: dict[str, An
             continue
         if target in values:
             raise InvalidParameter(
-                f"{name} takes {alias} or {target}, not both: they are the same.", field=alias
+                f"{name} accepts either {alias} or {target}, not both; they mean the same.", field=alias
             )
         values[target] = values.pop(alias)
     return values
@@ -166,7 +166,7 @@ def _check_schema(name: str, schema: Schema, parameters: dict[str, Any]) -> None
         if field not in schema["properties"]:
             allowed = ", ".join(schema["properties"]) or "none"
             raise InvalidParameter(
-                f"{name} has no parameter {shown(field)}; its parameters are: {allowed}.", field=str(field)
+                f"Unknown parameter {shown(field)}. Parameters of {name}: {allowed}.", field=str(field)
             )
     error = next(iter(Draft202012Validator(schema).iter_errors(parameters)), None)
     if error is None:
@@ -193,11 +193,11 @@ def _rule(schema: Schema, validator: str) -> str:
     """What a parameter has to be, in words."""
     unit = f" {schema['unit']}" if "unit" in schema else ""
     if validator == "enum":
-        return f"must be one of {', '.join(schema['enum'])}"
+        return f"must be one of: {', '.join(schema['enum'])}"
     if validator in ("minimum", "maximum"):
         return f"must be between {schema['minimum']} and {schema['maximum']}{unit}"
     if validator in ("minLength", "maxLength"):
         return f"must have {schema['minLength']} to {schema['maxLength']} characters"
     if validator == "pattern":
-        return f"must look as described ({schema['description']})"
+        return f"must match the description ({schema['description']})"
     return f"must be {_TYPE_WORDS[schema['type']]}"

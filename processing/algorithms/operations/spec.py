@@ -14,7 +14,7 @@ from processing.algorithms.operations.schema import Schema, output_format, quali
 Kind = Literal["convert", "geometry", "colour", "overlay", "enhance"]
 # Parameters that say how the result is stored; the functions never see them.
 ENCODING_PARAMETERS = ("format", "quality", "lossless", "progressive")
-_KEEPS_FORMAT = "Format of the result; without it the source's, or png where Pix does not write that."
+_KEEPS_FORMAT = "Format of the result. Default: the format of the source, or png if Pix cannot write that."
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def row(
 
 
 def unchanged(raster: Raster) -> Raster:
-    """For operations that only store the picture anew."""
+    """For operations that only store the image anew."""
     return raster
 
 

@@ -41,7 +41,7 @@ def _check_fingerprint(parameters: dict[str, Any]) -> None:
     for name, schema in sets.FINGERPRINT_STEPS.items():
         if parameters[name] != schema["default"]:
             raise InvalidParameter(
-                f"{name} belongs to the method standard; the method gabor takes no steps.", field=name
+                f"{name} is only available for the method standard, not for gabor.", field=name
             )
 
 
@@ -79,7 +79,7 @@ _CONVERSIONS = (
     row(
         "convert",
         "Convert",
-        "Store the picture in another format.",
+        "Store the image in another format.",
         function=unchanged,
         kind="convert",
         properties=sets.CONVERT,
@@ -101,7 +101,7 @@ _CONVERSIONS = (
     row(
         "strip_metadata",
         "Strip metadata",
-        "Remove EXIF, place and other hidden data.",
+        "Remove EXIF, location and other hidden data.",
         function=unchanged,
         kind="colour",
         properties=sets.STRIP_METADATA,
@@ -111,7 +111,7 @@ _GEOMETRY = (
     row(
         "resize",
         "Resize",
-        "Change width and height.",
+        "Change the width and height.",
         function=geometry.resize,
         kind="geometry",
         properties=sets.RESIZE,
@@ -131,7 +131,7 @@ _GEOMETRY = (
     row(
         "rotate",
         "Rotate",
-        "Turn clockwise by any angle.",
+        "Rotate clockwise by any angle.",
         function=geometry.rotate,
         kind="geometry",
         properties=sets.ROTATE,
@@ -141,38 +141,59 @@ _GEOMETRY = (
     row(
         "flip",
         "Flip",
-        "Mirror the picture.",
+        "Mirror the image.",
         function=geometry.flip,
         kind="geometry",
         properties=sets.FLIP,
     ),
 )
 _COLOUR = (
-    _colour("blur", "Blur", "Gaussian blur.", _blur, sets.BLUR, intensity="sigma_px"),
+    _colour("blur", "Blur", "Apply a Gaussian blur.", _blur, sets.BLUR, intensity="sigma_px"),
     _colour(
-        "sharpen", "Sharpen", "Unsharp mask.", on_colour(sharpness.sharpen), sets.SHARPEN, intensity="amount"
+        "sharpen",
+        "Sharpen",
+        "Apply an unsharp mask.",
+        on_colour(sharpness.sharpen),
+        sets.SHARPEN,
+        intensity="amount",
     ),
     _colour("grayscale", "Grayscale", "Remove all colour.", on_colour(tone.grayscale)),
     _colour(
-        "sepia", "Sepia", "Brown, like old prints.", on_colour(tone.sepia), sets.SEPIA, intensity="blend"
+        "sepia",
+        "Sepia",
+        "Brown tones, like an old photograph.",
+        on_colour(tone.sepia),
+        sets.SEPIA,
+        intensity="blend",
     ),
     _colour(
         "brightness",
         "Brightness",
-        "Lighter or darker.",
+        "Make the image lighter or darker.",
         on_colour(tone.brightness),
         sets.BRIGHTNESS,
         intensity="factor",
     ),
     _colour(
-        "contrast", "Contrast", "More or less.", on_colour(tone.contrast), sets.CONTRAST, intensity="factor"
+        "contrast",
+        "Contrast",
+        "Increase or reduce the contrast.",
+        on_colour(tone.contrast),
+        sets.CONTRAST,
+        intensity="factor",
     ),
-    _colour("saturation", "Saturation", "Stronger or paler.", on_colour(tone.saturation), sets.SATURATION),
-    _colour("gamma", "Gamma", "Lighten or darken the middle tones.", on_colour(tone.gamma), sets.GAMMA),
+    _colour(
+        "saturation",
+        "Saturation",
+        "Make colours stronger or paler.",
+        on_colour(tone.saturation),
+        sets.SATURATION,
+    ),
+    _colour("gamma", "Gamma", "Lighten or darken the midtones.", on_colour(tone.gamma), sets.GAMMA),
     _colour(
         "autocontrast",
         "Auto contrast",
-        "Stretch to black and white.",
+        "Stretch the tones to full black and white.",
         on_colour(tone.autocontrast),
         sets.AUTOCONTRAST,
     ),
@@ -182,7 +203,7 @@ _OTHERS = (
     row(
         "denoise",
         "Denoise",
-        "Remove noise with a neural network; a picture with little noise stays as it is.",
+        "Remove noise with a neural network. Images with little noise are left unchanged.",
         function=denoise,
         kind="colour",
         properties=sets.DENOISE,
@@ -194,7 +215,7 @@ _OTHERS = (
     row(
         "watermark",
         "Watermark",
-        "Write a text onto the picture.",
+        "Write text on the image.",
         function=watermark,
         kind="overlay",
         properties=sets.WATERMARK,
@@ -204,7 +225,7 @@ _OTHERS = (
     row(
         "enhance_fingerprint",
         "Enhance fingerprint",
-        "Make ridges stand out; also saves the original.",
+        "Make the ridges stand out. The original is saved as well.",
         function=_enhance_fingerprint,
         kind="enhance",
         properties=sets.ENHANCE_FINGERPRINT,
@@ -222,8 +243,8 @@ def find_operation(name: object) -> OperationSpec:
     if isinstance(name, str) and name in OPERATIONS:
         return OPERATIONS[name]
     near = difflib.get_close_matches(str(name)[:60] if isinstance(name, str) else "", OPERATIONS, n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(OPERATIONS)}."
-    raise UnknownOperation(f"There is no operation {shown(name)}; {hint}")
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Choose one of: {', '.join(OPERATIONS)}."
+    raise UnknownOperation(f"Unknown operation {shown(name)}. {hint}")
 
 
 def validate_parameters(name: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How far two pictures are apart."""
+"""How far two images are apart."""
 
 from dataclasses import dataclass
 
@@ -14,14 +14,14 @@ STRIP_ROWS = 512
 
 @dataclass(frozen=True)
 class Comparison:
-    """PSNR in dB (None: the pictures are equal, it would be infinite) and SSIM, 1 for equal pictures."""
+    """PSNR in dB (None: the images are equal, it would be infinite) and SSIM, 1 for equal images."""
 
     psnr_db: float | None
     ssim: float
 
 
 def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
-    """Compare two pictures of the same size; a grey one is compared with a colour one as colour.
+    """Compare two images of the same size; a grey one is compared with a colour one as colour.
 
     Args:
         a, b: uint8 arrays (H, W) or (H, W, 3), RGB, values 0-255.
@@ -30,7 +30,7 @@ def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
         ValueError: if the sizes differ.
     """
     if a.shape[:2] != b.shape[:2]:
-        raise ValueError(f"Sizes differ: {a.shape[1]} × {a.shape[0]} and {b.shape[1]} × {b.shape[0]} px.")
+        raise ValueError(f"The sizes differ: {a.shape[1]} × {a.shape[0]} and {b.shape[1]} × {b.shape[0]} px.")
     if a.ndim != b.ndim:
         a, b = _as_colour(a), _as_colour(b)
     return Comparison(psnr(a, b), ssim(a, b))
@@ -41,7 +41,7 @@ def _as_colour(pixels: np.ndarray) -> np.ndarray:
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float | None:
-    """Peak signal-to-noise ratio in dB over all channels, for a peak of 255; None for equal pictures."""
+    """Peak signal-to-noise ratio in dB over all channels, for a peak of 255; None for equal images."""
     squared_error = cv2.norm(a, b, cv2.NORM_L2SQR) / a.size
     return None if squared_error == 0 else float(10 * np.log10(PEAK**2 / squared_error))
 

@@ -24,11 +24,11 @@ def resize(
     fit: Fit = "contain",
     upscale: bool = False,
 ) -> Raster:
-    """Scale a picture (Lanczos with antialiasing, colours weighted by their opacity).
+    """Scale an image (Lanczos with antialiasing, colours weighted by their opacity).
 
     Args:
-        raster: the picture.
-        width, height: wanted size in px; with only one of them the other follows the picture's proportions.
+        raster: the image.
+        width, height: wanted size in px; with only one of them the other follows the image's proportions.
         fit: contain = inside the box, cover = fill the box and cut what sticks out evenly, exact = distort.
         upscale: allow results larger than the source; without it such sides keep the source's size.
 
@@ -81,7 +81,7 @@ def _not_enlarged(
     if not is_short:
         return ()
     return (
-        f"The picture has only {raster.width} × {raster.height} px and was not enlarged (upscale is false).",
+        f"The image has only {raster.width} × {raster.height} px and was not enlarged (upscale is false).",
     )
 
 
@@ -89,12 +89,12 @@ def crop(raster: Raster, *, x: int = 0, y: int = 0, width: int, height: int) -> 
     """Cut out a rectangle.
 
     Args:
-        raster: the picture.
+        raster: the image.
         x, y: left and upper edge in px, counted from the upper left corner.
         width, height: size of the rectangle in px.
 
     Raises:
-        InvalidParameter: the rectangle does not lie inside the picture.
+        InvalidParameter: the rectangle does not lie inside the image.
     """
     cropped_size(raster.width, raster.height, x=x, y=y, width=width, height=height)
     rows, columns = slice(y, y + height), slice(x, x + width)
@@ -105,22 +105,22 @@ def crop(raster: Raster, *, x: int = 0, y: int = 0, width: int, height: int) -> 
 def cropped_size(
     source_width: int, source_height: int, *, x: int = 0, y: int = 0, width: int, height: int
 ) -> Size:
-    """Size in px of the result of `crop`; refuses a rectangle outside of the picture."""
+    """Size in px of the result of `crop`; refuses a rectangle outside of the image."""
     if x + width > source_width or y + height > source_height:
         is_too_wide = x + width > source_width
         raise InvalidParameter(
             f"The crop rectangle x={x}, y={y}, width={width}, height={height} reaches to "
-            f"{x + width} × {y + height} px; the picture has {source_width} × {source_height} px.",
+            f"{x + width} × {y + height} px; the image has {source_width} × {source_height} px.",
             field="width" if is_too_wide else "height",
         )
     return width, height
 
 
 def rotate(raster: Raster, *, angle: float, expand: bool = True, fill: str = "transparent") -> Raster:
-    """Turn a picture clockwise; multiples of 90° move pixels only, other angles interpolate (bicubic).
+    """Turn an image clockwise; multiples of 90° move pixels only, other angles interpolate (bicubic).
 
     Args:
-        raster: the picture.
+        raster: the image.
         angle: degrees, clockwise.
         expand: enlarge the canvas so that nothing is cut off; otherwise the size stays.
         fill: colour of the corners that appear, `#rrggbb` or `transparent`.
@@ -164,7 +164,7 @@ def _turned(picture: Image.Image, angle: float, expand: bool, fill: tuple[int, .
 
 
 def flip(raster: Raster, *, direction: Literal["horizontal", "vertical"] = "horizontal") -> Raster:
-    """Mirror a picture: horizontal swaps left and right, vertical swaps top and bottom."""
+    """Mirror an image: horizontal swaps left and right, vertical swaps top and bottom."""
     axis = 1 if direction == "horizontal" else 0
     alpha = None if raster.alpha is None else np.flip(raster.alpha, axis).copy()
     return Raster(np.flip(raster.pixels, axis).copy(), alpha)

@@ -33,7 +33,7 @@ def brightness(pixels: np.ndarray, *, factor: float = 1.2) -> np.ndarray:
 
 
 def contrast(pixels: np.ndarray, *, factor: float = 1.2) -> np.ndarray:
-    """Move every value away from the picture's mean grey: 1 = unchanged, 1.5 = +50 %, 0 = flat grey.
+    """Move every value away from the image's mean grey: 1 = unchanged, 1.5 = +50 %, 0 = flat grey.
 
     Source: the definition of PIL.ImageEnhance.Contrast, with rounding.
     """
@@ -42,7 +42,7 @@ def contrast(pixels: np.ndarray, *, factor: float = 1.2) -> np.ndarray:
 
 
 def saturation(pixels: np.ndarray, *, factor: float = 1.2) -> np.ndarray:
-    """Move every colour away from its own grey: 1 = unchanged, 0 = grey; a grey picture stays as it is."""
+    """Move every colour away from its own grey: 1 = unchanged, 0 = grey; a grey image stays as it is."""
     if pixels.ndim == 2:
         return pixels.copy()
     return cv2.addWeighted(pixels, factor, to_rgb(grayscale(pixels)), 1 - factor, 0)

@@ -1,4 +1,4 @@
-"""Write a text onto a picture."""
+"""Write a text onto an image."""
 
 import unicodedata
 from functools import lru_cache
@@ -39,8 +39,8 @@ def watermark(
     """Write one line of text, in the fonts inside OpenCV 5 (Latin, Greek, Cyrillic, Chinese, ...).
 
     Args:
-        raster: the picture; the result is RGB unless picture and colour are both grey.
-        text: the words; a text too wide for the picture is set smaller.
+        raster: the image; the result is RGB unless image and colour are both grey.
+        text: the words; a text too wide for the image is set smaller.
         position: one of `POSITIONS`.
         opacity: 0 = invisible, 1 = solid.
         size: height of the letters in percent of the shorter side.
@@ -62,16 +62,16 @@ def check_text(text: str) -> None:
     """Refuse what would come out wrong: letters that the fonts lack become boxes, and OpenCV joins none."""
     text = unicodedata.normalize("NFC", text)
     if any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text):
-        raise InvalidParameter("Text that runs from right to left cannot be set.", field="text")
+        raise InvalidParameter("Right-to-left text is not supported.", field="text")
     missing = _drawn("\U0010fffd", 32)
     letters = sorted({letter for letter in text if not letter.isspace()})
     unknown = [letter for letter in letters if np.array_equal(_drawn(letter, 32), missing)]
     if unknown:
-        raise InvalidParameter(f"The fonts have no letters for {''.join(unknown[:10])!r}.", field="text")
+        raise InvalidParameter(f"The fonts have no glyphs for {''.join(unknown[:10])!r}.", field="text")
 
 
 def _letters(canvas: tuple[int, int], text: str, position: str, size: float) -> np.ndarray:
-    """The text as a mask (H, W) in the size of the picture, 255 = letter."""
+    """The text as a mask (H, W) in the size of the image, 255 = letter."""
     width, height = canvas
     margin = round(min(canvas) * 0.03)
     words = _drawn(text, _font_px(text, min(canvas) * size / 100, room_px=width - 2 * margin))

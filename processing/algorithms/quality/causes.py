@@ -1,7 +1,7 @@
-"""What may be wrong with a picture, as numbers: no weights, no reference. uint8 RGB (H, W, 3) or grey (H, W) in.
+"""What may be wrong with an image, as numbers: no weights, no reference. uint8 RGB (H, W, 3) or grey (H, W) in.
 
 `judging.py` compares the numbers with cut-offs. Everything but blockiness and the size is measured on a copy whose
-longer side has at most `LONG_SIDE_PX`, which is how people look at pictures, and keeps a picture's numbers steady
+longer side has at most `LONG_SIDE_PX`, which is how people look at images, and keeps an image's numbers steady
 when it is stored larger.
 """
 
@@ -14,9 +14,9 @@ import numpy as np
 
 from processing.algorithms.denoise.noise import estimate_sigma
 
-VERSION = "causes-1"  # raised whenever the same picture would get other numbers
+VERSION = "causes-1"  # raised whenever the same image would get other numbers
 LONG_SIDE_PX = 1024
-_GRID_CROP_PX = 2048  # JPEG's grid shows as well on a part of a large picture
+_GRID_CROP_PX = 2048  # JPEG's grid shows as well on a part of a large image
 _GRID_PX = 8
 _FINE_PX, _COARSE_PX = 1.0, 2.0
 _MIN_EDGES = 50
@@ -25,10 +25,10 @@ _MOST_COLOURFUL = 109.0  # "extremely colourful" in the source
 
 @dataclass(frozen=True, eq=False)
 class Views:
-    """One picture as the measures want it.
+    """One image as the measures want it.
 
     Attributes:
-        pixels: uint8, the whole picture.
+        pixels: uint8, the whole image.
         bounded: uint8, its longer side at most `LONG_SIDE_PX`.
         luma: float32 (H, W) of `bounded`, 0-255 (Rec. 601 weights).
         spread: the distance between the 2nd and the 98th percentile of `luma`.
@@ -47,15 +47,15 @@ class Cause:
     Attributes:
         name: of the measure, as it is stored.
         code: of the fault.
-        fault: how a picture with this fault is called.
+        fault: how an image with this fault is called.
         quantity: what the number is called in the sentence.
         title, description: for people.
         bad_side: the fault lies below or above the cut-off.
-        worst, good: the numbers at which a picture is as bad as can be, or faultless in this respect.
+        worst, good: the numbers at which an image is as bad as can be, or faultless in this respect.
         unit: of the number; empty for a share of 1.
         digits: decimals that are shown.
         weight: how much it counts in the grade, 0 to 1.
-        measure: gives the number, or None where the picture offers nothing to measure.
+        measure: gives the number, or None where the image offers nothing to measure.
         unmeasurable: why there may be no number.
     """
 
@@ -81,7 +81,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Measured:
-    """The numbers of one picture by the names of their measures; None = nothing to measure.
+    """The numbers of one image by the names of their measures; None = nothing to measure.
 
     `input_size` is the longer side in px that was looked at.
     """
@@ -104,7 +104,7 @@ def measure_causes(pixels: np.ndarray) -> Measured:
 
 
 def bound(pixels: np.ndarray, *, long_side_px: int) -> np.ndarray:
-    """Reduce a picture by averaging areas until its longer side fits; a smaller one is returned as it is."""
+    """Reduce an image by averaging areas until its longer side fits; a smaller one is returned as it is."""
     height, width = pixels.shape[:2]
     scale = long_side_px / max(height, width)
     if scale >= 1:
@@ -150,7 +150,7 @@ def _gradients(luma: np.ndarray, sigma_px: float) -> tuple[np.ndarray, np.ndarra
 
 
 def highlights(views: Views) -> float:
-    """What only 5 % of the picture exceed in their strongest channel, 0 to 1: low where even the bright parts are dark.
+    """What only 5 % of the image exceed in their strongest channel, 0 to 1: low where even the bright parts are dark.
 
     Not luma, by which a red cap in full light is dark.
     """
@@ -176,8 +176,8 @@ def noise(views: Views) -> float:
 def blockiness(views: Views) -> float:
     """How much stronger steps are on a grid of 8 px than beside it, 0 to 1: the traces of strong JPEG compression.
 
-    Measured in the middle of the picture in its own size, since any other size blurs the grid. The grid may begin
-    anywhere, as in a picture that was cropped. One grey level is added below, or all but flat areas would count.
+    Measured in the middle of the image in its own size, since any other size blurs the grid. The grid may begin
+    anywhere, as in an image that was cropped. One grey level is added below, or all but flat areas would count.
 
     Source: after Wang, Bovik & Evans, "Blind measurement of blocking artifacts in images" (2000), with ratios of
     steps instead of their spectrum.
@@ -235,53 +235,53 @@ CAUSES: dict[str, Cause] = {
     for cause in (
         Cause(
             "sharpness", "blurred", "blurred", "sharpness", "Sharpness",
-            "How steep the strongest edges are; 0.5 is an edge blurred by 1.3 px.",
+            "Steepness of the strongest edges; 0.5 is an edge blurred by 1.3 px.",
             "below", 0.1, 0.65, sharpness, weight=1.0,
-            unmeasurable=f"Fewer than {_MIN_EDGES} edges stand out of the noise.",
+            unmeasurable=f"Fewer than {_MIN_EDGES} edges stand out from the noise.",
         ),
         Cause(
             "exposure_dark", "dark", "dark", "brightness of the bright parts", "Bright parts",
-            "How bright the brightest 5 % of the picture are, in their strongest channel.",
+            "Brightness of the brightest 5 % of the image, in its strongest channel.",
             "below", 0.1, 0.7, highlights, weight=1.0,
         ),
         Cause(
             "exposure_light", "light", "too light", "mean brightness", "Mean brightness",
-            "High where most of the picture is near white.",
+            "High if most of the image is near white.",
             "above", 1.0, 0.65, brightness, weight=1.0,
         ),
         Cause(
             "contrast", "low_contrast", "low in contrast", "contrast", "Contrast",
-            "Distance between dark and bright parts (2nd and 98th percentile).",
+            "Difference between dark and bright parts (2nd and 98th percentiles).",
             "below", 0.05, 0.7, contrast, weight=0.8,
         ),
         Cause(
             "noise", "noisy", "noisy", "noise", "Noise",
-            "Standard deviation in grey levels of 255, in the calmest places.",
+            "Standard deviation in the smoothest areas, in grey levels (0 to 255).",
             "above", 40.0, 2.0, noise, unit="grey levels", digits=1, weight=0.8,
         ),
         Cause(
             "blockiness", "blocky", "blocky", "blockiness", "JPEG blocks",
-            "How much stronger steps are on a grid of 8 px: traces of strong compression.",
+            "How much stronger edges are on an 8 px grid, a sign of strong compression.",
             "above", 0.6, 0.1, blockiness, weight=0.7,
         ),
         Cause(
             "colourfulness", "colourless", "colourless", "colourfulness", "Colourfulness",
-            "0 is grey, 1 extremely colourful (109 on the scale of Hasler and Suesstrunk).",
+            "0 is grey, 1 is extremely colourful (109 on the scale of Hasler and Suesstrunk).",
             "below", 0.0, 0.2, colourfulness, weight=0.3,
         ),
         Cause(
             "information", "low_information", "nearly empty", "information", "Information",
-            "Entropy of the grey levels: 0 is one single level.",
+            "Entropy of the grey levels; 0 means a single level.",
             "below", 0.05, 0.8, information, weight=0.8,
         ),
         Cause(
             "size", "odd_size", "small", "shorter side", "Size",
-            "The shorter side in pixels.",
+            "Length of the shorter side in pixels.",
             "below", 16.0, 400.0, short_side, unit="px", digits=0, weight=0.5,
         ),
         Cause(
-            "aspect", "odd_aspect", "oddly long", "side ratio", "Shape",
-            "Shorter side divided by the longer one: 1 is a square.",
+            "aspect", "odd_aspect", "unusually long", "side ratio", "Shape",
+            "Shorter side divided by the longer side; 1 is a square.",
             "below", 0.02, 0.5, squareness, weight=0.4,
         ),
     )

@@ -1,10 +1,10 @@
-"""Numbers against cut-offs: what is said of a picture, and its grade."""
+"""Numbers against cut-offs: what is said of an image, and its grade."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from processing.algorithms.errors import ProcessingError
+from processing.algorithms.errors import ProcessingError, not_a_choice
 from processing.algorithms.quality.causes import CAUSES, Cause
 
 Cutoffs = Mapping[str, float | None]
@@ -95,7 +95,7 @@ class Judgement:
 
 
 def judge(values: Mapping[str, float | None], cutoffs: Cutoffs) -> Judgement:
-    """Compare a picture's numbers with the cut-offs of its kind.
+    """Compare an image's numbers with the cut-offs of its kind.
 
     Each measure that has a number and a cut-off scores 0 at its `worst`, 0.5 at the cut-off and 1 at its `good`,
     straight between them. With the scores s and the weights w of the measures the grade is
@@ -162,8 +162,7 @@ def check_cutoffs(cutoffs: Mapping[str, Any]) -> dict[str, float | None]:
     checked: dict[str, float | None] = {}
     for name, value in cutoffs.items():
         if name not in CAUSES:
-            known = ", ".join(CAUSES)
-            raise ProcessingError(f"{name!r} is no measure; there are {known}.", code="invalid", field=name)
+            raise ProcessingError(not_a_choice(name, CAUSES), code="invalid", field=name)
         checked[name] = None if value is None else _number(CAUSES[name], value)
     return checked
 
@@ -172,7 +171,7 @@ def _number(cause: Cause, value: Any) -> float:
     low, high = limits(cause)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         unit = f" {cause.unit}" if cause.unit else ""
-        detail = f"{cause.name}: {value!r} is no number from {low:g} to {high:g}{unit}."
+        detail = f"{cause.name}: Enter a number from {low:g} to {high:g}{unit}, not {value!r}."
         raise ProcessingError(detail, code="invalid", field=cause.name)
     return float(value)
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from ml_models import weights
-from processing.algorithms.errors import ProcessingError
+from processing.algorithms.errors import ProcessingError, not_a_choice
 from processing.algorithms.quality.specs import Availability, MetricSpec, Score
 
-RULE = 1  # raised whenever the same picture would score otherwise by a change here
+RULE = 1  # raised whenever the same image would score otherwise by a change here
 # `make run` installs into .venv, whose pip a shell does not find by itself; a container has only one.
 _PIP = ".venv/bin/pip" if Path(sys.prefix).name == ".venv" else "pip"
 PYIQA_COMMAND = f"{_PIP} install --no-deps -r requirements.txt"
@@ -27,24 +27,24 @@ EXTRA_COMMAND = f"{_PIP} install --no-deps -r requirements-iqa-extra.txt"
 def _musiq(name: str, trained_on: str, *, high: float = 100.0, best: float = 80.0, worst: float = 15.0,
            is_default: bool = False) -> MetricSpec:  # fmt: skip
     return MetricSpec(
-        name, f"MUSIQ ({trained_on})", f"A transformer over three sizes of the picture, trained on {trained_on}.",
+        name, f"MUSIQ ({trained_on})", f"A transformer over three sizes of the image, trained on {trained_on}.",
         "higher", 0.0, high, worst, best, weights=(name,), is_default=is_default,
     )  # fmt: skip
 
 
 # Rank correlation with people's opinions, none of these trained on the set: LIVE in the Wild 0.79 (musiq), 0.72
 # (paq2piq), 0.81 (topiq_nr), 0.74 (hyperiqa), 0.61 (cnniqa), 0.44 (ilniqe), 0.45 (niqe), 0.31 (brisque); seconds for a
-# picture on a Xeon: 0.61, 0.23, 1.1, 1.3, 0.20, 2.8, 0.21, 0.12 (pyiqa's tables NR_benchmark_results and
+# image on a Xeon: 0.61, 0.23, 1.1, 1.3, 0.20, 2.8, 0.21, 0.12 (pyiqa's tables NR_benchmark_results and
 # Efficiency_benchmark). paq2piq is the sixth by default: what is better costs three to five times as much.
 METRICS: dict[str, MetricSpec] = {
     spec.name: spec
     for spec in (
         MetricSpec(
-            "brisque", "BRISQUE", "Natural scene statistics by a support vector machine (Mittal 2012).",
+            "brisque", "BRISQUE", "Natural scene statistics and a support vector machine (Mittal 2012).",
             "lower", 0, 150, 90, 0, min_side_px=32, weights=("brisque",), is_default=True,
         ),
         MetricSpec(
-            "niqe", "NIQE", "Distance to a model of natural scenes; no opinions used (Mittal 2013).",
+            "niqe", "NIQE", "Distance from a model of natural scenes, without human ratings (Mittal 2013).",
             "lower", 0, 100, 12, 2.5, min_side_px=192, weights=("niqe",), is_default=True,
         ),
         MetricSpec(
@@ -52,16 +52,16 @@ METRICS: dict[str, MetricSpec] = {
             "lower", 0, 150, 90, 18, min_side_px=64, weights=("ilniqe",), is_default=True, is_batched=False,
         ),
         MetricSpec(
-            "piqe", "PIQE", "Share of distorted blocks among those with structure (Venkatanath 2015).",
+            "piqe", "PIQE", "Share of distorted blocks among the blocks with structure (Venkatanath 2015).",
             "lower", 0, 100, 90, 15, min_side_px=32, is_default=True,
         ),
         _musiq("musiq", "KonIQ-10k", is_default=True),
         MetricSpec(
-            "paq2piq", "PaQ-2-PiQ", "A ResNet-18 trained on whole pictures and patches (Ying 2020).",
+            "paq2piq", "PaQ-2-PiQ", "A ResNet-18 trained on whole images and patches (Ying 2020).",
             "higher", 0, 100, 35, 82, long_side_px=640, min_side_px=64, weights=("paq2piq",), is_default=True,
         ),
         MetricSpec(
-            "entropy", "Entropy", "Bits per pixel that the grey levels need.",
+            "entropy", "Entropy", "Bits per pixel needed for the grey levels.",
             "higher", 0, 8, 2, 7.6, min_side_px=1,
         ),
         MetricSpec(
@@ -70,9 +70,9 @@ METRICS: dict[str, MetricSpec] = {
         ),
         _musiq("musiq-spaq", "SPAQ"),
         _musiq("musiq-paq2piq", "PaQ-2-PiQ"),
-        _musiq("musiq-ava", "AVA: looks, not technical quality", high=10, best=7, worst=3),
+        _musiq("musiq-ava", "AVA: aesthetics, not technical quality", high=10, best=7, worst=3),
         MetricSpec(
-            "hyperiqa", "HyperIQA", "A ResNet-50 whose head is made for each picture, trained on KonIQ-10k (Su 2020).",
+            "hyperiqa", "HyperIQA", "A ResNet-50 whose head is made for each image, trained on KonIQ-10k (Su 2020).",
             "higher", 0, 1, 0.2, 0.8, min_side_px=64, weights=("hyperiqa",), packages=("torch", "pyiqa", "timm"),
             is_batched=False,
         ),
@@ -93,7 +93,7 @@ def find_metric(name: str) -> MetricSpec:
         ProcessingError: code `invalid_choice`, naming those that exist.
     """
     if name not in METRICS:
-        detail = f"There is no metric {name!r}; there are {', '.join(METRICS)}."
+        detail = not_a_choice(name, METRICS)
         raise ProcessingError(detail, code="invalid_choice", field="metrics")
     return METRICS[name]
 
@@ -132,14 +132,14 @@ def _pyiqa_version() -> str:
 
 
 def score(name: str, pictures: Sequence[np.ndarray], *, folder: Path | str) -> list[Score]:
-    """Score pictures by one metric; a picture that it cannot judge has an error instead of a value.
+    """Score images by one metric; an image that it cannot judge has an error instead of a value.
 
     Args:
-        pictures: uint8 RGB (H, W, 3) or grey (H, W), of any sizes.
+        images: uint8 RGB (H, W, 3) or grey (H, W), of any sizes.
         folder: where downloaded models lie.
 
     Returns:
-        One score for each picture, in their order. Values are those of pyiqa 0.1.16 for the picture as it was
+        One score for each image, in their order. Values are those of pyiqa 0.1.16 for the image as it was
         reduced; see `tests/processing/algorithms/quality/test_metrics.py` for how near they are to its calibration.
 
     Raises:

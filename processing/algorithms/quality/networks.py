@@ -40,7 +40,8 @@ def network(name: str, _sha256: str, folder: Path | str) -> Network:
         ValueError,
         TypeError,
     ) as error:  # what pyiqa and torch say of other tensors
-        detail = f"The file of the model {name} is that of another network. Run: manage.py models fetch --force {name}"
+        detail = f"The file of the model {name} belongs to a different network."
+        detail += f" Run: manage.py models fetch --force {name}"
         raise NotTheWeights(detail) from error
 
 
@@ -164,11 +165,11 @@ def _no_backbones() -> Iterator[None]:
 
 
 def whole_picture_pool(features: Any, regions: list[Any]) -> Any:
-    """What torchvision's `RoIPool((2, 2), 1 / 32)` gives for one region per picture that is the whole of it.
+    """What torchvision's `RoIPool((2, 2), 1 / 32)` gives for one region per image that is the whole of it.
 
     Args:
         features: tensor (N, C, H, W).
-        regions: N tensors (1, 4) in px of the picture: left, top, right, bottom.
+        regions: N tensors (1, 4) in px of the image: left, top, right, bottom.
 
     Returns:
         Tensor (N, C, 2, 2).

@@ -1,4 +1,4 @@
-"""Metrics at work: pictures reduced, gathered by size into tensors, scored; what cannot be scored says why."""
+"""Metrics at work: images reduced, gathered by size into tensors, scored; what cannot be scored says why."""
 
 import math
 import time
@@ -14,7 +14,7 @@ from processing.algorithms.quality.causes import bound
 from processing.algorithms.quality.networks import NotTheWeights, network
 from processing.algorithms.quality.specs import Availability, MetricSpec, Score
 
-MOST_TOGETHER = 8  # pictures in one tensor: enough to keep the cores busy, few enough for the memory
+MOST_TOGETHER = 8  # images in one tensor: enough to keep the cores busy, few enough for the memory
 
 
 def score_pictures(
@@ -24,7 +24,7 @@ def score_pictures(
     with offline():
         try:
             metric = network(spec.name, found.weights_sha256, folder)
-        except NotTheWeights as error:  # the other metrics of these pictures go on
+        except NotTheWeights as error:  # the other metrics of these images go on
             told = ("model_unavailable", str(error))
             return [_score(spec, found, picture, error=told) for picture in pictures]
         reduced = [bound(picture, long_side_px=spec.long_side_px) for picture in pictures]
@@ -36,7 +36,7 @@ def score_pictures(
 
 
 def _groups(pictures: Sequence[np.ndarray], *, most: int) -> list[list[int]]:
-    """The places of pictures of equal size, at most so many together; one of a single colour stands alone.
+    """The places of images of equal size, at most so many together; one of a single colour stands alone.
 
     Such a one makes pyiqa refuse its tensor, or only if it is alone in it.
     """
@@ -53,7 +53,7 @@ def _score_group(
     height, width = pictures[0].shape[:2]
     if min(height, width) < spec.min_side_px:
         detail = (
-            f"{spec.title} needs at least {spec.min_side_px} px on the shorter side; this picture is measured at "
+            f"{spec.title} needs at least {spec.min_side_px} px on the shorter side; this image is measured at "
             f"{width} × {height} px."
         )
         return [_score(spec, found, picture, error=("too_small", detail)) for picture in pictures]
@@ -67,7 +67,7 @@ def _score_group(
 
 
 def _values(metric: Callable[[Any], Any], pictures: list[np.ndarray]) -> list[float]:
-    """Values of pictures of one size; not a number where the metric has none for a picture (one without structure)."""
+    """Values of images of one size; not a number where the metric has none for an image (one without structure)."""
     from torch.linalg import LinAlgError
 
     try:
@@ -104,7 +104,7 @@ def _score(
     if not is_number and not error[0]:
         error = (
             "not_measurable",
-            f"{spec.title} has no value for this picture: it has too little structure.",
+            f"{spec.title} cannot score this image because it has too little structure.",
         )
     return Score(
         metric=spec.name,

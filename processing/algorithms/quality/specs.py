@@ -16,12 +16,12 @@ class MetricSpec:
         better: which way the value improves.
         low, high: the range in which values lie as a rule; some go beyond.
         worst, best: the values that are shown as 0 and 1.
-        long_side_px: a larger picture is reduced to it by averaging areas.
+        long_side_px: a larger image is reduced to it by averaging areas.
         min_side_px: the shorter side that it needs then.
         weights: models that it needs, the first one recorded with the score.
         packages: modules that must be there.
         is_default: computed unless others are asked for.
-        is_batched: pictures of one size are computed together.
+        is_batched: images of one size are computed together.
     """
 
     name: str
@@ -62,9 +62,9 @@ class Availability:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric's value for one picture, or why there is none (`error_code`, `error_detail`).
+    """A metric's value for one image, or why there is none (`error_code`, `error_detail`).
 
-    `input_size` is the longer side in px that was measured; `duration_ms` this picture's share of the time.
+    `input_size` is the longer side in px that was measured; `duration_ms` this image's share of the time.
     """
 
     metric: str

@@ -73,5 +73,5 @@ def test_equal_pictures_in_no_group_are_explained():
     assert (run.status, run.n_groups, run.notes) == (
         "completed",
         0,
-        ["No 5 images stand out as a group; all stay in no group."],
+        ["No group of at least 5 images was found; all images remain ungrouped."],
     )

@@ -67,7 +67,7 @@ def test_few_images_are_a_completed_run_with_a_plain_note(count):
     run = analysed(batch)
 
     are = "image is" if count == 1 else "images are"
-    note = f"{count} {are} too few for a group of at least 5; all stay in no group."
+    note = f"{count} {are} too few for a group of at least 5; all remain ungrouped."
     assert run.notes == [note if count else "There are no images to group."]
     assert (run.status, run.n_images, run.n_groups, batch.status) == ("completed", count, 0, "complete")
     assert batch.active_run_id == run.pk

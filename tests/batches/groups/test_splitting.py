@@ -184,7 +184,7 @@ def test_a_group_of_equal_images_stays_whole():
     assert result == {
         "groups": [],
         "moved": 0,
-        "notes": ["All 6 images have the same vector; nothing tells parts apart."],
+        "notes": ["All 6 images have the same vector; there is nothing to split them by."],
     }
     batch.refresh_from_db()
     assert batch.version == version

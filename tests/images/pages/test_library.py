@@ -84,7 +84,7 @@ def test_upload_without_scripts(reviewer):
 
     assert "1 image added to the library." in text
     assert "note.jpg:" in text
-    assert "not a picture" in text
+    assert "not an image" in text
     assert names(reviewer) == ["ok.png"]
 
 

@@ -91,9 +91,9 @@ def test_the_cutoffs_count_while_somebody_types_and_change_when_sent() -> None:
 def test_a_wrong_cutoff_is_told() -> None:
     client = signed_in("process")
     typed = client.get("/quality/?kind=photo&sharpness=7", headers={"HX-Request": "true"}).content.decode()
-    assert "sharpness: 7.0 is no number from 0 to 1." in typed
+    assert "sharpness: Enter a number from 0 to 1, not 7.0." in typed
     page = client.post("/quality/photo/", {"sharpness": "soft"}, follow=True).content.decode()
-    assert "is no number from 0 to 1." in page
+    assert "Enter a number from 0 to 1" in page
     assert not QualityProfile.objects.exists()
 
 

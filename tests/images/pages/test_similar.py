@@ -62,7 +62,7 @@ def test_vectors_of_earlier_weights_are_left_out_and_said(viewer, installed):
     give(image, unit(1), sha256=installed)
     give(old, unit(1), sha256="0" * 64)
     page = text_of(viewer.get(f"/images/{image.pk}/"))
-    assert "1 picture were" not in page
+    assert "1 image were" not in page
     assert "manage.py reprocess --what embeddings --stale" in page
 
 

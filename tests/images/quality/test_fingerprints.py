@@ -106,4 +106,4 @@ def test_filtering_what_is_no_print_fails_with_a_sentence() -> None:
     run_until_idle()
     (operation,) = client.get(f"/api/jobs/{job['id']}/").json()["operations"]
     assert (operation["status"], operation["error"]["code"]) == ("failed", "no_ridges")
-    assert "at least 15 % are needed" in operation["error"]["detail"]
+    assert "at least 15 % are required" in operation["error"]["detail"]

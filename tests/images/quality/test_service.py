@@ -87,7 +87,7 @@ def test_a_metric_without_a_value_is_told_with_the_reason() -> None:
     answer = make_client().get(f"/api/images/{image.pk}/quality/").json()
     piqe = next(row for row in answer["metrics"] if row["name"] == "piqe")
     assert (piqe["value"], piqe["error_code"]) == (None, "too_small")
-    assert piqe["error_detail"].endswith("this picture is measured at 24 × 20 px.")
+    assert piqe["error_detail"].endswith("this image is measured at 24 × 20 px.")
 
 
 def test_a_broken_file_fails_alone_among_those_measured_together() -> None:

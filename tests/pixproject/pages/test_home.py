@@ -101,7 +101,7 @@ def test_text_called_jpg_is_refused_with_the_sentence(operator):
     response = submit(operator, upload(b"I am text.", "note.jpg"), operation="webp")
 
     assert response.status_code == 415
-    assert "not a picture" in response.content.decode()
+    assert "not an image" in response.content.decode()
     assert Image.objects.count() == 0
 
 

@@ -81,7 +81,7 @@ def test_page_of_a_job_shows_what_happened(operator):
 
     page = operator.get(reverse("admin:processing_job_change", args=[job.pk])).content.decode()
 
-    for text in ("order-7", "test-double", "test-refused", "damaged_image", "The picture is upside down."):
+    for text in ("order-7", "test-double", "test-refused", "damaged_image", "The image is upside down."):
         assert text in page
     assert "1 of 2 operations completed." in page
     assert "Retry failed operations" in page

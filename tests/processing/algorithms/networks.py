@@ -10,7 +10,7 @@ PUBLISHED = "dncnn_color_blind"
 
 
 def random_dncnn(channels: int = 3, *, seed: int = 0):
-    """A DnCNN that changes pictures visibly: a real network's task with weights of chance."""
+    """A DnCNN that changes images visibly: a real network's task with weights of chance."""
     from ml_models.dncnn import DnCNN, initialise
 
     network = DnCNN(channels)

@@ -1,4 +1,4 @@
-"""Pictures made in code, as arrays and as files, and the way to the real ones."""
+"""Images made in code, as arrays and as files, and the way to the real ones."""
 
 import io
 import os
@@ -21,7 +21,7 @@ def noise(height: int, width: int, *channels: int, seed: int = 7) -> np.ndarray:
 
 
 def scene(height: int = 48, width: int = 64) -> np.ndarray:
-    """A smooth RGB picture whose four corners all differ, so that every turn and mirror shows."""
+    """A smooth RGB image whose four corners all differ, so that every turn and mirror shows."""
     down = np.linspace(0, 1, height)[:, None] * np.ones((1, width))
     right = np.linspace(0, 1, width)[None, :] * np.ones((height, 1))
     return (
@@ -30,7 +30,7 @@ def scene(height: int = 48, width: int = 64) -> np.ndarray:
 
 
 def file_of(image: Image.Image | np.ndarray, format: str = "PNG", **options: Any) -> io.BytesIO:
-    """A picture as a file in memory."""
+    """An image as a file in memory."""
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image)
     stream = io.BytesIO()

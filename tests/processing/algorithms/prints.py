@@ -7,7 +7,7 @@ MINUTIAE = ((120, 90), (300, 180), (360, 120), (220, 60), (420, 200))  # row, co
 
 
 def phase(height: int = 560, width: int = 300, *, period_px: float = PERIOD_PX) -> np.ndarray:
-    """Arches around a point below the picture, with a ridge that ends at each of `MINUTIAE`."""
+    """Arches around a point below the image, with a ridge that ends at each of `MINUTIAE`."""
     y, x = np.mgrid[0:height, 0:width].astype(float)
     waves = 2 * np.pi * np.hypot(y - 1.25 * height, 1.3 * (x - width / 2)) / period_px
     for index, (row, column) in enumerate(MINUTIAE):

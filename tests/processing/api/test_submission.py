@@ -246,7 +246,7 @@ def test_body_that_is_no_object_is_refused(client, body):
         (picture(6), ["nope"], 400),
         (picture(6), ["png"], 400),
         (picture(6), [{"name": "crop", "parameters": {"x": 0, "y": 0, "width": 999, "height": 9}}], 400),
-        (b"this is no picture", ["webp"], 415),
+        (b"this is no image", ["webp"], 415),
         (picture(6)[:-300], ["webp"], 400),
     ],
 )

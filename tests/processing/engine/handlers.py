@@ -16,7 +16,7 @@ def _remember(claim: Claim, value: Any) -> dict[str, Any]:
 
 
 def _refuse(_claim: Claim, _scratch) -> tuple:
-    raise ProcessingError("The picture is upside down.", code="damaged_image")
+    raise ProcessingError("The image is upside down.", code="damaged_image")
 
 
 def _empty() -> None:

@@ -64,7 +64,7 @@ def test_input_at_fault_fails_at_once_and_the_others_complete():
 
     assert summary(job) == (JobStatus.COMPLETED_WITH_ERRORS, 2, 1, 0)
     failed = job.operations.get(status="failed")
-    assert (failed.error_code, failed.error_detail) == ("damaged_image", "The picture is upside down.")
+    assert (failed.error_code, failed.error_detail) == ("damaged_image", "The image is upside down.")
 
 
 def test_unexpected_error_is_retried_until_attempts_are_used_up():

@@ -23,7 +23,7 @@ def failed_job(user=None):
     job = make_job("webp", "blur", user=user)
     operation = job.operations.get(name="blur")
     Operation.objects.filter(pk=operation.pk).update(
-        status=OperationStatus.FAILED, error_code="damaged_image", error_detail="The picture ends early."
+        status=OperationStatus.FAILED, error_code="damaged_image", error_detail="The image ends early."
     )
     Operation.objects.filter(job=job, name="webp").update(status=OperationStatus.CANCELLED)
     Job.objects.filter(pk=job.pk).update(
@@ -97,7 +97,7 @@ def test_failed_operation_shows_its_sentence_and_a_way_out(operator, viewer):
 
     text = operator.get(f"/jobs/{job.pk}/").content.decode()
 
-    assert "The picture ends early." in text
+    assert "The image ends early." in text
     assert "damaged_image" in text
     assert "Retry this" in text
     assert "Retry this" not in viewer.get(f"/jobs/{job.pk}/").content.decode()

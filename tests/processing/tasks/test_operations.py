@@ -19,7 +19,7 @@ from processing.algorithms.errors import InvalidParameter, ProcessingError
 from processing.tasks.operations import Inspection, Output, inspect, make_thumbnails, run_steps
 from tests.processing.algorithms.pictures import LIMITS, file_of, noise, scene
 
-FLATTENED = ("jpg has no transparency: transparent parts were laid on white.",)
+FLATTENED = ("jpg does not support transparency; transparent parts were placed on white.",)
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_functions_run_in_a_spawned_process(source: str, tmp_path: Path) -> None
 
 
 def test_module_starts_without_django_and_slow_packages() -> None:
-    code = "import sys, processing.compute; print([m for m in sys.argv[1:] if m in sys.modules])"
+    code = "import sys, processing.tasks.operations; print([m for m in sys.argv[1:] if m in sys.modules])"
     names = ["django", "torch", "pillow_heif", "jsonschema", "scipy", "pebble"]
     found = subprocess.run([sys.executable, "-c", code, *names], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -197,7 +197,7 @@ def test_above_the_dense_limit_cosine_finds_the_same_blobs():
 
 
 def test_too_many_vectors_are_refused():
-    with pytest.raises(InvalidParameter, match="50001 are too many to group; the limit is 50000"):
+    with pytest.raises(InvalidParameter, match="50,001 are too many to group at once; the limit is 50,000"):
         cluster(np.zeros((50_001, 1)))
 
 
@@ -209,7 +209,7 @@ def test_fewer_vectors_than_a_group_needs_are_noise(vectors, metric):
     assert found.labelling.labels.tolist() == [-1] * len(vectors)
     are = "image is" if len(vectors) == 1 else "images are"
     assert found.labelling.notes == (
-        f"{len(vectors)} {are} too few for a group of at least 5; all stay in no group.",
+        f"{len(vectors)} {are} too few for a group of at least 5; all remain ungrouped.",
     )
     assert (found.validity, found.groups.sizes.tolist()) == (None, [])
     assert found.projection.coordinates.shape == (len(vectors), 2)
@@ -224,8 +224,10 @@ def test_a_handful_of_vectors_is_grouped_as_the_package_does(count, width):
     found = cluster(points, ClusterParameters(**settings)).labelling
 
     assert_equal(found, package(points, **settings))
-    assert found.notes[0] == f"The neighbours are {count - 1}, as there are {count} images only."
-    assert ("No 2 images stand out as a group; all stay in no group." in found.notes) == (
+    assert found.notes[0] == (
+        f"The number of neighbours was reduced to {count - 1} as there are only {count} images."
+    )
+    assert ("No group of at least 2 images was found; all images remain ungrouped." in found.notes) == (
         found.labels.max() < 0
     )
 

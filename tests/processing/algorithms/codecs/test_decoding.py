@@ -208,9 +208,9 @@ def test_probe_reads_the_header_only() -> None:
 @pytest.mark.parametrize(
     ("limits", "sentence"),
     [
-        (Limits(max_bytes=100), "The file has 9270 bytes; the limit is 100."),
-        (Limits(max_pixels=3000), "The picture has 64 × 48 = 3072 pixels; the limit is 3000."),
-        (Limits(max_side_px=63), "The picture has 64 × 48 px; the limit for a side is 63 px."),
+        (Limits(max_bytes=100), "This file is too large (9,270 bytes). The limit is 100 bytes."),
+        (Limits(max_pixels=3000), "The image has 64 × 48 = 3,072 pixels; the limit is 3,000."),
+        (Limits(max_side_px=63), "The image has 64 × 48 px; the limit for each side is 63 px."),
     ],
 )
 def test_probe_refuses_what_is_too_large(limits: Limits, sentence: str) -> None:
@@ -222,7 +222,7 @@ def test_probe_refuses_what_is_too_large(limits: Limits, sentence: str) -> None:
 def test_probe_refuses_formats_that_are_not_allowed() -> None:
     with pytest.raises(UnsupportedFormat) as caught:
         probe(file_of(scene(), "BMP"), limits=Limits(formats=frozenset({"jpg", "png"})))
-    assert caught.value.detail == "The file is bmp; accepted here are: jpg, png."
+    assert caught.value.detail == "Files of the format bmp are not accepted. Accepted formats: jpg, png."
 
 
 def test_formats_have_distinct_names_and_extensions() -> None:

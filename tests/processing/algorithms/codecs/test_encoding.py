@@ -51,7 +51,7 @@ def test_encode_lays_transparency_on_white(format: str) -> None:
 def test_flattening_note_only_where_something_is_lost() -> None:
     half, opaque = np.full((2, 2), 128, np.uint8), np.full((2, 2), 255, np.uint8)
     assert flattening_note(half, format="jpg") == (
-        "jpg has no transparency: transparent parts were laid on white.",
+        "jpg does not support transparency; transparent parts were placed on white.",
     )
     assert flattening_note(half, format="png") == ()
     assert flattening_note(opaque, format="jpg") == ()
@@ -72,7 +72,7 @@ def test_encode_progressive_jpeg() -> None:
 
 @pytest.mark.parametrize("format", ["gif", "heic"])
 def test_encode_refuses_formats_that_are_only_read(format: str) -> None:
-    with pytest.raises(UnsupportedFormat, match=f"does not write {format}"):
+    with pytest.raises(UnsupportedFormat, match=f"cannot write {format}"):
         encode(scene(), None, format=format)
 
 
@@ -87,6 +87,6 @@ def test_encode_refuses_modes_that_do_not_exist(format: str, mode: str) -> None:
 
 def test_encode_webp_refuses_a_side_it_cannot_hold() -> None:
     with pytest.raises(
-        ImageTooLarge, match="webp holds sides up to 16383 px; the result would have 16384 × 1 px"
+        ImageTooLarge, match="webp allows at most 16383 px on each side; the result would have 16384 × 1 px"
     ):
         encode(np.zeros((1, 16_384), np.uint8), None, format="webp")

@@ -139,7 +139,7 @@ def test_read_metadata_survives_broken_exif(block: bytes) -> None:
 def test_read_metadata_ignores_a_giant_block_and_says_so() -> None:
     block = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\x00\x00" + b"\0" * 2_000_000
     found = read_metadata(file_of(scene(), exif=block))
-    assert "the limit is 1048576" in found.raw["ignored"]
+    assert "the limit is 1,048,576" in found.raw["ignored"]
 
 
 @pytest.mark.parametrize(

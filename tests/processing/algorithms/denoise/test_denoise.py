@@ -1,4 +1,4 @@
-"""Denoising: tiles, strength, kinds of pictures, models, and the published figures."""
+"""Denoising: tiles, strength, kinds of images, models, and the published figures."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The estimate of a picture's noise."""
+"""The estimate of an image's noise."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pairs of the same picture, and where a ranked list is cut."""
+"""Pairs of the same image, and where a ranked list is cut."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_thresholds_outside_are_refused(threshold):
 
 
 def like_pictures(count=1100):
-    """Hashes and vectors at all distances from those of earlier pictures."""
+    """Hashes and vectors at all distances from those of earlier images."""
     dice = np.random.default_rng(1)
     hashes = dice.integers(-(2**63), 2**63 - 1, count)
     vectors = dice.normal(size=(count, 24))
@@ -133,7 +133,7 @@ def test_find_pairs_of_none_and_of_one():
 
 
 def test_real_copies_are_found_by_hash_and_other_pictures_are_not():
-    """Resized, grey and recoded copies of ukbench pictures, by the hash alone."""
+    """Resized, grey and recoded copies of ukbench images, by the hash alone."""
     folder = real_folder("near_duplicates/copies")
     paths = [
         path

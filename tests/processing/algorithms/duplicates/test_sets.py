@@ -1,4 +1,4 @@
-"""Sets of the same picture, and the original that is suggested."""
+"""Sets of the same image, and the original that is suggested."""
 
 from datetime import UTC, datetime
 
@@ -103,8 +103,8 @@ def test_equals_alone_and_none():
     same = suggest_original([Facts(640, 480)] * 3)
     assert (same.index, same.reasons) == (
         0,
-        ("like the others in all that was compared; the first of them",),
+        ("same as the others in every comparison; the first one was chosen",),
     )
     assert suggest_original([Facts(0, 0)]).reasons == ()
-    with pytest.raises(InvalidParameter, match="without pictures"):
+    with pytest.raises(InvalidParameter, match="without images"):
         suggest_original([])

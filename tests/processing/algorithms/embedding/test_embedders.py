@@ -98,7 +98,7 @@ def test_prepare_takes_a_line_without_building_its_enlargement(monkeypatch):
 
 
 def random_weights(network: nn.Module, seed: int = 0) -> nn.Module:
-    """Weights as large as trained ones: with the usual first values, these networks hardly look at a picture."""
+    """Weights as large as trained ones: with the usual first values, these networks hardly look at an image."""
     torch.manual_seed(seed)
     with torch.no_grad():
         for value in network.parameters():
@@ -198,7 +198,7 @@ def test_fast_path_agrees_with_float32(spec):
     assert vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
     assert (vectors * reference).sum(axis=1).min() >= 0.999
-    assert np.abs(vectors[0] - vectors[1]).max() > 1e-4  # it looks at the picture
+    assert np.abs(vectors[0] - vectors[1]).max() > 1e-4  # it looks at the image
 
 
 @pytest.mark.skipif(not pix_small_fused.is_possible(), reason="this PyTorch has no fused convolutions")
@@ -243,7 +243,7 @@ def test_missing_weights_are_said_with_the_command(tmp_path):
 
 def test_unknown_embedder_is_refused():
     with pytest.raises(
-        ProcessingError, match="no embedder 'vgg'; there are dinov2, clip, resnet50, pix_small"
+        ProcessingError, match="'vgg' is not a valid choice. Choose one of: dinov2, clip, resnet50, pix_small"
     ):
         find_embedder("vgg")
 

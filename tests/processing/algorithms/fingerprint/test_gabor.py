@@ -89,7 +89,7 @@ def test_gabor_filters_large_pictures_on_a_smaller_copy_and_keeps_their_size() -
     ids=["blank", "one pixel", "noise", "colours", "a thread"],
 )
 def test_gabor_refuses_what_is_no_fingerprint(pixels: np.ndarray) -> None:
-    with pytest.raises(ProcessingError, match=r"ridges on 0 % of the picture, at least 15 %") as error:
+    with pytest.raises(ProcessingError, match=r"ridges on 0 % of the image, at least 15 %") as error:
         enhance_gabor(pixels)
     assert error.value.code == "no_ridges"
 
@@ -120,7 +120,9 @@ def test_operation_takes_a_transparent_background_for_paper() -> None:
 
 
 def test_operation_refuses_steps_of_the_other_method() -> None:
-    with pytest.raises(InvalidParameter, match="clip_limit belongs to the method standard") as error:
+    with pytest.raises(
+        InvalidParameter, match="clip_limit is only available for the method standard"
+    ) as error:
         validate_parameters("enhance_fingerprint", {"method": "gabor", "clip_limit": 3})
     assert error.value.field == "clip_limit"
     values = validate_parameters("enhance_fingerprint", {"method": "gabor", "clip_limit": 2, "tiles": 8})

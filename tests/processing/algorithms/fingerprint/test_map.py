@@ -1,4 +1,4 @@
-"""The picture of the ridges: strokes on the print, none beside it."""
+"""The image of the ridges: strokes on the print, none beside it."""
 
 import numpy as np
 import pytest

@@ -12,7 +12,7 @@ from tests.processing.algorithms.pictures import noise, real_folder, scene
 from tests.processing.algorithms.prints import clean_print, noisy
 
 # Scores of NFIQ 2.3.0 for SFinGe_Test01 to 05, as a test of its bindings expects them; the tables beside the
-# pictures list other prints. Three of the five lie within two points.
+# images list other prints. Three of the five lie within two points.
 NFIQ2_SCORES = (54, 45, 53, 52, 57)
 # What may rise by chance when a print gets slightly worse.
 SLACK = 1.5
@@ -137,7 +137,7 @@ def test_advice_names_measure_and_cut_off() -> None:
     advice = pale.advice[0]
     assert advice.value < advice.threshold == 0.15
     assert advice.explanation == (
-        f"faint: contrast of ridges and valleys {advice.value:.2f} < 0.15; press harder or clean the sensor"
+        f"faint: contrast between ridges and valleys {advice.value:.2f} < 0.15; press harder or clean the sensor"
     )
 
 

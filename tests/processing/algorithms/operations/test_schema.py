@@ -28,10 +28,10 @@ NEEDED: dict[str, dict[str, Any]] = {
     "rotate": {"angle": 30},
     "watermark": {"text": "Pix"},
 }
-FLIP_HAS = "'axis'; its parameters are: format, quality, direction."
+FLIP_HAS = "'axis'. Parameters of flip: format, quality, direction."
 GIANT = "16384 px; got a number of more than 20 digits."
 WRITTEN = "jpg, png, webp, avif, tiff, bmp"
-NO_LOSSLESS = "no lossless mode; png, webp, tiff and bmp have."
+NO_LOSSLESS = "no lossless mode. Use png, webp, tiff or bmp."
 SOURCE: dict[str, Any] = {"format": "png", "width": 100, "height": 50}
 
 
@@ -100,20 +100,20 @@ def test_validate_parameters_intensity_is_an_alias(name: str, target: str) -> No
         ("resize", {"width": None}, "width", "width must be a whole number; got null."),
         ("resize", {"width": [1]}, "width", "width must be a whole number; got a list."),
         ("crop", {"width": 5, "height": -(10**5000)}, "height", f"height must be between 1 and {GIANT}"),
-        ("resize", {"width": 9, "fit": ""}, "fit", "fit must be one of contain, cover, exact; got ''."),
+        ("resize", {"width": 9, "fit": ""}, "fit", "fit must be one of: contain, cover, exact; got ''."),
         ("resize", {"width": 9, "upscale": 1}, "upscale", "upscale must be true or false; got 1."),
-        ("flip", {"axis": 9}, "axis", f"flip has no parameter {FLIP_HAS}"),
+        ("flip", {"axis": 9}, "axis", f"Unknown parameter {FLIP_HAS}"),
         ("crop", {"width": 5}, "height", "Crop needs height."),
         ("crop", {"width": 5, "height": 5, "x": -1}, "x", "x must be between 0 and 16384 px; got -1."),
         ("blur", {"sigma_px": math.nan}, "sigma_px", "sigma_px must be between 0 and 50 px; got nan."),
         ("blur", {"sigma_px": math.inf}, "sigma_px", "sigma_px must be between 0 and 50 px; got inf."),
         ("jpg", {"quality": 0}, "quality", "quality must be between 1 and 100; got 0."),
-        ("convert", {"format": "gif"}, "format", f"format must be one of {WRITTEN}; got 'gif'."),
+        ("convert", {"format": "gif"}, "format", f"format must be one of: {WRITTEN}; got 'gif'."),
         ("convert", {"format": "jpg", "lossless": True}, "lossless", f"jpg has {NO_LOSSLESS}"),
-        ("png", {"quality": 5}, "quality", "png has no parameter 'quality'; its parameters are: none."),
+        ("png", {"quality": 5}, "quality", "Unknown parameter 'quality'. Parameters of png: none."),
         ("watermark", {"text": ""}, "text", "text must have 1 to 200 characters; got ''."),
-        ("watermark", {"text": "שלום"}, "text", "Text that runs from right to left cannot be set."),
-        ("watermark", {"text": "a🙂"}, "text", "The fonts have no letters for '🙂'."),
+        ("watermark", {"text": "שלום"}, "text", "Right-to-left text is not supported."),
+        ("watermark", {"text": "a🙂"}, "text", "The fonts have no glyphs for '🙂'."),
     ],
 )  # fmt: skip
 def test_validate_parameters_refuses(name: str, parameters: dict, field: str, detail: str) -> None:
@@ -150,9 +150,9 @@ def test_validate_parameters_anything_is_canonical_or_refused(name: str, paramet
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("blurr", "did you mean blur?"),
-        ("Resize", "did you mean resize?"),
-        ("zzz", "known are: convert"),
+        ("blurr", "Did you mean blur?"),
+        ("Resize", "Did you mean resize?"),
+        ("zzz", "Choose one of: convert"),
         (7, "known"),
     ],
 )
@@ -165,7 +165,7 @@ def test_find_operation_unknown_name_lists_near_ones(name: Any, words: str) -> N
 
 @pytest.mark.parametrize(("name", "parameters"), [("png", {}), ("convert", {"format": "png"})])
 def test_validate_for_source_refuses_the_same_format(name: str, parameters: dict) -> None:
-    with pytest.raises(SameFormat, match="The picture is png already"):
+    with pytest.raises(SameFormat, match="The image is already in png format"):
         validate_for_source(name, validate_parameters(name, parameters), **SOURCE)
 
 
@@ -177,7 +177,7 @@ def test_validate_for_source_crop_outside_names_both() -> None:
     with pytest.raises(InvalidParameter) as caught:
         validate_for_source("crop", {"x": 95, "y": 0, "width": 10, "height": 10}, **SOURCE)
     assert caught.value.field == "width"
-    assert "reaches to 105 × 10 px; the picture has 100 × 50 px" in caught.value.detail
+    assert "reaches to 105 × 10 px; the image has 100 × 50 px" in caught.value.detail
 
 
 def test_validate_steps_follows_the_size_through_the_pipeline() -> None:
@@ -196,12 +196,12 @@ def test_validate_steps_follows_the_size_through_the_pipeline() -> None:
         (
             {"width": 16_000, "height": 16_000, "fit": "exact", "upscale": True},
             "width",
-            "The result of resize would have 16000 × 16000 = 256000000 pixels; the limit is 50000000.",
+            "The result of resize would have 16000 × 16000 = 256,000,000 pixels; the limit is 50,000,000.",
         ),
         (
             {"height": 16_384, "upscale": True},
             "height",
-            "The result of resize would have 32768 × 16384 px; the limit for a side is 16384 px.",
+            "The result of resize would have 32768 × 16384 px; the limit for each side is 16384 px.",
         ),
     ],
 )
@@ -212,7 +212,7 @@ def test_validate_for_source_refuses_absurd_results(parameters: dict, field: str
 
 
 def test_validate_for_source_refuses_what_the_format_cannot_hold() -> None:
-    with pytest.raises(ImageTooLarge, match="webp holds sides up to 16383 px"):
+    with pytest.raises(ImageTooLarge, match="webp allows at most 16383 px on each side"):
         validate_for_source("webp", {}, format="png", width=16_384, height=1)
 
 

@@ -1,4 +1,4 @@
-"""Every row of the table of operations, on every kind of picture."""
+"""Every row of the table of operations, on every kind of image."""
 
 from typing import Any
 
@@ -120,7 +120,7 @@ def test_resize_sizes(parameters: dict, size: tuple[int, int]) -> None:
 
 def test_resize_says_that_it_did_not_enlarge() -> None:
     raster = Raster(scene(48, 64))
-    note = ("The picture has only 64 × 48 px and was not enlarged (upscale is false).",)
+    note = ("The image has only 64 × 48 px and was not enlarged (upscale is false).",)
     assert geometry.resize(raster, width=128).notes == note
     assert geometry.resize(raster, width=128, height=10, fit="exact").notes == note
     assert geometry.resize(raster, width=128, height=10).notes == ()
@@ -144,7 +144,7 @@ def test_crop_is_a_slice() -> None:
     result = apply("crop", Raster(noise(20, 30, 3), noise(20, 30)), x=3, y=5, width=10, height=7)
     assert np.array_equal(result.pixels, noise(20, 30, 3)[5:12, 3:13])
     assert is_same(result.alpha, noise(20, 30)[5:12, 3:13])
-    with pytest.raises(InvalidParameter, match="reaches to 31 × 20 px; the picture has 30 × 20 px"):
+    with pytest.raises(InvalidParameter, match="reaches to 31 × 20 px; the image has 30 × 20 px"):
         apply("crop", Raster(noise(20, 30, 3)), x=21, y=0, width=10, height=20)
 
 

@@ -77,7 +77,7 @@ WORSE: dict[str, tuple[Callable[[np.ndarray, float], np.ndarray], tuple[float, .
 
 
 def area_under_curve(good: list[float], bad: list[float], *, bad_side: str) -> float:
-    """How often a degraded picture's number is on the bad side of a good one's; 0.5 = chance."""
+    """How often a degraded image's number is on the bad side of a good one's; 0.5 = chance."""
     better, worse = (
         (np.array(good), np.array(bad)) if bad_side == "below" else (np.array(bad), np.array(good))
     )
@@ -239,11 +239,11 @@ def test_cutoffs_may_lie_beyond_the_measures_own_marks() -> None:
 @pytest.mark.parametrize(
     ("cutoffs", "detail"),
     [
-        ({"sharpnes": 0.3}, "'sharpnes' is no measure"),
-        ({"sharpness": 2}, "sharpness: 2 is no number from 0 to 1."),
-        ({"sharpness": "0.3"}, "sharpness: '0.3' is no number from 0 to 1."),
-        ({"noise": float("nan")}, "noise: nan is no number from 0 to 100 grey levels."),
-        ({"size": True}, "size: True is no number from 0 to 10000 px."),
+        ({"sharpnes": 0.3}, "'sharpnes' is not a valid choice"),
+        ({"sharpness": 2}, "sharpness: Enter a number from 0 to 1, not 2."),
+        ({"sharpness": "0.3"}, "sharpness: Enter a number from 0 to 1, not '0.3'."),
+        ({"noise": float("nan")}, "noise: Enter a number from 0 to 100 grey levels, not nan."),
+        ({"size": True}, "size: Enter a number from 0 to 10000 px, not True."),
     ],
 )
 def test_wrong_cutoffs_are_refused(cutoffs: dict[str, float], detail: str) -> None:

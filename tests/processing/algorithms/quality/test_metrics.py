@@ -67,14 +67,14 @@ def test_pictures_of_one_size_score_together_as_they_score_alone(name: str) -> N
 def test_a_picture_without_structure_has_an_error_instead_of_a_value() -> None:
     (result,) = score("piqe", [np.zeros((64, 64), np.uint8)], folder=NOTHING)
     assert (result.value, result.normalized, result.error_code) == (None, None, "not_measurable")
-    assert result.error_detail == "PIQE has no value for this picture: it has too little structure."
+    assert result.error_detail == "PIQE cannot score this image because it has too little structure."
 
 
 def test_a_small_picture_is_told_the_limit_and_its_size() -> None:
     small, strip = np.zeros((20, 300, 3), np.uint8), np.zeros((100, 8000), np.uint8)
     results = score("piqe", [small, strip], folder=NOTHING)
     assert [result.error_code for result in results] == ["too_small", "too_small"]
-    wanted = "PIQE needs at least 32 px on the shorter side; this picture is measured at"
+    wanted = "PIQE needs at least 32 px on the shorter side; this image is measured at"
     assert results[0].error_detail == f"{wanted} 300 × 20 px."
     assert results[1].error_detail == f"{wanted} 1024 × 13 px."  # as it is reduced
     assert results[1].input_size == 1024
@@ -139,7 +139,7 @@ def test_a_file_of_another_network_is_an_error_of_its_metric_alone(tmp_path: Pat
 
 
 def test_an_unknown_metric_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(ProcessingError, match="There is no metric 'brisk'; there are brisque, niqe"):
+    with pytest.raises(ProcessingError, match="'brisk' is not a valid choice. Choose one of: brisque, niqe"):
         score("brisk", [], folder=NOTHING)
 
 
