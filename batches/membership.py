@@ -13,7 +13,7 @@ from api.access import audit
 from api.core.errors import ApiError, ErrorCode, FieldError
 from batches import phrases
 from batches.history import changes, snapshots
-from batches.history.changes import ExpectedVersion, Kind
+from batches.history.changes import ExpectedVersion, Kind, Step
 from batches.models import Batch, BatchImage, GroupingChange
 from images.models import Image
 
@@ -23,8 +23,8 @@ TOGETHER_FOR = timedelta(minutes=10)
 
 def add_images(
     batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: ExpectedVersion | None = None
-) -> int:
-    """Put images at the end of a batch; answers how many were not in it yet.
+) -> Step:
+    """Put images at the end of a batch; the step counts those that were not in it yet.
 
     Raises:
         ApiError: 400 naming the images that do not exist or lie in the trash.
@@ -43,7 +43,7 @@ def add_images(
             edit.summary = f"added {phrases.images(len(new))}"
         if new:
             audit.record("batch.add_images", batch, actor=actor, detail={"added": len(new)})
-    return len(new)
+    return Step(change=edit.change, count=len(new))
 
 
 def _last_position(batch: Batch) -> int:
@@ -63,8 +63,8 @@ def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
 
 def remove_images(
     batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: ExpectedVersion | None = None
-) -> int:
-    """Take images out of a batch; answers how many. They stay in the library.
+) -> Step:
+    """Take images out of a batch; they stay in the library.
 
     Raises:
         ApiError: 400 naming an image that is not in the batch.
@@ -76,7 +76,7 @@ def remove_images(
         edit.summary = f"removed {phrases.images(len(inside))} from the batch"
         if inside:
             audit.record("batch.remove_images", batch, actor=actor, detail={"removed": len(inside)})
-    return len(inside)
+    return Step(change=edit.change, count=len(inside))
 
 
 def add_upload(batch: Batch, image: Image, *, by: Any) -> None:

@@ -1,7 +1,7 @@
 """The groups of a batch: list, make, rename, merge, split, move images between them, decide on images."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -26,11 +26,11 @@ from batches.api.responses import (
     etag,
     group_json,
     groups_json,
-    in_one_step,
 )
 from batches.groups import operations as grouping
 from batches.groups import validation as group_values
 from batches.groups.queries import ORDERINGS, listed_groups, unassigned_count
+from batches.history.changes import GroupStep, Step
 from batches.models import Batch, BatchImage, Group
 from batches.serializers import GroupSerializer
 
@@ -124,6 +124,9 @@ class GroupListSerializer(serializers.Serializer):
     version = serializers.IntegerField(help_text="For If-Match; also the header ETag.")
 
 
+AnyStep = TypeVar("AnyStep", bound=Step)
+
+
 class GroupsActions:
     """Mixed into the view set of batches."""
 
@@ -176,9 +179,9 @@ class GroupsActions:
         """Put all images of several groups into one; the emptied groups go."""
         batch, asked = self.get_object(), MergeSerializer.read(request)
         into, sources = asked["into"], asked["from"]
-        write = _writing(batch, request, grouping.merge, into=into, sources=sources)
-        _, change = in_one_step(batch, write)
-        return changed(batch, change, group=groups_json(batch, into)[0])
+        seen = expected_version(request)
+        step = grouping.merge(batch, into=into, sources=sources, actor=request.user, seen=seen)
+        return changed(batch, step.change, group=groups_json(batch, into)[0])
 
     @extend_schema(request=MoveSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/move")
@@ -227,23 +230,22 @@ class GroupsActions:
         return _step(self.get_object(), request, grouping.delete_group, label=label)
 
 
-def _step(batch: Batch, request: Request, write: Callable[..., Any], **asked: Any) -> Response:
-    _, change = in_one_step(batch, _writing(batch, request, write, **asked))
-    return changed(batch, change)
+def _step(batch: Batch, request: Request, write: Callable[..., Step], **asked: Any) -> Response:
+    return changed(batch, _written(batch, request, write, **asked).change)
 
 
 def _group_step(
-    batch: Batch, request: Request, write: Callable[..., Group], *, status: int = 200, **asked: Any
+    batch: Batch, request: Request, write: Callable[..., GroupStep], *, status: int = 200, **asked: Any
 ) -> Response:
-    group, change = in_one_step(batch, _writing(batch, request, write, **asked))
-    return changed(batch, change, status=status, group=group_json(batch, group))
+    step = _written(batch, request, write, **asked)
+    return changed(batch, step.change, status=status, group=group_json(batch, step.group))
 
 
-def _writing(batch: Batch, request: Request, write: Callable[..., Any], **asked: Any) -> Callable[[], Any]:
+def _written(batch: Batch, request: Request, write: Callable[..., AnyStep], **asked: Any) -> AnyStep:
     seen = expected_version(request)
     if "label" in asked and write is not grouping.create_group:
         _check_label(batch, asked["label"])
-    return lambda: write(batch, actor=request.user, seen=seen, **asked)
+    return write(batch, actor=request.user, seen=seen, **asked)
 
 
 def _check_label(batch: Batch, label: str) -> None:

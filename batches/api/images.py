@@ -23,8 +23,9 @@ from batches.api.requests import (
     chosen_ids,
     expected_version,
 )
-from batches.api.responses import ChangedSerializer, changed, etag, step_at
+from batches.api.responses import ChangedSerializer, changed, etag
 from batches.groups import validation as group_values
+from batches.history.changes import Step
 from batches.models import Batch, BatchImage
 from batches.serializers import MemberSerializer, members_json
 from images.api.uploads import UploadSerializer, upload
@@ -116,8 +117,8 @@ class ImagesActions:
                 "image_ids", "name images by image_ids or by a filter.", code=ErrorCode.REQUIRED
             )
         wanted = chosen_ids(asked, request)
-        added = services.add_images(batch, wanted, actor=request.user, seen=expected_version(request))
-        return _counted(batch, added=added)
+        step = services.add_images(batch, wanted, actor=request.user, seen=expected_version(request))
+        return _counted(batch, step, "added")
 
     @extend_schema(request=ImageIdsSerializer, parameters=[IF_MATCH], responses=RemovedSerializer)
     @action(detail=True, methods=["POST"], url_path="images/remove")
@@ -126,8 +127,8 @@ class ImagesActions:
         """Take images out of the batch; they stay in the library."""
         batch = self.get_object()
         wanted = ImageIdsSerializer.read(request)["image_ids"]
-        removed = services.remove_images(batch, wanted, actor=request.user, seen=expected_version(request))
-        return _counted(batch, removed=removed)
+        step = services.remove_images(batch, wanted, actor=request.user, seen=expected_version(request))
+        return _counted(batch, step, "removed")
 
     @extend_schema(parameters=[IF_MATCH], responses={204: None})
     @action(detail=True, methods=["DELETE"], url_path=f"images/(?P<image_id>{UUID_PATTERN})")
@@ -148,7 +149,6 @@ def members_of(batch: Batch) -> QuerySet[BatchImage]:
     return rows.order_by("position", "id")
 
 
-def _counted(batch: Batch, **count: int) -> Response:
-    (number,) = count.values()
+def _counted(batch: Batch, step: Step, name: str) -> Response:
     total = batch.batch_images.present().count()
-    return changed(batch, step_at(batch) if number else None, **count, image_count=total)
+    return changed(batch, step.change, **{name: step.count}, image_count=total)

@@ -1,9 +1,7 @@
 """What a batch's doors answer: its version as ETag, and the step of the history that a change became."""
 
-from collections.abc import Callable
 from typing import Any
 
-from django.db import transaction
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -40,23 +38,6 @@ def batch_answer(batch: Batch, request: Request, *, status: int = 200, **more: A
     row = listed(Batch.objects.filter(pk=batch.pk)).get()
     body = {**batches_json([row], request)[0], **more}
     return Response(body, status=status, headers=etag(row.version))
-
-
-def in_one_step(batch: Batch, write: Callable[[], Any]) -> tuple[Any, GroupingChange | None]:
-    """Call what changes a batch's groups; answers its result and the step that it became, if any.
-
-    The batch is locked before, so that the step is not mistaken for somebody else's. Not for what locks images first.
-    """
-    with transaction.atomic():
-        before = changes.lock(batch).version
-        result = write()
-    return result, step_at(batch) if batch.version != before else None
-
-
-def step_at(batch: Batch) -> GroupingChange | None:
-    """The step that brought a batch to its version; uploads that came after it have the same one."""
-    found: GroupingChange | None = batch.changes.filter(version=batch.version).order_by("sequence").first()
-    return found
 
 
 def changed(

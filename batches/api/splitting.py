@@ -12,7 +12,7 @@ from api.access.authentication import door
 from api.core.errors import ApiError
 from api.core.idempotency import idempotent
 from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version, ids_field
-from batches.api.responses import ChangedSerializer, changed, etag, groups_json, in_one_step
+from batches.api.responses import ChangedSerializer, changed, etag, groups_json
 from batches.groups import operations as grouping
 from batches.groups import splitting
 from batches.groups import validation as group_values
@@ -93,10 +93,8 @@ class SplittingActions:
                 batch, splitting.submit_split(batch, label, actor=user, source=door(request), seen=seen)
             )
         chosen, name = asked["image_ids"], asked.get("name", "")
-        group, change = in_one_step(
-            batch, lambda: grouping.split(batch, label, chosen, name=name, actor=user, seen=seen)
-        )
-        return changed(batch, change, status=201, group=groups_json(batch, group.label)[0])
+        step = grouping.split(batch, label, chosen, name=name, actor=user, seen=seen)
+        return changed(batch, step.change, status=201, group=groups_json(batch, step.group.label)[0])
 
 
 def _begun(batch: Batch, job: Job) -> Response:

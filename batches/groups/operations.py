@@ -19,16 +19,14 @@ from batches.groups.validation import (
     checked_values,
 )
 from batches.history import changes
-from batches.history.changes import ExpectedVersion, Kind
+from batches.history.changes import ExpectedVersion, GroupStep, Kind, Step
 from batches.history.edit import Edit, titles
-from batches.models import Batch, BatchImage, Group, GroupingChange
+from batches.models import Batch, BatchImage, Group
 from batches.phrases import groups as group_count
 from batches.phrases import images
 
 AssignedBy, Decision = BatchImage.AssignedBy, BatchImage.Decision
 MAX_REASON = 500
-
-Change = GroupingChange | None
 
 
 def move(
@@ -38,12 +36,12 @@ def move(
     to: str | None,
     actor: Any,
     seen: ExpectedVersion | None = None,
-) -> Change:
+) -> Step:
     """Put images into a group, or into none (`to` None). The machine leaves them there."""
     with changes.edit(batch, actor=actor, kind=Kind.MOVE, seen=seen) as edit:
         target = None if to is None else edit.group(to, field="to")
         _move(edit, edit.members(_named(image_ids)), target)
-    return edit.change
+    return Step(change=edit.change)
 
 
 def _move(edit: Edit, members: Collection[UUID], target: Group | None) -> None:
@@ -76,7 +74,7 @@ def create_group(
     colour: str = "",
     image_ids: Sequence[UUID] = (),
     seen: ExpectedVersion | None = None,
-) -> Group:
+) -> GroupStep:
     """Make a group, with images when some are named."""
     label, name, colour = checked_label(label), checked_name(name), checked_colour(colour)
     with changes.edit(batch, actor=actor, kind=Kind.CREATE_GROUP, seen=seen) as edit:
@@ -86,12 +84,12 @@ def create_group(
             _place(edit, key, group)
         contents = f" with {images(len(members))}" if members else ""
         edit.summary = f"created the group {group.title}{contents}"
-    return group
+    return GroupStep(change=edit.change, group=group)
 
 
 def edit_group(
     batch: Batch, label: str, *, actor: Any, values: Mapping[str, Any], seen: ExpectedVersion | None = None
-) -> Group:
+) -> GroupStep:
     """Rename a group, give it another label or colour, set its cover, confirm it or open it again.
 
     Args:
@@ -106,7 +104,7 @@ def edit_group(
         if checked.get("cover"):
             _check_cover(edit, group, checked["cover"])
         edit.set_group(group, **checked)
-    return group
+    return GroupStep(change=edit.change, group=group)
 
 
 def _summary(group: Group, values: Mapping[str, Any]) -> str:
@@ -130,7 +128,7 @@ def _check_cover(edit: Edit, group: Group, cover: UUID) -> None:
         raise invalid_field("cover", phrases.not_in_group(cover, group.title))
 
 
-def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion | None = None) -> Change:
+def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion | None = None) -> Step:
     """Dissolve a group; its images are in no group then."""
     with changes.edit(batch, actor=actor, kind=Kind.DELETE_GROUP, seen=seen) as edit:
         group = edit.group(label)
@@ -139,12 +137,12 @@ def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion 
             _place(edit, key, None)
         edit.drop_group(group)
         edit.summary = f"dissolved {group.title} ({images(len(members))})"
-    return edit.change
+    return Step(change=edit.change)
 
 
 def merge(
     batch: Batch, *, into: str, sources: Sequence[str], actor: Any, seen: ExpectedVersion | None = None
-) -> Change:
+) -> Step:
     """Put all images of several groups into one; the emptied groups go."""
     if not sources:
         raise invalid_field("from", "Select at least one group.", code=ErrorCode.REQUIRED)
@@ -159,7 +157,7 @@ def merge(
         for group in groups:
             edit.drop_group(group)
         edit.summary = f"merged {titles(groups)} ({images(len(members))}) into {target.title}"
-    return edit.change
+    return Step(change=edit.change)
 
 
 def split(
@@ -170,7 +168,7 @@ def split(
     actor: Any,
     name: str = "",
     seen: ExpectedVersion | None = None,
-) -> Group:
+) -> GroupStep:
     """Take some images of a group out into a new one."""
     name = checked_name(name)
     with changes.edit(batch, actor=actor, kind=Kind.SPLIT, seen=seen) as edit:
@@ -187,7 +185,7 @@ def split(
         for key in chosen:
             _place(edit, key, part)
         edit.summary = f"split {images(len(chosen))} off {group.title} as {part.title}"
-    return part
+    return GroupStep(change=edit.change, group=part)
 
 
 def split_into(
@@ -224,7 +222,7 @@ def decide(
     actor: Any,
     reason: str = "",
     seen: ExpectedVersion | None = None,
-) -> Change:
+) -> Step:
     """Accept or reject images, or leave it open again; a rejected one stays in its group and the machine leaves it."""
     if decision not in Decision.values:
         raise invalid_choice("decision", decision, Decision.values)
@@ -237,19 +235,19 @@ def decide(
             edit.set_image(key, decision=decision, reject_reason=reason)
         verb = {"accepted": "accepted", "rejected": "rejected", "pending": "reset the decision on"}[decision]
         edit.summary = f"{verb} {images(len(chosen))}" + (f": {reason}" if reason else "")
-    return edit.change
+    return Step(change=edit.change)
 
 
 def lock(
     batch: Batch, image_ids: Sequence[UUID], *, locked: bool, actor: Any, seen: ExpectedVersion | None = None
-) -> Change:
+) -> Step:
     """Hold images where they are against every later run, or let go of them."""
     with changes.edit(batch, actor=actor, kind=Kind.LOCK, seen=seen) as edit:
         chosen = edit.members(_named(image_ids))
         for key in chosen:
             edit.set_image(key, locked=locked)
         edit.summary = f"{'locked' if locked else 'unlocked'} {images(len(chosen))}"
-    return edit.change
+    return Step(change=edit.change)
 
 
 def set_groups(
@@ -259,7 +257,7 @@ def set_groups(
     actor: Any,
     creates: bool = True,
     seen: ExpectedVersion | None = None,
-) -> Change:
+) -> Step:
     """Say for images which group each is in; images that are not named stay where they are.
 
     Args:
@@ -282,7 +280,7 @@ def set_groups(
             for key in keys:
                 _place(edit, key, target)
         edit.summary = f"set the groups of {images(len(named))}; {moved} moved"
-    return edit.change
+    return Step(change=edit.change)
 
 
 def _group_named(edit: Edit, label: str, *, creates: bool) -> Group | None:

@@ -18,7 +18,7 @@ from api.core.errors import ApiError, ErrorCode, FieldError
 from batches import phrases
 from batches.history import conflicts, snapshots
 from batches.history.edit import Edit
-from batches.models import Batch, GroupingChange
+from batches.models import Batch, Group, GroupingChange
 
 Kind = GroupingChange.Kind
 CONFLICTS_NAMED = 50
@@ -30,6 +30,21 @@ class ExpectedVersion:
 
     version: int
     is_header: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a change of a batch became: the step of the history, None where nothing changed, and how many images."""
+
+    change: GroupingChange | None
+    count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupStep(Step):
+    """A step that made or changed one group."""
+
+    group: Group
 
 
 def lock(batch: Batch) -> Batch:

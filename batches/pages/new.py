@@ -142,7 +142,7 @@ def add_chosen(request: HttpRequest) -> HttpResponse:
     try:
         batch = services.open_batch(request.POST.get("batch", ""), field="batch")
         chosen = _chosen(request)
-        added = services.add_images(batch, chosen, actor=request.user)
+        added = services.add_images(batch, chosen, actor=request.user).count
     except ApiError as error:
         tell(request, error)
         return redirect(next_path(request, reverse("gallery")))
@@ -189,7 +189,7 @@ def remove(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     try:
         if not ids:
             raise ApiError("required", "Select at least one picture.")
-        removed = services.remove_images(batch, ids, actor=request.user, seen=seen(request))
+        removed = services.remove_images(batch, ids, actor=request.user, seen=seen(request)).count
         messages.success(request, f"{removed} picture{'' if removed == 1 else 's'} taken out of the batch.")
     except ApiError as error:
         tell(request, error)

@@ -8,17 +8,18 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
 from api.core.errors import ApiError
 from batches.groups import operations as grouping
-from batches.history import changes
+from batches.history.changes import Step
 from batches.models import Batch, BatchImage, Group
 from batches.pages.presenters import find, seen
 from pixproject.web.access import needs, next_path, tell
 
 Decision, Status = BatchImage.Decision, Group.Status
-Act = Callable[..., Any]
+Act = Callable[..., Step]
 
 
 def _images(data: QueryDict) -> list[uuid.UUID]:
@@ -32,43 +33,43 @@ def _images(data: QueryDict) -> list[uuid.UUID]:
     return found
 
 
-def _move(batch: Batch, data: QueryDict, **who: Any) -> None:
-    grouping.move(batch, _images(data), to=data.get("to", ""), **who)
+def _move(batch: Batch, data: QueryDict, **who: Any) -> Step:
+    return grouping.move(batch, _images(data), to=data.get("to", ""), **who)
 
 
-def _unassign(batch: Batch, data: QueryDict, **who: Any) -> None:
-    grouping.move(batch, _images(data), to=None, **who)
+def _unassign(batch: Batch, data: QueryDict, **who: Any) -> Step:
+    return grouping.move(batch, _images(data), to=None, **who)
 
 
-def _new_group(batch: Batch, data: QueryDict, **who: Any) -> None:
-    grouping.create_group(batch, name=data.get("name", ""), image_ids=_images(data), **who)
+def _new_group(batch: Batch, data: QueryDict, **who: Any) -> Step:
+    return grouping.create_group(batch, name=data.get("name", ""), image_ids=_images(data), **who)
 
 
 def _decide(decision: str) -> Act:
-    def act(batch: Batch, data: QueryDict, **who: Any) -> None:
+    def act(batch: Batch, data: QueryDict, **who: Any) -> Step:
         reason = data.get("reason", "") if decision == Decision.REJECTED else ""
-        grouping.decide(batch, _images(data), decision=decision, reason=reason, **who)
+        return grouping.decide(batch, _images(data), decision=decision, reason=reason, **who)
 
     return act
 
 
 def _edit(**values: Any) -> Act:
-    def act(batch: Batch, data: QueryDict, **who: Any) -> None:
-        grouping.edit_group(batch, data.get("label", ""), values=values, **who)
+    def act(batch: Batch, data: QueryDict, **who: Any) -> Step:
+        return grouping.edit_group(batch, data.get("label", ""), values=values, **who)
 
     return act
 
 
-def _rename(batch: Batch, data: QueryDict, **who: Any) -> None:
-    grouping.edit_group(batch, data.get("label", ""), values={"name": data.get("name", "")}, **who)
+def _rename(batch: Batch, data: QueryDict, **who: Any) -> Step:
+    return grouping.edit_group(batch, data.get("label", ""), values={"name": data.get("name", "")}, **who)
 
 
-def _merge(batch: Batch, data: QueryDict, **who: Any) -> None:
-    grouping.merge(batch, into=data.get("to", ""), sources=[data.get("label", "")], **who)
+def _merge(batch: Batch, data: QueryDict, **who: Any) -> Step:
+    return grouping.merge(batch, into=data.get("to", ""), sources=[data.get("label", "")], **who)
 
 
-def _delete(batch: Batch, data: QueryDict, **who: Any) -> None:
-    grouping.delete_group(batch, data.get("label", ""), **who)
+def _delete(batch: Batch, data: QueryDict, **who: Any) -> Step:
+    return grouping.delete_group(batch, data.get("label", ""), **who)
 
 
 ACTS: dict[str, Act] = {
@@ -96,13 +97,11 @@ def act(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     name, _, label = data.get("do", "").partition(":")
     if label:
         data["label"] = label
-    before = batch.version
     try:
         if name not in ACTS:
             messages.error(request, "Choose what to do.")
         else:
-            ACTS[name](batch, data, actor=request.user, seen=seen(request))
-            _tell_done(request, batch, before)
+            _show_step(request, ACTS[name](batch, data, actor=request.user, seen=seen(request)))
             if name in GONE_AFTER:
                 return redirect("batch-review", batch_id=batch.pk)
     except ApiError as error:
@@ -110,9 +109,8 @@ def act(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return redirect(next_path(request, reverse("batch-review", args=[batch.pk])))
 
 
-def _tell_done(request: HttpRequest, batch: Batch, before: int) -> None:
-    change = changes.history(batch, since=before).first()
-    if change is None:
-        messages.info(request, "It was so already.")
+def _show_step(request: HttpRequest, step: Step) -> None:
+    if step.change is None:
+        messages.info(request, "Nothing changed.")
     else:
-        messages.success(request, f"{change.summary[:1].upper()}{change.summary[1:]}.")
+        messages.success(request, f"{capfirst(step.change.summary)}.")

@@ -60,7 +60,7 @@ def test_all_but_the_rejected_and_trashed_images_are_chosen_in_order(batch, anna
 
 def test_filters_choose_by_group_ids_quality_and_issue(batch, anna):
     first = keys(batch)
-    red = grouping.create_group(batch, name="red", image_ids=first[:2], actor=anna)
+    red = grouping.create_group(batch, name="red", image_ids=first[:2], actor=anna).group
     Image.objects.filter(pk__in=first[1:4]).update(quality_grade=80, issues=[{"code": "blurred"}])
 
     assert chosen(batch, group=red.label) == first[:2]

@@ -58,6 +58,6 @@ def group_rows(batch: Batch, **rows: range) -> dict:
     made = {}
     for name, places in rows.items():
         chosen = [keys[place] for place in places]
-        made[name] = grouping.create_group(batch, name=name, image_ids=chosen, actor=None)
+        made[name] = grouping.create_group(batch, name=name, image_ids=chosen, actor=None).group
         batch.batch_images.filter(image__in=chosen).update(assigned_by="auto")
     return made

@@ -108,7 +108,7 @@ def test_images_in_the_trash_and_of_other_batches_are_not_exported():
 def test_the_manifest_holds_what_is_needed_to_repeat_the_run():
     rows = make_rows(2)
     batch = make_batch(rows)
-    group = grouping.create_group(batch, name="red ✓", image_ids=[rows[0].pk], actor=None)
+    group = grouping.create_group(batch, name="red ✓", image_ids=[rows[0].pk], actor=None).group
     run = ClusterRun.objects.create(
         batch=batch,
         number=1,

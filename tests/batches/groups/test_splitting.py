@@ -81,7 +81,7 @@ def test_what_is_locked_or_rejected_stays(batch):
 
 def test_images_that_left_meanwhile_are_left_alone(batch):
     job = splitting.submit_split(batch, "1", actor=None)
-    other = grouping.create_group(batch, name="boots", actor=None)
+    other = grouping.create_group(batch, name="boots", actor=None).group
     grouping.move(batch, keys_of(batch)[12:21], to=other.label, actor=None)
 
     result = finished(job)
@@ -220,7 +220,7 @@ def test_bad_requests_are_refused(batch):
     grouping.edit_group(batch, "1", values={"status": "confirmed"}, actor=None)
     refusal(409, "is confirmed")
     changes.undo(batch, actor=None)
-    single = grouping.create_group(batch, actor=None)
+    single = grouping.create_group(batch, actor=None).group
     refusal(409, "has 0 images", label=single.label)
     changes.undo(batch, actor=None)
 

@@ -69,8 +69,8 @@ def test_undo_in_the_middle_of_random_work_goes_on_consistently():
 def test_the_history_is_told_in_sentences(batch, people):
     anna, _ = people
     first = keys(batch)
-    red = grouping.create_group(batch, name="red shoes", image_ids=first[:3], actor=anna)
-    boots = grouping.create_group(batch, name="boots", actor=anna)
+    red = grouping.create_group(batch, name="red shoes", image_ids=first[:3], actor=anna).group
+    boots = grouping.create_group(batch, name="boots", actor=anna).group
     grouping.move(batch, first[:2], to=boots.label, actor=anna)
     changes.undo(batch, actor=anna)
 
@@ -87,8 +87,8 @@ def test_the_history_is_told_in_sentences(batch, people):
 def test_undo_of_an_older_change_names_the_conflicts_and_takes_back_the_rest(batch, people):
     anna, ben = people
     first = keys(batch)
-    red = grouping.create_group(batch, name="red", actor=anna)
-    blue = grouping.create_group(batch, name="blue", actor=anna)
+    red = grouping.create_group(batch, name="red", actor=anna).group
+    blue = grouping.create_group(batch, name="blue", actor=anna).group
     moved = grouping.move(batch, first[:3], to=red.label, actor=anna)
     grouping.move(batch, first[:1], to=blue.label, actor=ben)
     before = state(batch)
@@ -108,7 +108,7 @@ def test_undo_of_an_older_change_names_the_conflicts_and_takes_back_the_rest(bat
 def test_a_group_that_holds_later_images_is_not_taken_away(batch, people):
     anna, _ = people
     first = keys(batch)
-    red = grouping.create_group(batch, name="red", image_ids=first[:1], actor=anna)
+    red = grouping.create_group(batch, name="red", image_ids=first[:1], actor=anna).group
     made = batch.changes.get(kind="create_group")
     grouping.move(batch, first[1:2], to=red.label, actor=anna)
 
@@ -153,7 +153,7 @@ def test_a_stale_version_changes_nothing(batch, people):
 
 def test_nothing_done_is_no_step(batch, people):
     anna, _ = people
-    red = grouping.create_group(batch, name="red", image_ids=keys(batch)[:1], actor=anna)
+    red = grouping.create_group(batch, name="red", image_ids=keys(batch)[:1], actor=anna).group
     version = batch.version
 
     assert grouping.move(batch, keys(batch)[:1], to=red.label, actor=anna) is None
@@ -198,7 +198,7 @@ def test_bad_input_is_refused_and_changes_nothing(batch, wrong):
 
 def test_a_group_of_another_batch_is_refused_by_the_database(batch):
     other = create_batch("Other", owner=None)
-    group = grouping.create_group(other, name="red", actor=None)
+    group = grouping.create_group(other, name="red", actor=None).group
 
     with transaction.atomic():
         batch.batch_images.update(group=group)

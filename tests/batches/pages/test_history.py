@@ -39,8 +39,8 @@ def test_undo_on_a_page_that_is_out_of_date_is_refused(reviewer):
 def test_undo_of_an_older_step_names_the_conflicts_and_takes_back_the_rest(reviewer):
     batch = make_batch(reviewer.user, images=6)
     keys = ids(batch)
-    red = grouping.create_group(batch, actor=reviewer.user, name="Red")
-    blue = grouping.create_group(batch, actor=reviewer.user, name="Blue")
+    red = grouping.create_group(batch, actor=reviewer.user, name="Red").group
+    blue = grouping.create_group(batch, actor=reviewer.user, name="Blue").group
     moved = grouping.move(batch, keys[:4], to=red.label, actor=reviewer.user)
     grouping.move(batch, keys[:1], to=blue.label, actor=reviewer.user)
     step = {"sequence": moved.sequence}
