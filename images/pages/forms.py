@@ -43,7 +43,7 @@ class PinForm(forms.Form):
         choices=[("1", "yes"), ("0", "no")],
         coerce=lambda text: text == "1",
         required=False,
-        empty_value="",
+        empty_value=False,  # type: ignore[arg-type]  # the stubs know only texts
     )
 
 
