@@ -192,7 +192,7 @@ def _check_room(known: Entry, folder: Path, there_bytes: int) -> None:
 def _copy(known: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: Progress) -> None:
     origin = folder / known.file
     if not origin.is_file():
-        raise FetchFailed(f"There is no file {known.file} in {folder}.")
+        raise FetchFailed(f"The folder {folder} has no file {known.file}.")
     size = origin.stat().st_size
     if size > max_bytes:
         raise FetchFailed(f"The file {origin} has {size} bytes; the limit is {max_bytes}.")

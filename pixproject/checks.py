@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from images.ingest.measure_on_upload import MEASURES
 from processing.algorithms.codecs.formats import FORMATS
 from processing.algorithms.embedding.embedders import EMBEDDERS
+from processing.algorithms.errors import not_a_choice
 from processing.algorithms.quality.metrics import METRICS
 
 MIN_LEASE_SECONDS = 5
@@ -58,16 +59,16 @@ def _engine() -> Iterable[CheckMessage]:
         )
     if unknown := [name for name in settings.QUALITY_METRICS if name not in METRICS]:
         yield Error(
-            f"QUALITY_METRICS: {unknown[0]!r} is not one of: {', '.join(METRICS)}.",
+            f"QUALITY_METRICS: {not_a_choice(unknown[0], METRICS)}",
             id="pix.E012",
         )
     if unknown := [name for name in settings.MEASURE_ON_UPLOAD if name not in MEASURES]:
-        detail = f"{unknown[0]!r} is not a valid choice. Choose from: {', '.join(MEASURES)}; or none alone."
+        detail = f"{not_a_choice(unknown[0], MEASURES)} To measure nothing, set it to none."
         yield Error(f"MEASURE_ON_UPLOAD: {detail}", id="pix.E013")
     if settings.LEASE_SECONDS < MIN_LEASE_SECONDS:
         yield Error(
             f"LEASE_SECONDS is {settings.LEASE_SECONDS}; it must be at least {MIN_LEASE_SECONDS}.",
-            hint="A shorter lease would end while its worker is still renewing it.",
+            hint="A shorter lease could expire before its worker renews it.",
             id="pix.E010",
         )
     positive = (
@@ -101,7 +102,7 @@ def _limits() -> Iterable[CheckMessage]:
     if unknown or not settings.ALLOWED_EXTENSIONS:
         known = ", ".join(FORMATS)
         yield Error(
-            f"ALLOWED_EXTENSIONS has {', '.join(unknown) or 'no format'}. Choose from: {known}.",
+            f"ALLOWED_EXTENSIONS has {', '.join(unknown) or 'no format'}. Choose one or more of: {known}.",
             id="pix.E021",
         )
     if any(not 1 <= size <= settings.MAX_IMAGE_SIDE for size in settings.DEFAULT_THUMBNAIL_SIZES):

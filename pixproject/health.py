@@ -16,6 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
+from pixproject.web.base.text import byte_size
 from processing import model_availability, queue_metrics
 from processing.engine import wakeups
 
@@ -88,7 +89,7 @@ def check_storage() -> Finding:
     try:
         with default_storage.open(key, "rb") as stored:
             if stored.read() != content:
-                return FAILED, "The storage gave back other bytes than were written.", {}
+                return FAILED, "The storage returned different bytes than were written.", {}
     finally:
         default_storage.delete(key)
     return OK, "", {"backend": settings.STORAGE_BACKEND}
@@ -107,7 +108,11 @@ def check_queues() -> Finding:
     }
     stale = [q.name for q in queues if not q.paused and (q.oldest_waiting_seconds or 0) > STALE_WAIT_S]
     if stale:
-        return DEGRADED, f"Work has waited for more than {STALE_WAIT_S} s in: {', '.join(stale)}.", data
+        return (
+            DEGRADED,
+            f"Operations have been waiting for more than {STALE_WAIT_S} s in: {', '.join(stale)}.",
+            data,
+        )
     return OK, "", data
 
 
@@ -116,7 +121,11 @@ def check_workers() -> Finding:
     unserved = [name for name in wakeups.QUEUES if not any(name in worker.queues for worker in workers)]
     data = {"alive": len(workers), "threads": sum(worker.threads for worker in workers)}
     if unserved:
-        return DEGRADED, f"No worker serves: {', '.join(unserved)}. Work submitted there waits.", data
+        return (
+            DEGRADED,
+            f"No worker is serving: {', '.join(unserved)}. Operations in these queues will wait.",
+            data,
+        )
     return OK, "", data
 
 
@@ -129,7 +138,11 @@ def check_disk() -> Finding:
     }
     if usage.free < settings.MIN_FREE_DISK_BYTES:
         limit = settings.MIN_FREE_DISK_BYTES
-        return FAILED, f"{usage.free} bytes are free; uploads are refused below {limit}.", data
+        return (
+            FAILED,
+            f"{byte_size(usage.free)} are free; uploads are refused below {byte_size(limit)}.",
+            data,
+        )
     return OK, "", data
 
 
@@ -157,9 +170,9 @@ CHECKS: dict[str, Callable[[], Finding]] = {
 }
 INFORMATION = {"models"}  # what they find makes nothing of Pix fail
 FAILURE_MEANS = {
-    "redis": "Submissions are still accepted; work starts when Redis is back.",
+    "redis": "Jobs are still accepted and will start when Redis is available again.",
     "database": "Nothing can be submitted or read.",
-    "storage": "Files can be neither stored nor served.",
+    "storage": "Files cannot be stored or served.",
 }
 
 _running: dict[Callable[[], Finding], Future[Check]] = {}
@@ -208,7 +221,7 @@ def _answer(name: str, probe: Future[Check], ends: float, deadline_s: float) -> 
     try:
         check = probe.result(timeout=max(0.0, ends - time.monotonic()))
     except DeadlineExceeded:
-        check = Check(FAILED, round(1000 * deadline_s, 1), f"No answer within {deadline_s} s.")
+        check = Check(FAILED, round(1000 * deadline_s, 1), f"No response within {deadline_s} s.")
     if check.status == FAILED and name in FAILURE_MEANS:
         return Check(
             check.status, check.ms, f"{check.detail.rstrip('. ')}. {FAILURE_MEANS[name]}", check.data

@@ -12,14 +12,14 @@ from api.core.errors import ApiError, ErrorCode
 from pixproject import health
 
 NEVER_STORED = {"Cache-Control": "no-store"}
-WORD = OpenApiResponse(OpenApiTypes.OBJECT, 'Only a word: `{"status": "ok"}`.')
+WORD = OpenApiResponse(OpenApiTypes.OBJECT, 'The status only: `{"status": "ok"}`.')
 
 
 class HealthView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Without the database nobody can be recognised: say that much before it is asked who is calling."""
         if health.examine(("database",)).status != health.OK:
-            detail = "The database does not answer, so nobody can be signed in and nothing can be submitted."
+            detail = "The database is not available, so nobody can sign in and nothing can be submitted."
             raise ApiError(ErrorCode.UNAVAILABLE, detail, headers={"Retry-After": "5"})
         super().initial(request, *args, **kwargs)
 

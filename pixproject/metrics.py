@@ -26,13 +26,13 @@ class PixCollector(Collector):
         yield from self._disk()
 
     def _queues(self) -> Iterator[Metric]:
-        waiting = GaugeMetricFamily("pix_queue_waiting", "Operations that wait.", labels=["queue"])
-        running = GaugeMetricFamily("pix_queue_running", "Operations that run.", labels=["queue"])
+        waiting = GaugeMetricFamily("pix_queue_waiting", "Waiting operations.", labels=["queue"])
+        running = GaugeMetricFamily("pix_queue_running", "Running operations.", labels=["queue"])
         oldest = GaugeMetricFamily(
-            "pix_queue_oldest_waiting_seconds", "Age of the oldest one.", labels=["queue"]
+            "pix_queue_oldest_waiting_seconds", "Age of the oldest waiting operation.", labels=["queue"]
         )
-        paused = GaugeMetricFamily("pix_queue_paused", "1 while the queue is paused.", labels=["queue"])
-        workers = GaugeMetricFamily("pix_queue_workers", "Live workers that serve it.", labels=["queue"])
+        paused = GaugeMetricFamily("pix_queue_paused", "1 if the queue is paused.", labels=["queue"])
+        workers = GaugeMetricFamily("pix_queue_workers", "Live workers serving the queue.", labels=["queue"])
         for queue in queue_metrics.queue_numbers():
             waiting.add_metric([queue.name], queue.waiting)
             running.add_metric([queue.name], queue.running)
@@ -56,7 +56,7 @@ class PixCollector(Collector):
     def _durations(self) -> Iterator[Metric]:
         median = GaugeMetricFamily(
             "pix_operation_duration_seconds",
-            f"Durations of the newest {estimates.SAMPLE_SIZE} finished operations.",
+            f"Durations of the {estimates.SAMPLE_SIZE} most recently finished operations.",
             labels=["name", "quantile"],
         )
         for name in OPERATIONS:
@@ -68,8 +68,12 @@ class PixCollector(Collector):
 
     def _disk(self) -> Iterator[Metric]:
         usage = psutil.disk_usage(str(settings.DATA_DIR))
-        yield GaugeMetricFamily("pix_disk_free_bytes", "Free on the data folder's disk.", value=usage.free)
-        yield GaugeMetricFamily("pix_disk_total_bytes", "Size of that disk.", value=usage.total)
+        yield GaugeMetricFamily(
+            "pix_disk_free_bytes", "Free space on the disk with the data folder.", value=usage.free
+        )
+        yield GaugeMetricFamily(
+            "pix_disk_total_bytes", "Size of the disk with the data folder.", value=usage.total
+        )
 
 
 class MetricsView(APIView):

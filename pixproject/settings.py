@@ -106,12 +106,12 @@ STORAGES = {
 
 # --- models -------------------------------------------------------------------------------------------
 ML_MODELS_DIR = BASE_DIR / Path(env.str("ML_MODELS_DIR", "") or DATA_DIR / "models").expanduser()
-# Computed unless others are asked for; those that cannot be computed here are told as unavailable.
+# Computed by default; metrics that cannot be computed here are reported as unavailable.
 QUALITY_METRICS = env.list(
     "QUALITY_METRICS", default=["brisque", "niqe", "ilniqe", "piqe", "musiq", "paq2piq"]
 )
 DEFAULT_EMBEDDER = env.str("DEFAULT_EMBEDDER", "auto")  # auto: dinov2 where it is installed, else pix_small
-# What is measured of an upload by itself, of quality and embedding; an empty setting would mean the default.
+# What is measured automatically on upload (quality, embedding); an empty setting would mean the default.
 MEASURE_ON_UPLOAD = env.list("MEASURE_ON_UPLOAD", default=["quality", "embedding"])
 if MEASURE_ON_UPLOAD == ["none"]:
     MEASURE_ON_UPLOAD = []
@@ -266,7 +266,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Pix",
-    "DESCRIPTION": "Image processing: upload, operations, jobs, results.",
+    "DESCRIPTION": "Image processing: uploads, operations, jobs and results.",
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",

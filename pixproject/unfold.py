@@ -73,7 +73,7 @@ _INDIGO = {
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Pix",
     "SITE_HEADER": "Pix",
-    "SITE_SUBHEADER": "Operator’s room",
+    "SITE_SUBHEADER": "Operations",
     "SITE_SYMBOL": "photo_library",
     "SITE_URL": "/",
     "SHOW_HISTORY": may_see_audit,

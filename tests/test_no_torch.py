@@ -10,10 +10,10 @@ import django
 django.setup()
 import pixproject.urls, pixproject.wsgi, processing.engine.worker, processing.tasks.operations
 from processing.engine.registry import HANDLERS
-from processing import services, weights_state
-from processing.algorithms.operations import OPERATIONS
+from processing import model_availability, services
+from processing.algorithms.operations.table import OPERATIONS
 functions = [handler.compute.__module__ for handler in HANDLERS.values()]  # subprocesses import these
-states = [services.why_unavailable(spec) for spec in OPERATIONS.values()], weights_state.models()
+states = [services.why_unavailable(spec) for spec in OPERATIONS.values()], model_availability.models()
 print(sorted({"torch", "torchvision", "timm", "pyiqa", "hdbscan"} & set(sys.modules)))
 """
 

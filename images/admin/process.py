@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -16,8 +17,10 @@ from api.core.errors import ApiError
 from images.models import Image
 from pixproject.web.admin import plural
 from pixproject.web.base import request_id
+from pixproject.web.forms import read
 from processing import services
 from processing.algorithms.operations.table import OPERATIONS
+from processing.pages.forms import PriorityField
 from processing.services import Delivery, Work
 from processing.states import Priority
 
@@ -66,6 +69,15 @@ class Suited:
     refusals: list[str] = field(default_factory=list)
 
 
+class DeliveryForm(forms.Form):
+    """How the results are named, and how soon they are made."""
+
+    priority = PriorityField()
+    output_folder = forms.CharField(required=False)
+    filename_prefix = forms.CharField(required=False)
+    reference = forms.CharField(required=False)
+
+
 def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[str, Any]) -> HttpResponse:
     """The form; then what it would cost; then the job."""
     chosen = list(queryset.select_related(None).only(*NEEDED))
@@ -101,31 +113,27 @@ def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[
 
 
 def _start(request: HttpRequest, work: Work, suited: Suited) -> HttpResponse:
-    texts = {name: request.POST.get(name, "").strip() for name in TEXTS}
-    priority = request.POST.get("priority", "")
+    asked = read(DeliveryForm(request.POST))
     job = services.submit_work(
         work,
         suited.images,
         Delivery(
-            priority=int(priority)
-            if priority in {str(value) for value in Priority.values}
-            else Priority.NORMAL,
+            **asked,
             requested_by=request.user,
             source="admin",
             request_id=request_id.current(),
-            **texts,
         ),
     )
     detail = {"door": "admin", "operations": job.operations_total, "images": len(suited.images)}
     audit.record("job.submit", job, request=request, detail=detail)
     messages.success(request, f"{plural(job.operations_total, 'operation')} submitted.")
     if suited.refusals:
-        messages.warning(request, f"{plural(len(suited.refusals), 'image')} left out: {suited.refusals[0]}")
+        messages.warning(request, f"{plural(len(suited.refusals), 'image')} skipped: {suited.refusals[0]}")
     return redirect("admin:processing_job_change", job.pk)
 
 
 def _suited(work: Work, images: Sequence[Image]) -> Suited:
-    """One image that is in the wanted format already must not hold up the others."""
+    """One image that is already in the requested format must not hold up the others."""
     suited = Suited()
     for image in images:
         try:

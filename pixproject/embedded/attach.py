@@ -107,7 +107,7 @@ def _wait_until_ready(server: Server, keeper: subprocess.Popen[bytes] | None) ->
             keeper = start_keeper(server)
         elif keeper.poll():
             raise EmbeddedServerError(
-                f"The embedded {server.title} does not start:\n{last_lines(server.log_path)}\n"
+                f"The embedded {server.title} did not start:\n{last_lines(server.log_path)}\n"
                 f"(all of it: {server.log_path}; {server.setting} names another server instead)"
             )
         if time.monotonic() > deadline:

@@ -39,7 +39,7 @@ class Postgres(Server):
         folder = Path(spec.origin or "").parent / f"pginstall{VERSION}" / "bin" if spec else Path()
         if not (folder / "postgres").exists():
             raise EmbeddedServerError(
-                "No embedded PostgreSQL for this machine; set DATABASE_URL to a server with pgvector."
+                "There is no embedded PostgreSQL for this machine. Set DATABASE_URL to a server with pgvector."
             )
         return folder
 
@@ -126,7 +126,7 @@ class Postgres(Server):
             if second % 50 == 0:
                 os.kill(pid, signal.SIGINT)
             time.sleep(0.1)
-        raise EmbeddedServerError(f"Another PostgreSQL still runs on {self.cluster} (process {pid}).")
+        raise EmbeddedServerError(f"Another PostgreSQL is still running on {self.cluster} (process {pid}).")
 
     def _remove_stale_pid(self) -> None:
         """PostgreSQL refuses to start when a crash left its number and another process has that number now.

@@ -34,7 +34,7 @@ def make_private_folder(path: Path, *, owner: int | None = None) -> None:
     found = path.lstat()
     if path.is_symlink() or found.st_uid not in {os.geteuid(), owner}:
         raise EmbeddedServerError(
-            f"The folder {path} belongs to somebody else; remove it or move the data folder."
+            f"The folder {path} belongs to another user. Remove it or move the data folder."
         )
     if found.st_mode & 0o777 != 0o700:
         path.chmod(0o700)

@@ -29,7 +29,7 @@ class Valkey(Server):
         if bundled := _bundled():
             return str(bundled)
         raise EmbeddedServerError(
-            "No Redis for this machine: install redis-server or valkey-server, or set REDIS_URL."
+            "No Redis was found on this machine. Install redis-server or valkey-server, or set REDIS_URL."
         )
 
     @property
@@ -70,7 +70,7 @@ class Valkey(Server):
             if not self._is_listening():
                 return
             self._ask(b"SHUTDOWN\r\n", wait_s=5)
-        raise EmbeddedServerError(f"Another Redis still answers on {redis_socket(self.data_dir)}.")
+        raise EmbeddedServerError(f"Another Redis is still running on {redis_socket(self.data_dir)}.")
 
     def _is_listening(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:

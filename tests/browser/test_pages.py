@@ -110,7 +110,7 @@ def test_text_called_jpg_shows_the_sentence(open_page, tmp_path, photo):
     page.locator('input[type="file"]').set_input_files([fake, photo])
 
     refused = page.locator('.upload[data-state="refused"]')
-    expect(refused).to_contain_text("The content is not a picture")
+    expect(refused).to_contain_text("The file is not an image")
     expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
     choose(page, "webp")
     expect(page.get_by_text("1 result · 1 file left out")).to_be_visible()
@@ -157,7 +157,7 @@ def test_refused_file_comes_first_and_the_selection_fits(open_page, photo, tmp_p
     fake = tmp_path / "note.jpg"
     fake.write_text("I am text.")
     page.locator('input[type="file"]').set_input_files([photo, fake])
-    expect(page.locator(".upload").first).to_contain_text("The content is not a picture")
+    expect(page.locator(".upload").first).to_contain_text("The file is not an image")
     expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
 
     page.goto("/images/")

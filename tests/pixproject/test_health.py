@@ -50,7 +50,7 @@ def test_no_worker_is_said_and_is_no_reason_for_503():
     body = client_of("viewer").get("/api/health").json()
 
     assert body["checks"]["workers"]["status"] == "degraded"
-    assert "No worker serves: light, default, ml" in body["checks"]["workers"]["detail"]
+    assert "No worker is serving: light, default, ml" in body["checks"]["workers"]["detail"]
     assert body["status"] == "degraded"
 
 
@@ -103,7 +103,7 @@ def test_a_check_that_hangs_delays_nothing_and_has_one_thread(monkeypatch):
 
     print(f"three answers after {time.monotonic() - started:.2f} s")
     assert [one.checks["storage"].status for one in found] == ["failed"] * 3
-    assert "No answer within 0.2 s" in found[0].checks["storage"].detail
+    assert "No response within 0.2 s" in found[0].checks["storage"].detail
     assert found[0].checks["database"].status == "ok"
     assert len(calls) == 1
 

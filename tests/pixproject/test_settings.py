@@ -92,7 +92,7 @@ def test_values_that_cannot_be_read_are_told_in_a_sentence(tmp_path, name, value
 
 LOG = """
 import django, logging
-from pixproject import request_id
+from pixproject.web.base import request_id
 django.setup()
 with request_id.bound("abc"):
     logging.getLogger("pix.test").info("hello %s", "you")

@@ -13,6 +13,7 @@ from api.core.errors import ApiError
 from batches.models import Batch
 from images import reprocess
 from images.reprocess import Which
+from processing.algorithms.errors import not_a_choice
 from processing.models import Job
 from processing.states import JOB_TERMINAL
 
@@ -105,9 +106,7 @@ class Command(BaseCommand):
     def kinds(text: str) -> list[str]:
         kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
         if unknown := [kind for kind in kinds if kind not in reprocess.KINDS]:
-            raise CommandError(
-                f"--what: {unknown[0]!r} is not a valid choice. Choose from: {', '.join(reprocess.KINDS)}."
-            )
+            raise CommandError(f"--what: {not_a_choice(unknown[0], reprocess.KINDS)}")
         if not kinds:
             raise CommandError(f"--what: choose at least one of: {', '.join(reprocess.KINDS)}.")
         return kinds

@@ -149,7 +149,7 @@ def test_images_that_do_not_fit_are_left_out_by_name(operator):
     response = operator.post(url, {**hidden, "_selected_action": data["_selected_action"]})
 
     assert [operation.image_id for operation in Job.objects.get(kind="process").operations.all()] == [fits.pk]
-    assert "1 image left out: already.webp: " in said(response)[-1]
+    assert "1 image skipped: already.webp: " in said(response)[-1]
     assert page.context["not_ready"] == 1
 
 

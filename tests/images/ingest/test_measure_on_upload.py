@@ -65,4 +65,4 @@ def test_an_embedder_that_is_not_installed_is_left_out(settings, tmp_path):
 def test_a_measure_that_does_not_exist_is_told_at_the_start(settings):
     settings.MEASURE_ON_UPLOAD = ["quality", "dreams"]
     found = [error for error in run_checks() if error.id == "pix.E013"]
-    assert "'dreams' is not a valid choice. Choose from: quality, embedding" in found[0].msg
+    assert "'dreams' is not a valid choice. Choose one of: quality, embedding" in found[0].msg

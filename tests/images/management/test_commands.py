@@ -49,7 +49,7 @@ def test_a_folder_is_taken_in_and_left_as_it_was(folder):
         "2 new, 1 already known, 1 refused.",
         f"Batch 'Dunes': 2 images, /batches/{batch.pk}/",
     ]
-    assert lines[0].startswith(f"refused {folder}/notes.txt: The content is not an image")
+    assert lines[0].startswith(f"refused {folder}/notes.txt: The file is not an image")
     names = Image.objects.order_by("original_filename").values_list(
         "original_filename", "source", "uploaded_by"
     )
