@@ -74,7 +74,7 @@ class NewApiKeySerializer(ApiKeyChangesSerializer):
 
 
 class LimitsSerializer(serializers.Serializer):
-    """Every limit on what may be sent."""
+    """All limits on requests."""
 
     max_upload_bytes = serializers.IntegerField()
     max_image_pixels = serializers.IntegerField()

@@ -39,7 +39,7 @@ ADMIN_ONLY = {
 
 
 def limits() -> dict[str, Any]:
-    """Every limit on what may be sent."""
+    """All limits on requests."""
     return {
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
         "max_image_pixels": settings.MAX_IMAGE_PIXELS,
@@ -56,7 +56,7 @@ def limits() -> dict[str, Any]:
 
 
 class MeView(APIView):
-    """Who you are here, what you may do, and every limit on what you may send."""
+    """The signed-in user, the scopes held, and all limits on requests."""
 
     required_scopes = {"GET": Scope.READ}
 
@@ -73,7 +73,7 @@ class MeView(APIView):
 
 
 class ErrorCodesView(APIView):
-    """Every code that an error body or a failed operation may carry."""
+    """All codes of errors and failed operations."""
 
     @extend_schema(responses=ErrorCodeSerializer(many=True), tags=["errors"])
     def get(self, request: Request) -> Response:
@@ -85,7 +85,7 @@ class ErrorCodesView(APIView):
 
 @extend_schema(tags=["api-keys"])
 class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
-    """API keys. A key's text is in the answer to its creation and nowhere else."""
+    """API keys. The key itself is shown only once, in the response to its creation."""
 
     queryset = ApiKey.objects.select_related("user")
     serializer_class = ApiKeySerializer
@@ -93,7 +93,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     @extend_schema(request=NewApiKeySerializer, responses={201: CreatedApiKeySerializer})
     def create(self, request: Request) -> Response:
-        """Not idempotent on purpose: a stored answer would keep the key's text."""
+        """Create a key. Not idempotent on purpose: a stored response would keep the key's text."""
         asked = NewApiKeySerializer.read(request)
         if lacking := sorted(scopes_up_to(asked["scopes"]) - scopes_of(request)):
             require_scope(request, lacking[0])
@@ -108,21 +108,21 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     @extend_schema(request=ApiKeyChangesSerializer, responses=ApiKeySerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change the key's name or end; its scopes never change."""
+        """Change the key's name or expiry; its scopes cannot be changed."""
         key = change_key(self.get_object(), changes=ApiKeyChangesSerializer.read(request))
         audit.record("api_key.update", key, request=request, detail={"name": key.name})
         return Response(ApiKeySerializer(key).data)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Revoke the key; its row stays for the audit."""
+        """Revoke the key; it stays listed for the audit."""
         self._revoke(request)
         return Response(status=204)
 
     @extend_schema(request=None, responses=ApiKeySerializer)
     @action(detail=True, methods=["POST"])
     def revoke(self, request: Request, pk: str) -> Response:
-        """Revoke the key at once and for good."""
+        """Revoke the key immediately and permanently."""
         self._revoke(request)
         return Response(ApiKeySerializer(self.get_object()).data)
 

@@ -1,4 +1,4 @@
-"""The REST door to batches."""
+"""The REST API of batches."""
 
 from batches.api.viewset import BatchViewSet
 

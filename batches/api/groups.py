@@ -1,4 +1,4 @@
-"""The groups of a batch: list, make, rename, merge, split, move images between them, decide on images."""
+"""The groups of a batch: list, create, rename, merge, split, move images between them, review images."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -44,25 +44,27 @@ class GroupsQuery(QuerySerializer):
 
 class NewGroupSerializer(VersionedSerializer):
     label = serializers.CharField(  # type: ignore[assignment]
-        required=False, allow_null=True, max_length=64, help_text="Without one: the next free number."
+        required=False, allow_null=True, max_length=64, help_text="Default: the next free number."
     )
     name = serializers.CharField(required=False, allow_blank=True, max_length=group_values.MAX_NAME)
-    colour = serializers.CharField(required=False, allow_blank=True, help_text="Such as #e11d48.")
+    colour = serializers.CharField(required=False, allow_blank=True, help_text="For example #e11d48.")
     image_ids = ids_field(required=False)
 
 
 class GroupChangesSerializer(VersionedSerializer):
     name = serializers.CharField(required=False, allow_blank=True, max_length=group_values.MAX_NAME)
     label = serializers.CharField(required=False, max_length=64)  # type: ignore[assignment]
-    colour = serializers.CharField(required=False, allow_blank=True, help_text="Such as #e11d48.")
+    colour = serializers.CharField(required=False, allow_blank=True, help_text="For example #e11d48.")
     cover = serializers.UUIDField(required=False, allow_null=True, help_text="An image of the group.")
     status = serializers.ChoiceField(
-        choices=Group.Status.choices, required=False, help_text="confirmed: the machine leaves it as it is."
+        choices=Group.Status.choices,
+        required=False,
+        help_text="confirmed: later runs leave the group unchanged.",
     )
 
 
 class MergeSerializer(VersionedSerializer):
-    into = serializers.CharField(max_length=64, help_text="Label of the group that stays.")
+    into = serializers.CharField(max_length=64, help_text="Label of the group to keep.")
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()  # `from` is no name that Python lets a class have
@@ -70,13 +72,13 @@ class MergeSerializer(VersionedSerializer):
             child=serializers.CharField(max_length=64),
             allow_empty=False,
             max_length=1000,
-            help_text="Labels of the groups whose images go there.",
+            help_text="Labels of the groups to merge into it.",
         )
         return dict(fields)
 
 
 class MoveSerializer(ImageIdsSerializer):
-    to = serializers.CharField(max_length=64, allow_null=True, help_text="A group's label; null: no group.")
+    to = serializers.CharField(max_length=64, allow_null=True, help_text="A group's label; null to ungroup.")
 
 
 class DecideSerializer(ImageIdsSerializer):
@@ -94,21 +96,21 @@ class AssignmentSerializer(serializers.Serializer):
 
 
 class SetGroupsSerializer(VersionedSerializer):
-    """Which group each image is in, in one of two forms; images that are not named stay where they are."""
+    """The group of each image, in one of two forms. Images that are not listed stay where they are."""
 
     groups = serializers.DictField(
         child=ids_field(),
         required=False,
-        help_text="Label to image ids. New labels become groups; `unassigned`, `noise` and `-1` are none.",
+        help_text="Image ids by label. New labels create groups; `unassigned`, `noise` and `-1` mean no group.",
     )
     assignments = serializers.ListField(
         child=AssignmentSerializer(),
         required=False,
         max_length=20_000,
-        help_text="Images with labels that the batch has; with `create` new ones become groups.",
+        help_text="Images with labels of existing groups; with `create`, new labels create groups.",
     )
     create = serializers.BooleanField(  # type: ignore[assignment]
-        required=False, help_text="Whether `assignments` may make groups."
+        required=False, help_text="Whether `assignments` may create groups."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -120,8 +122,8 @@ class SetGroupsSerializer(VersionedSerializer):
 class GroupListSerializer(serializers.Serializer):
     count = serializers.IntegerField()
     results = GroupSerializer(many=True)
-    unassigned = serializers.IntegerField(help_text="Images in no group.")
-    version = serializers.IntegerField(help_text="For If-Match; also the header ETag.")
+    unassigned = serializers.IntegerField(help_text="Ungrouped images.")
+    version = serializers.IntegerField(help_text="For If-Match; also sent as the header ETag.")
 
 
 AnyStep = TypeVar("AnyStep", bound=Step)
@@ -155,7 +157,7 @@ class GroupsActions:
     @groups.mapping.post
     @idempotent
     def create_group(self, request: Request, pk: str) -> Response:
-        """Make a group, with images when some are named."""
+        """Create a group, optionally with images."""
         batch = self.get_object()
         asked = NewGroupSerializer.read(request)
         return _group_step(batch, request, grouping.create_group, status=201, **asked)
@@ -163,7 +165,7 @@ class GroupsActions:
     @extend_schema(request=SetGroupsSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @groups.mapping.put
     def set_groups(self, request: Request, pk: str) -> Response:
-        """Say for images which group each is in: `{"groups": {label: [ids]}}` or `{"assignments": […]}`."""
+        """Set the group of each listed image: `{"groups": {label: [ids]}}` or `{"assignments": […]}`."""
         batch, asked = self.get_object(), SetGroupsSerializer.read(request)
         wanted, creates = asked.get("groups"), asked.get("create", "groups" in asked)
         if wanted is None:
@@ -176,7 +178,7 @@ class GroupsActions:
     @action(detail=True, methods=["POST"], url_path="groups/merge")
     @idempotent
     def merge_groups(self, request: Request, pk: str) -> Response:
-        """Put all images of several groups into one; the emptied groups go."""
+        """Merge groups: move all images into one and remove the empty groups."""
         batch, asked = self.get_object(), MergeSerializer.read(request)
         into, sources = asked["into"], asked["from"]
         seen = expected_version(request)
@@ -187,21 +189,21 @@ class GroupsActions:
     @action(detail=True, methods=["POST"], url_path="groups/move")
     @idempotent
     def move_images(self, request: Request, pk: str) -> Response:
-        """Put images into a group, or into none; later runs leave them there."""
+        """Move images into a group, or out of all groups; later runs leave them there."""
         return _step(self.get_object(), request, grouping.move, **MoveSerializer.read(request))
 
     @extend_schema(request=DecideSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/decide")
     @idempotent
     def decide_images(self, request: Request, pk: str) -> Response:
-        """Accept or reject images, or leave it open again."""
+        """Accept or reject images, or clear the decision."""
         return _step(self.get_object(), request, grouping.decide, **DecideSerializer.read(request))
 
     @extend_schema(request=LockSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/lock")
     @idempotent
     def lock_images(self, request: Request, pk: str) -> Response:
-        """Hold images where they are against every later run, or let go of them."""
+        """Lock images so that later runs do not move them, or unlock them."""
         return _step(self.get_object(), request, grouping.lock, **LockSerializer.read(request))
 
     @extend_schema(responses=GroupSerializer)
@@ -217,16 +219,16 @@ class GroupsActions:
     @extend_schema(request=GroupChangesSerializer, parameters=[IF_MATCH], responses=ChangedGroupSerializer)
     @group.mapping.patch
     def edit_group(self, request: Request, pk: str, label: str) -> Response:
-        """Rename a group, give it another label, colour or cover, confirm it or open it again."""
+        """Change a group's name, label, colour or cover; confirm or reopen it."""
         batch, values = self.get_object(), GroupChangesSerializer.read(request)
         if not values:
-            raise ApiError(ErrorCode.REQUIRED, "Say what to change: name, label, colour, cover or status.")
+            raise ApiError(ErrorCode.REQUIRED, "Send at least one of: name, label, colour, cover, status.")
         return _group_step(batch, request, grouping.edit_group, label=label, values=values)
 
     @extend_schema(parameters=[IF_MATCH], responses=ChangedSerializer)
     @group.mapping.delete
     def delete_group(self, request: Request, pk: str, label: str) -> Response:
-        """Dissolve a group; its images are in no group then."""
+        """Dissolve a group; its images become ungrouped."""
         return _step(self.get_object(), request, grouping.delete_group, label=label)
 
 
@@ -249,7 +251,7 @@ def _written(batch: Batch, request: Request, write: Callable[..., AnyStep], **as
 
 
 def _check_label(batch: Batch, label: str) -> None:
-    """A label in the address that is not there is a 404, one in the body a 400."""
+    """An unknown label is a 404 in the address, a 400 in the body."""
     if not batch.groups.filter(label=label).exists():
         raise _unknown(label)
 

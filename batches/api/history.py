@@ -1,4 +1,4 @@
-"""The history of a batch, and its way back and forth."""
+"""The history of a batch, with undo and redo."""
 
 from typing import Any
 
@@ -30,8 +30,8 @@ class HistoryPageSerializer(serializers.Serializer):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
     version = serializers.IntegerField()
-    undo = serializers.IntegerField(allow_null=True, help_text="The step that undo takes back.")
-    redo = serializers.IntegerField(allow_null=True, help_text="The step that redo does again.")
+    undo = serializers.IntegerField(allow_null=True, help_text="The step that undo would undo.")
+    redo = serializers.IntegerField(allow_null=True, help_text="The step that redo would redo.")
     results = ChangeSerializer(many=True)
 
 
@@ -43,7 +43,7 @@ class UndoSerializer(VersionedSerializer):
     skip_conflicts = serializers.BooleanField(
         required=False,
         default=False,
-        help_text="Take back what nobody has changed since, and leave the rest.",
+        help_text="Undo only what nobody has changed since.",
     )
 
 
@@ -70,7 +70,7 @@ class HistoryActions:
     )
     @action(detail=True, pagination_class=None)
     def changes(self, request: Request, pk: str) -> Response:
-        """What was done to the groups, the newest first."""
+        """Changes of the groups, newest first."""
         batch, asked = self.get_object(), ChangesQuery.read(request)
         pages = HistoryPagination()
         rows: Any = pages.paginate_queryset(changes.history(batch, since=asked.get("since")), request)
@@ -89,7 +89,7 @@ class HistoryActions:
     @action(detail=True, methods=["POST"])
     @idempotent
     def undo(self, request: Request, pk: str) -> Response:
-        """Take back the last step; 409 names what later changes stand against it."""
+        """Undo the last step; a 409 names the later changes that conflict."""
         return self._undo(request)
 
     @extend_schema(
@@ -100,14 +100,14 @@ class HistoryActions:
     @action(detail=True, methods=["POST"], url_path=f"{SEQUENCE}/undo")
     @idempotent
     def undo_change(self, request: Request, pk: str, sequence: str) -> Response:
-        """Take back one step of the history; 409 names what later changes stand against it."""
+        """Undo one step of the history; a 409 names the later changes that conflict."""
         return self._undo(request, sequence=int(sequence))
 
     @extend_schema(request=RedoSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @action(detail=True, methods=["POST"])
     @idempotent
     def redo(self, request: Request, pk: str) -> Response:
-        """Do the step again that was undone last."""
+        """Redo the step that was undone last."""
         batch = self.get_object()
         RedoSerializer.read(request)
         return _answer(batch, changes.redo(batch, actor=request.user, seen=expected_version(request)))

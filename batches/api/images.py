@@ -1,4 +1,4 @@
-"""The images of a batch: list, add, upload, take out."""
+"""The images of a batch: list, add, upload, remove."""
 
 from typing import Any
 from uuid import UUID
@@ -62,7 +62,7 @@ class MemberFilter(filters.FilterSet):
             return members.filter(group=None)
         group = self.batch.groups.filter(label=label).first()
         if group is None:
-            raise invalid_field(name, f"the batch has no group {label!r}.", code=ErrorCode.DOES_NOT_EXIST)
+            raise invalid_field(name, f"The batch has no group {label!r}.", code=ErrorCode.DOES_NOT_EXIST)
         return members.filter(group=group)
 
 
@@ -101,7 +101,7 @@ class ImagesActions:
         parameters=[IF_MATCH],
         responses={
             200: AddedSerializer,
-            201: OpenApiResponse(UploadResultsSerializer, "For files: as POST /api/images/."),
+            201: OpenApiResponse(UploadResultsSerializer, "For files: the same as POST /api/images/."),
         },
     )
     @images.mapping.post
@@ -113,9 +113,7 @@ class ImagesActions:
             return upload(request, batch=batch)
         asked = ChosenImagesSerializer.read(request)
         if not asked.get("image_ids") and "filter" not in asked:
-            raise invalid_field(
-                "image_ids", "name images by image_ids or by a filter.", code=ErrorCode.REQUIRED
-            )
+            raise invalid_field("image_ids", "Send image_ids or filter.", code=ErrorCode.REQUIRED)
         wanted = chosen_ids(asked, request)
         step = services.add_images(batch, wanted, actor=request.user, seen=expected_version(request))
         return _counted(batch, step, "added")
@@ -124,7 +122,7 @@ class ImagesActions:
     @action(detail=True, methods=["POST"], url_path="images/remove")
     @idempotent
     def remove_images(self, request: Request, pk: str) -> Response:
-        """Take images out of the batch; they stay in the library."""
+        """Remove images from the batch; they stay in the library."""
         batch = self.get_object()
         wanted = ImageIdsSerializer.read(request)["image_ids"]
         step = services.remove_images(batch, wanted, actor=request.user, seen=expected_version(request))
@@ -133,7 +131,7 @@ class ImagesActions:
     @extend_schema(parameters=[IF_MATCH], responses={204: None})
     @action(detail=True, methods=["DELETE"], url_path=f"images/(?P<image_id>{UUID_PATTERN})")
     def remove_image(self, request: Request, pk: str, image_id: str) -> Response:
-        """Take one image out of the batch."""
+        """Remove one image from the batch."""
         batch = self.get_object()
         seen = expected_version(request)
         if not batch.batch_images.filter(image=image_id).exists():

@@ -28,17 +28,17 @@ DECISIONS = (*BatchImage.Decision.values, batch_work.ANY)
 
 
 class ChosenSerializer(StrictSerializer):
-    """Which images of the batch; all that nobody rejected where nothing is said."""
+    """Which images of the batch; by default all that are not rejected."""
 
     group = serializers.CharField(required=False, max_length=64, help_text="A group's label, or unassigned.")
     decision = serializers.ChoiceField(choices=DECISIONS, required=False)
     image_ids = ids_field(required=False, allow_empty=False)
     min_quality = NumberField(required=False, min_value=0, max_value=100)
-    issue = serializers.CharField(required=False, max_length=64, help_text="A fault's code, or any.")
+    issue = serializers.CharField(required=False, max_length=64, help_text="An issue's code, or any.")
 
 
 class ProcessSerializer(WorkSerializer):
-    """Work for all or some images of the batch."""
+    """Work on all or some images of the batch."""
 
     filter = ChosenSerializer(required=False)
 
@@ -54,15 +54,15 @@ class BatchEstimateSerializer(EstimateSerializer):
     """What the work would cost."""
 
     dry_run = serializers.BooleanField()
-    images = serializers.IntegerField(help_text="Chosen images that the work fits.")
+    images = serializers.IntegerField(help_text="Chosen images that the work can be applied to.")
     left_out_count = serializers.IntegerField()
     left_out = SkippedImageSerializer(
-        many=True, help_text="The first chosen images that it does not fit, with reasons."
+        many=True, help_text="The first chosen images that are skipped, with reasons."
     )
 
 
 class RetryJobsSerializer(StrictSerializer):
-    """Which operations run again: all that failed or were cancelled, unless `only` says less."""
+    """Which operations to retry: all that failed or were cancelled, unless `only` narrows it down."""
 
     only = serializers.ChoiceField(choices=["failed"], required=False, help_text="Only those that failed.")
 
@@ -79,7 +79,7 @@ class NoFieldsSerializer(StrictSerializer):
 class ExportQuery(QuerySerializer):
     format = serializers.ChoiceField(choices=list(exports.FORMATS), required=False, default="csv")
     rejected = FlagField(
-        required=False, default=False, help_text="ZIP: with rejected images, in a folder of their own."
+        required=False, default=False, help_text="ZIP: include rejected images, in a separate folder."
     )
 
 
@@ -91,7 +91,7 @@ class SizeSerializer(serializers.Serializer):
 
 
 class BatchStatisticsSerializer(serializers.Serializer):
-    """Counts of a batch; images in the trash do not count."""
+    """Counts of a batch, without images in the trash."""
 
     version = serializers.IntegerField()
     images = serializers.IntegerField()
@@ -104,8 +104,10 @@ class BatchStatisticsSerializer(serializers.Serializer):
     decisions = serializers.DictField(child=serializers.IntegerField())
     assigned_by = serializers.DictField(child=serializers.IntegerField())
     formats = serializers.DictField(child=serializers.IntegerField())
-    quality = serializers.DictField(help_text="Bars of ten grades each, mean, lowest.")
-    issues = serializers.JSONField(help_text="Faults, the most frequent first.")
+    quality = serializers.DictField(
+        help_text="A histogram in steps of ten grades, the mean and the lowest grade."
+    )
+    issues = serializers.JSONField(help_text="Issues, most frequent first.")
     group_sizes = SizeSerializer(many=True)
     runs = serializers.IntegerField()
     changes = serializers.IntegerField()
@@ -126,7 +128,7 @@ class JobsActions:
     @action(detail=True, methods=["POST"])
     @idempotent
     def process(self, request: Request, pk: str) -> Response:
-        """Operations or a pipeline on all or some images, as one job."""
+        """Run operations or a pipeline on all or some images, as one job."""
         batch, asked = self.get_object(), ProcessSerializer.read(request)
         work, filters = asked["work"], asked.get("filter", {})
         if asked["dry_run"]:
@@ -143,7 +145,7 @@ class JobsActions:
     @extend_schema(request=RetryJobsSerializer, responses=ChangedJobsSerializer)
     @action(detail=True, methods=["POST"], url_path="jobs/retry")
     def retry_jobs(self, request: Request, pk: str) -> Response:
-        """Queue the failed and cancelled operations of the batch's jobs again; what is done stays."""
+        """Retry the failed and cancelled operations of the batch's jobs; finished ones stay as they are."""
         asked = RetryJobsSerializer.read(request)
         changed = batch_work.retry_jobs(
             self.get_object(), only_failed=asked.get("only") == "failed", actor=request.user
@@ -153,7 +155,7 @@ class JobsActions:
     @extend_schema(request=NoFieldsSerializer, responses=ChangedJobsSerializer)
     @action(detail=True, methods=["POST"], url_path="jobs/cancel")
     def cancel_jobs(self, request: Request, pk: str) -> Response:
-        """Cancel what waits or runs of the batch's jobs; what is done stays."""
+        """Cancel the waiting and running operations of the batch's jobs; finished ones stay as they are."""
         NoFieldsSerializer.read(request)
         return Response(asdict(batch_work.cancel_jobs(self.get_object(), actor=request.user)))
 
@@ -174,14 +176,14 @@ class JobsActions:
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     @action(detail=True)
     def manifest(self, request: Request, pk: str) -> HttpResponseBase:
-        """All that is needed to repeat the grouping: hashes, parameters, seed, versions, decisions."""
+        """Everything needed to repeat the grouping: hashes, parameters, seed, versions, decisions."""
         QuerySerializer.read(request)
         return _sent(self.get_object(), "json", is_attachment=False)
 
     @extend_schema(responses=BatchStatisticsSerializer)
     @action(detail=True)
     def statistics(self, request: Request, pk: str) -> Response:
-        """Counts of images by group, decision, format, quality and fault."""
+        """Counts of images by group, decision, format, quality and issue."""
         QuerySerializer.read(request)
         batch = self.get_object()
         return Response(exports.statistics(batch), headers=etag(batch.version))

@@ -30,31 +30,31 @@ class NearImageSerializer(serializers.Serializer):
     has_camera_data = serializers.BooleanField()
     captured_at = serializers.DateTimeField(allow_null=True)
     bits = serializers.IntegerField(
-        allow_null=True, help_text="In which its hash differs from the original's, 0 to 64."
+        allow_null=True, help_text="Hash bits that differ from the original's, 0 to 64."
     )
-    distance = serializers.FloatField(allow_null=True, help_text="Cosine, to the original's vector.")
+    distance = serializers.FloatField(allow_null=True, help_text="Cosine distance to the original's vector.")
     decision = serializers.CharField()
 
 
 class NearSetSerializer(serializers.Serializer):
-    """Pictures that are the same one again."""
+    """Images that show the same thing."""
 
-    key = serializers.CharField(help_text="The same as long as the same images are in it.")
+    key = serializers.CharField(help_text="Stays the same as long as the set has the same images.")
     original = serializers.UUIDField(help_text="The image to keep.")
-    reasons = serializers.ListField(child=serializers.CharField(), help_text="Why that one.")
+    reasons = serializers.ListField(child=serializers.CharField(), help_text="Why that image was chosen.")
     is_decided = serializers.BooleanField()
-    images = NearImageSerializer(many=True, help_text="The original first, then the nearest.")
+    images = NearImageSerializer(many=True, help_text="The original first, then by distance.")
 
 
 class NearSetsSerializer(serializers.Serializer):
     threshold = serializers.FloatField()
     steps = serializers.ListField(
         child=serializers.ListField(child=serializers.FloatField(), min_length=3, max_length=3),
-        help_text="For a slider: threshold, sets without a decision, images in them.",
+        help_text="For a slider: threshold, number of undecided sets, number of images in them.",
     )
-    is_cut = serializers.BooleanField(help_text="There are more pairs than are looked at.")
+    is_cut = serializers.BooleanField(help_text="There are more pairs than the limit; the rest is left out.")
     count = serializers.IntegerField(help_text="Sets at this threshold.")
-    results = NearSetSerializer(many=True, help_text="Those without a decision first.")
+    results = NearSetSerializer(many=True, help_text="Undecided sets first.")
     version = serializers.IntegerField()
 
 
@@ -64,38 +64,42 @@ class NearDecisionSerializer(serializers.Serializer):
 
 
 class ResolveSetsSerializer(VersionedSerializer):
-    """Decisions by set, or all that are open at a threshold, each by its suggested original."""
+    """Decisions set by set, or for all undecided sets at a threshold, keeping each suggested original."""
 
     decisions = serializers.ListField(
         child=NearDecisionSerializer(), required=False, allow_empty=False, max_length=MAX_SETS
     )
     all = serializers.BooleanField(required=False, default=False)
     threshold = NumberField(
-        required=False, default=near_sets.DEFAULT_THRESHOLD, min_value=0, max_value=1, help_text="For all."
+        required=False,
+        default=near_sets.DEFAULT_THRESHOLD,
+        min_value=0,
+        max_value=1,
+        help_text="With all: true.",
     )
     verdict = serializers.ChoiceField(
         choices=[str(verdict) for verdict in VERDICTS],
         required=False,
         default="duplicate",
-        help_text="duplicate: the others are rejected; not_duplicate: they are different pictures.",
+        help_text="duplicate: the others are rejected; not_duplicate: the images differ.",
     )
-    dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count.")
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count; change nothing.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["all"] == ("decisions" in attrs):
             error = serializers.ErrorDetail("Send either decisions or all: true.", code="required")
             raise serializers.ValidationError({"decisions": [error]})
         if (count := sum(len(one["others"]) for one in attrs.get("decisions", ()))) > MAX_IDS:
-            detail = f"These are {count} images; the limit is {MAX_IDS}."
+            detail = f"{count} images are too many. The limit is {MAX_IDS}."
             raise serializers.ValidationError({"decisions": detail})
         return attrs
 
 
 class ResolvedSerializer(ChangedSerializer):
     dry_run = serializers.BooleanField()
-    sets = serializers.IntegerField(help_text="Sets that are decided by this.")
-    rejected = serializers.IntegerField(help_text="Images that are rejected by this.")
-    pairs = serializers.IntegerField(help_text="Pairs that get a verdict by this.")
+    sets = serializers.IntegerField(help_text="Number of sets decided.")
+    rejected = serializers.IntegerField(help_text="Number of images rejected.")
+    pairs = serializers.IntegerField(help_text="Number of pairs decided.")
 
 
 class NearSetsQuery(PageQuery):
@@ -119,7 +123,7 @@ class NearDuplicatesActions:
     )
     @action(detail=True, url_path="near-duplicates")
     def near_duplicates(self, request: Request, pk: str) -> Response:
-        """Sets of pictures that are the same one again, each with the one to keep and why."""
+        """Sets of images that show the same thing, each with the image to keep and why."""
         batch, asked = self.get_object(), NearSetsQuery.read(request)
         threshold, limit, offset = asked["threshold"], asked["limit"], asked["offset"]
         found = near_sets.sets(batch, threshold)
@@ -137,14 +141,14 @@ class NearDuplicatesActions:
     @action(detail=True, methods=["POST"], url_path="near-duplicates/resolve")
     @idempotent
     def resolve_near_duplicates(self, request: Request, pk: str) -> Response:
-        """Decide sets as one step: reject all but the kept image, or say that they are different pictures."""
+        """Decide sets in one step: reject all but the image to keep, or mark the images as different."""
         batch, asked = self.get_object(), ResolveSetsSerializer.read(request)
         verdict, is_dry_run, seen = asked["verdict"], asked["dry_run"], expected_version(request)
         decisions = near_sets.all_decisions(batch, asked["threshold"]) if asked["all"] else asked["decisions"]
         if not decisions:  # all of none
             return changed(batch, None, dry_run=is_dry_run, sets=0, rejected=0, pairs=0)
-        told = vars(near_sets.preview(batch, decisions=decisions, verdict=verdict))
+        counts = vars(near_sets.preview(batch, decisions=decisions, verdict=verdict))
         if is_dry_run:
-            return changed(batch, None, dry_run=True, **told)
+            return changed(batch, None, dry_run=True, **counts)
         change = near_sets.resolve(batch, decisions=decisions, verdict=verdict, actor=request.user, seen=seen)
-        return changed(batch, change, dry_run=False, **told)
+        return changed(batch, change, dry_run=False, **counts)

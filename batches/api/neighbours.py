@@ -1,4 +1,4 @@
-"""What lies near what in a batch: its map, and the groups nearest to images in none."""
+"""Distances in a batch: its map, and the groups nearest to ungrouped images."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class PointSerializer(serializers.Serializer):
     x = serializers.FloatField()
     y = serializers.FloatField()
     group_label = serializers.CharField(allow_null=True)
-    run_label = serializers.IntegerField(allow_null=True, help_text="−1: noise; null: it came after the run.")
+    run_label = serializers.IntegerField(allow_null=True, help_text="−1: noise; null: added after the run.")
     quality = serializers.FloatField(allow_null=True, help_text="Grade, 0 to 100.")
     outlier_score = serializers.FloatField(allow_null=True)
     probability = serializers.FloatField(allow_null=True)
@@ -39,21 +39,21 @@ class MapGroupSerializer(serializers.Serializer):
 
 class MapSerializer(serializers.Serializer):
     run = serializers.IntegerField(
-        allow_null=True, help_text="Whose projection it is; null before the first run."
+        allow_null=True, help_text="The run that gave the projection; null before the first run."
     )
     points = PointSerializer(many=True)
     groups = MapGroupSerializer(many=True)
     proposed = MapGroupSerializer(
         many=True, help_text="The run's own groups; their labels are the points' `run_label`."
     )
-    unplaced = serializers.IntegerField(help_text="Images for which the run has no place.")
+    unplaced = serializers.IntegerField(help_text="Images that the run has no position for.")
     version = serializers.IntegerField()
 
 
 class ChoiceSerializer(serializers.Serializer):
     group_label = serializers.CharField()
     title = serializers.CharField()
-    distance = serializers.FloatField(help_text="Euclidean, to the group's middle, 0 to 2.")
+    distance = serializers.FloatField(help_text="Euclidean distance to the group's centroid, 0 to 2.")
     is_inside = serializers.BooleanField(help_text="Within the group's radius.")
 
 
@@ -64,11 +64,11 @@ class SuggestionSerializer(serializers.Serializer):
 
 
 class SuggestionsSerializer(serializers.Serializer):
-    count = serializers.IntegerField(help_text="Suggestions that the filters let through.")
-    unassigned = serializers.IntegerField(help_text="Images in no group.")
+    count = serializers.IntegerField(help_text="Number of suggestions that match the filters.")
+    unassigned = serializers.IntegerField(help_text="Ungrouped images.")
     steps = serializers.ListField(
         child=serializers.ListField(child=serializers.FloatField(), min_length=2, max_length=2),
-        help_text="For a slider: distances, and how many images have a group so near.",
+        help_text="For a slider: distances, and how many images have a group within each.",
     )
     results = SuggestionSerializer(many=True)
     version = serializers.IntegerField()
@@ -94,7 +94,7 @@ class PageQuery(QuerySerializer):
 
 class SuggestionsQuery(PageQuery):
     max_distance = NumberField(
-        required=False, min_value=0, max_value=2, help_text="Only images with a group so near."
+        required=False, min_value=0, max_value=2, help_text="Only images with a group within this distance."
     )
     group = serializers.CharField(
         required=False, max_length=64, help_text="Only images whose nearest group has this label."
@@ -131,7 +131,7 @@ class NeighboursActions:
     )
     @action(detail=True, pagination_class=None)
     def suggestions(self, request: Request, pk: str) -> Response:
-        """The images in no group with the groups nearest to them, the nearest first."""
+        """Ungrouped images with their nearest groups, nearest first."""
         batch, asked = self.get_object(), SuggestionsQuery.read(request)
         label = asked.get("group")
         vectors.hold(batch)

@@ -1,4 +1,4 @@
-"""A run beside the batch's present groups, and taking it over."""
+"""A run compared with the batch's current groups, and activating it."""
 
 from dataclasses import asdict
 from typing import Any
@@ -44,9 +44,11 @@ class DiffItemSerializer(serializers.Serializer):
     gains = serializers.IntegerField()
     loses = serializers.IntegerField()
     sources = SourceSerializer(
-        many=True, help_text="Where images come from, or go to from a dissolved group."
+        many=True, help_text="Where images come from; for a dissolved group, where they go."
     )
-    images = serializers.ListField(child=serializers.UUIDField(), help_text="Some of those it is about.")
+    images = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Examples of the images concerned."
+    )
 
 
 class DiffSerializer(serializers.Serializer):
@@ -58,10 +60,10 @@ class DiffSerializer(serializers.Serializer):
     changed = serializers.IntegerField()
     new = serializers.IntegerField()
     dissolved = serializers.IntegerField()
-    moved = serializers.IntegerField(help_text="Images that go from group to group.")
-    joined = serializers.IntegerField(help_text="Images that go from no group into one.")
-    left = serializers.IntegerField(help_text="Images that go from a group into none.")
-    held = serializers.IntegerField(help_text="Images that stay since a person fixed them.")
+    moved = serializers.IntegerField(help_text="Images that move from one group to another.")
+    joined = serializers.IntegerField(help_text="Ungrouped images that join a group.")
+    left = serializers.IntegerField(help_text="Images that become ungrouped.")
+    held = serializers.IntegerField(help_text="Images that stay because a person placed or locked them.")
     version = serializers.IntegerField()
 
 
@@ -72,7 +74,7 @@ class ActivateSerializer(VersionedSerializer):
         allow_null=True,
         allow_empty=False,
         max_length=100_000,
-        help_text="Keys of the diff that are accepted; all where nothing is said.",
+        help_text="Keys of the diff items to accept. Default: all.",
     )
 
 
@@ -88,7 +90,7 @@ class ProposalsActions:
     @extend_schema(responses=DiffSerializer, parameters=[IN_PATH, DiffQuery])
     @action(detail=True, url_path=f"{NUMBER}/diff")
     def diff_of_run(self, request: Request, pk: str, number: str) -> Response:
-        """What activating the run would change, group by group, the larger changes first."""
+        """What activating the run would change, group by group, largest changes first."""
         DiffQuery.read(request)
         batch = settled(self.get_object())
         found = asdict(activation.plan(batch, run_of(batch, number)))
@@ -100,7 +102,7 @@ class ProposalsActions:
     @action(detail=True, methods=["POST"], url_path=f"{NUMBER}/activate")
     @idempotent
     def activate_run(self, request: Request, pk: str, number: str) -> Response:
-        """Make the run's groups those of the batch, all or some; what people fixed stays."""
+        """Activate all or some of the run's groups; what people placed or locked stays."""
         batch = settled(self.get_object())
         run = run_of(batch, number)
         asked = ActivateSerializer.read(request)

@@ -20,13 +20,13 @@ IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description='The version that you looked at, such as `"7"`, as ETag answers it: 412 where it is older.',
+    description='The version that you saw, from the header ETag, such as `"7"`. 412 if the batch has changed.',
 )
 _VERSION = re.compile(r'(?:W/)?"(\d{1,9})"|(\d{1,9})')
 
 
 class VersionedSerializer(IdempotentSerializer):
-    """A change of the groups, bound to the version that the caller looked at: see `expected_version`."""
+    """A change of the groups, bound to the version that the caller saw: see `expected_version`."""
 
     read_elsewhere = (*IdempotentSerializer.read_elsewhere, "version")
 
@@ -34,7 +34,7 @@ class VersionedSerializer(IdempotentSerializer):
         required=False,
         min_value=0,
         max_value=2**31 - 1,
-        help_text="The version that you looked at: 409 where it is older. The header If-Match does the same.",
+        help_text="The version that you saw: 409 if the batch has changed since. See also the header If-Match.",
     )
 
 
@@ -48,13 +48,13 @@ class ImageIdsSerializer(VersionedSerializer):
 
 
 class ChosenImagesSerializer(VersionedSerializer):
-    """Images by their ids, or all that a filter of the image list finds."""
+    """Images by their ids, or all that match filters of the image list."""
 
     image_ids = ids_field(required=False)
     filter = serializers.DictField(
         child=serializers.CharField(),
         required=False,
-        help_text=f"Filters as of `GET /api/images/`, instead of ids; {MAX_IDS} images at most.",
+        help_text=f"Filters of `GET /api/images/` instead of ids; at most {MAX_IDS} images.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +72,10 @@ def chosen_ids(asked: Mapping[str, Any], request: Request) -> list[UUID]:
 
 
 def expected_version(request: Request) -> ExpectedVersion | None:
-    """The version that the caller looked at, by the header `If-Match` or the field `version`.
+    """The version that the caller saw, by the header `If-Match` or the field `version`.
 
     Raises:
-        ApiError: 400 where either is no version.
+        ApiError: 400 if either is not a version.
     """
     text = request.headers.get("If-Match")
     if text is not None and text.strip() != "*":

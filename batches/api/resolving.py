@@ -1,4 +1,4 @@
-"""Agree to what the machine suggests: groups for images in none, originals of near-duplicates."""
+"""Accept suggested groups for ungrouped images."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ from batches.groups import suggestions
 
 
 class AcceptSerializer(VersionedSerializer):
-    """Which images go into the group that is nearest to each: by their ids, or by group and distance."""
+    """Which images to put into their nearest group: by their ids, or by group and distance."""
 
     image_ids = ids_field(required=False, allow_empty=False)
     group_label = serializers.CharField(
-        required=False, max_length=64, help_text="Images whose nearest group is this."
+        required=False, max_length=64, help_text="Images whose nearest group has this label."
     )
     max_distance = NumberField(
-        required=False, min_value=0, max_value=2, help_text="Images with a group so near."
+        required=False, min_value=0, max_value=2, help_text="Images with a group within this distance."
     )
-    dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count.")
+    dry_run = serializers.BooleanField(required=False, default=False, help_text="Only count; change nothing.")
 
 
 class CountedGroupSerializer(serializers.Serializer):
@@ -36,8 +36,8 @@ class CountedGroupSerializer(serializers.Serializer):
 
 class AcceptedSerializer(ChangedSerializer):
     dry_run = serializers.BooleanField()
-    count = serializers.IntegerField(help_text="Images that went (or would go) into a group.")
-    groups = CountedGroupSerializer(many=True, required=False, help_text="dry_run: where they would go.")
+    count = serializers.IntegerField(help_text="Number of images that were (or would be) moved.")
+    groups = CountedGroupSerializer(many=True, required=False, help_text="For dry_run: where they would go.")
 
 
 class ResolvingActions:

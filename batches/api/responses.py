@@ -15,10 +15,12 @@ from batches.services import listed
 
 
 class ChangedSerializer(serializers.Serializer):
-    """What a change of the groups became."""
+    """The result of a change of the groups."""
 
-    version = serializers.IntegerField(help_text="Of the batch, after it; also the header ETag.")
-    change = ChangeSerializer(allow_null=True, help_text="null: it was so already.")
+    version = serializers.IntegerField(
+        help_text="Version of the batch after the change; also the header ETag."
+    )
+    change = ChangeSerializer(allow_null=True, help_text="null: nothing changed.")
 
 
 class ChangedGroupSerializer(ChangedSerializer):
@@ -26,7 +28,7 @@ class ChangedGroupSerializer(ChangedSerializer):
 
 
 class ChangedGroupsSerializer(ChangedSerializer):
-    groups = GroupSerializer(many=True, help_text="Those that were named or made.")
+    groups = GroupSerializer(many=True, help_text="The groups that were named or created.")
 
 
 def etag(version: int) -> dict[str, str]:

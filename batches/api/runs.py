@@ -1,4 +1,4 @@
-"""Have a batch grouped, and look at what the machine proposed."""
+"""Run analyses of a batch, and look at their results."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ PREFER = OpenApiParameter(
     "Prefer",
     str,
     OpenApiParameter.HEADER,
-    description="`wait=N`: answer with the groups when the run is finished, after N ≤ 30 s.",
+    description="`wait=N`: wait up to N seconds (at most 30) for the run, then answer with the groups.",
 )
 SHORT = {
     "embedder": "model",
@@ -58,7 +58,7 @@ def parameter_field(name: str, **options: Any) -> Any:
 
 
 class AnalyzeSerializer(VersionedSerializer):
-    """How the batch is grouped. What is not said is as in the last full run, else as measured best."""
+    """How to group the batch. Parameters that are left out keep the values of the last full run, else the defaults."""
 
     mode = serializers.ChoiceField(
         choices=MODES,
@@ -69,9 +69,9 @@ class AnalyzeSerializer(VersionedSerializer):
     activate = serializers.ChoiceField(
         choices=ACTIVATIONS,
         required=False,
-        help_text="Whether the run becomes the batch's groups; auto: where no person has worked on them.",
+        help_text="Whether to use the run's groups; auto: unless people have changed the groups.",
     )
-    dry_run = serializers.BooleanField(required=False, help_text="Only say what it would take.")
+    dry_run = serializers.BooleanField(required=False, help_text="Only estimate; start nothing.")
     model = parameter_field("model")
     min_cluster_size = parameter_field("min_cluster_size")
     min_samples = parameter_field("min_samples")
@@ -79,36 +79,38 @@ class AnalyzeSerializer(VersionedSerializer):
     cluster_selection_method = parameter_field("cluster_selection_method")
     cluster_selection_epsilon = parameter_field("cluster_selection_epsilon")
     allow_single_cluster = parameter_field("allow_single_cluster")
-    embedder = parameter_field("model", help_text="Another word for model.")
+    embedder = parameter_field("model", help_text="Another name for model.")
     selection = parameter_field(
-        "cluster_selection_method", help_text="Another word for cluster_selection_method."
+        "cluster_selection_method", help_text="Another name for cluster_selection_method."
     )
     epsilon = parameter_field(
-        "cluster_selection_epsilon", help_text="Another word for cluster_selection_epsilon."
+        "cluster_selection_epsilon", help_text="Another name for cluster_selection_epsilon."
     )
-    algorithm = serializers.ChoiceField(choices=["hdbscan"], required=False, help_text="There is one.")
-    reducer = serializers.ChoiceField(choices=["pca"], required=False, help_text="Of the map; there is one.")
+    algorithm = serializers.ChoiceField(choices=["hdbscan"], required=False, help_text="The only choice.")
+    reducer = serializers.ChoiceField(
+        choices=["pca"], required=False, help_text="For the map; the only choice."
+    )
     sizes = serializers.ListField(
         child=serializers.IntegerField(),
         required=False,
         max_length=64,
-        help_text="For a sweep: min_cluster_size.",
+        help_text="For a sweep: values of min_cluster_size.",
     )
     samples = serializers.ListField(
         child=serializers.IntegerField(allow_null=True),
         required=False,
         max_length=64,
-        help_text="For a sweep: min_samples.",
+        help_text="For a sweep: values of min_samples.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("mode") != "sweep" and (
             given := [name for name in ("sizes", "samples") if name in attrs]
         ):
-            raise serializers.ValidationError({given[0]: "Only the mode sweep tries several values."})
+            raise serializers.ValidationError({given[0]: "Allowed only with the mode sweep."})
         for short, name in SHORT.items():
             if short in attrs and name in attrs:
-                raise serializers.ValidationError({short: f"Another word for {name}: send one of them."})
+                raise serializers.ValidationError({short: f"Another name for {name}; send only one of them."})
             if short in attrs:
                 attrs[name] = attrs.pop(short)
         return {name: value for name, value in attrs.items() if name not in ("algorithm", "reducer")}
@@ -120,14 +122,14 @@ class SecondsSerializer(serializers.Serializer):
 
 
 class AnalysisEstimateSerializer(serializers.Serializer):
-    """What an analysis would do and take."""
+    """What an analysis would do and how long it would take."""
 
     dry_run = serializers.BooleanField()
     images = serializers.IntegerField()
-    to_embed = serializers.IntegerField(help_text="Images that need a vector first.")
-    unusable = serializers.IntegerField(help_text="Damaged images without a vector, which stay out.")
+    to_embed = serializers.IntegerField(help_text="Images without a vector, which is computed first.")
+    unusable = serializers.IntegerField(help_text="Damaged images without a vector, which are left out.")
     seconds = SecondsSerializer()
-    based_on = serializers.IntegerField(help_text="How many measured pieces of work the range comes from.")
+    based_on = serializers.IntegerField(help_text="Number of measurements that the range is based on.")
     notes = serializers.ListField(child=serializers.CharField())
 
 
@@ -147,11 +149,11 @@ class LabelledImagesSerializer(serializers.Serializer):
 
 
 class GroupedBatchSerializer(BatchSerializer):
-    """The batch with its groups, after a run that was waited for."""
+    """The batch with its groups, after waiting for the run."""
 
     run = RunSerializer()
     groups = LabelledImagesSerializer(many=True)
-    unassigned = serializers.ListField(child=serializers.UUIDField(), help_text="Images in no group.")
+    unassigned = serializers.ListField(child=serializers.UUIDField(), help_text="Ungrouped images.")
 
     class Meta(BatchSerializer.Meta):
         fields = [*BatchSerializer.Meta.fields, "run", "groups", "unassigned"]
@@ -162,7 +164,9 @@ ANALYZE: dict[str, Any] = {
     "request": AnalyzeSerializer,
     "parameters": [PREFER, IF_MATCH],
     "responses": {
-        200: OpenApiResponse(GroupedBatchSerializer, "Waited for. For `dry_run`: the estimate."),
+        200: OpenApiResponse(
+            GroupedBatchSerializer, "After waiting: the groups. With `dry_run`: the estimate."
+        ),
         202: StartedSerializer,
     },
 }
@@ -178,13 +182,13 @@ class RunsActions:
     @extend_schema(**ANALYZE)
     @action(detail=True, methods=["POST"])
     def analyze(self, request: Request, pk: str) -> Response:
-        """Have the batch grouped as a job: missing vectors first, then the clustering."""
+        """Start an analysis: missing vectors are computed first, then the images are clustered."""
         return self._analyze(request)
 
     @extend_schema(**ANALYZE)
     @analyze.mapping.put
     def analyze_and_wait(self, request: Request, pk: str) -> Response:
-        """Have the batch grouped, and wait up to 10 s where all vectors are there and images are 500 at most."""
+        """Start an analysis, and wait up to 10 s if all vectors exist and there are at most 500 images."""
         return self._analyze(request, waits_when_quick=True)
 
     def _analyze(self, request: Request, *, waits_when_quick: bool = False) -> Response:
@@ -222,7 +226,7 @@ class RunsActions:
     @extend_schema(operation_id="batches_runs_list", responses=RunSerializer(many=True), filters=False)
     @action(detail=True)
     def runs(self, request: Request, pk: str) -> Response:
-        """The runs, the newest first; without what each label or trial of them is."""
+        """The runs, newest first, without details of their groups and trials."""
         check_parameters(request, {*PAGING})
         batch = settled(self.get_object())
         rows = _runs(batch).defer("centroids", "projection", "groups", "grid")
@@ -248,7 +252,7 @@ def settled(batch: Batch) -> Batch:
 
 
 def run_of(batch: Batch, number: str | int) -> ClusterRun:
-    """A run by its number; 404 where there is none."""
+    """A run by its number, else 404."""
     found: ClusterRun | None = _runs(batch).filter(number=min(int(number), 2**31 - 1)).first()
     if found is None:
         raise ApiError(ErrorCode.NOT_FOUND, f"The batch has no run {number}.")

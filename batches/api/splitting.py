@@ -1,4 +1,4 @@
-"""Split a group: by chosen images at once, or automatically by a job."""
+"""Split a group: by chosen images at once, or automatically as a job."""
 
 from typing import Any
 
@@ -29,12 +29,12 @@ WAIT_S = 10
 
 class SplitSerializer(VersionedSerializer):
     label = serializers.CharField(max_length=64)  # type: ignore[assignment]
-    image_ids = ids_field(required=False, allow_empty=False, help_text="What goes into a new group.")
+    image_ids = ids_field(required=False, allow_empty=False, help_text="The images to move into a new group.")
     auto = serializers.BooleanField(
-        required=False, default=False, help_text="By its own parts, instead of by image_ids."
+        required=False, default=False, help_text="Split automatically instead of by image_ids."
     )
     name = serializers.CharField(
-        required=False, allow_blank=True, max_length=group_values.MAX_NAME, help_text="Of the new group."
+        required=False, allow_blank=True, max_length=group_values.MAX_NAME, help_text="Name of the new group."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -42,14 +42,14 @@ class SplitSerializer(VersionedSerializer):
             error = serializers.ErrorDetail("Send either image_ids or auto: true.", code="required")
             raise serializers.ValidationError({"image_ids": [error]})
         if attrs["auto"] and attrs.get("name"):
-            raise serializers.ValidationError({"name": "The parts of an automatic split name themselves."})
+            raise serializers.ValidationError({"name": "Not allowed with auto: true."})
         return attrs
 
 
 class SplitGroupSerializer(ChangedSerializer):
-    group = GroupSerializer(required=False, help_text="By image_ids: the new one.")
-    groups = GroupSerializer(many=True, required=False, help_text="auto: the new ones.")
-    moved = serializers.IntegerField(required=False, help_text="auto: images that went into them.")
+    group = GroupSerializer(required=False, help_text="With image_ids: the new group.")
+    groups = GroupSerializer(many=True, required=False, help_text="With auto: the new groups.")
+    moved = serializers.IntegerField(required=False, help_text="With auto: number of images moved into them.")
     notes = serializers.ListField(child=serializers.CharField(), required=False)
 
 
@@ -69,13 +69,15 @@ class SplittingActions:
         parameters=[IF_MATCH],
         responses={
             201: SplitGroupSerializer,
-            200: OpenApiResponse(SplitGroupSerializer, "auto: nothing in it to part."),
-            202: OpenApiResponse(SplitJobSerializer, "auto: not done within 10 s (or `Prefer: wait=N`)."),
+            200: OpenApiResponse(SplitGroupSerializer, "With auto: there was nothing to split."),
+            202: OpenApiResponse(
+                SplitJobSerializer, "With auto: still running after 10 s (or `Prefer: wait=N`)."
+            ),
         },
     )
     @action(detail=True, methods=["POST"], url_path="groups/split")
     def split_group(self, request: Request, pk: str) -> Response:
-        """Take images of a group out into a new one, or have the group parted automatically."""
+        """Move images of a group into a new one, or split the group automatically."""
         wait_s = preferred_wait_s(request)
         answer = self._split(request)
         if answer.status_code != 202 or not wait_until_finished(

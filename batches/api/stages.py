@@ -1,4 +1,4 @@
-"""A batch's way through its review, and in and out of the archive."""
+"""The review of a batch, and its archiving."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ class EmptySerializer(VersionedSerializer):
 
 
 class ReasonSerializer(VersionedSerializer):
-    reason = serializers.CharField(max_length=stages.MAX_REASON, help_text="Why the batch goes back to work.")
+    reason = serializers.CharField(max_length=stages.MAX_REASON, help_text="Why the batch is sent back.")
 
 
 ANSWER: dict[str, Any] = {"parameters": [IF_MATCH], "responses": BatchSerializer}
@@ -38,49 +38,49 @@ class StagesActions:
     @action(detail=True, methods=["POST"])
     @idempotent
     def submit(self, request: Request, pk: str) -> Response:
-        """Hand the batch in for validation."""
+        """Submit the batch for validation."""
         return self._move(request, "submit")
 
     @extend_schema(request=EmptySerializer, **ANSWER)
     @action(detail=True, methods=["POST"])
     @idempotent
     def approve(self, request: Request, pk: str) -> Response:
-        """Validate the batch, or accept it: from acceptance it becomes approved and takes no more changes."""
+        """Advance the review: validate the batch, then approve it. An approved batch cannot be changed."""
         return self._move(request, "approve")
 
     @extend_schema(request=ReasonSerializer, **ANSWER)
     @action(detail=True, methods=["POST"])
     @idempotent
     def reject(self, request: Request, pk: str) -> Response:
-        """Send the batch back to work, with a reason."""
+        """Send the batch back, with a reason."""
         return self._move(request, "reject", ReasonSerializer)
 
     @extend_schema(request=EmptySerializer, **ANSWER)
     @action(detail=True, methods=["POST"])
     @idempotent
     def reopen(self, request: Request, pk: str) -> Response:
-        """Open an approved batch for changes again."""
+        """Reopen an approved batch for changes."""
         return self._move(request, "reopen")
 
     @extend_schema(request=EmptySerializer, **ANSWER)
     @action(detail=True, methods=["POST"])
     @idempotent
     def archive(self, request: Request, pk: str) -> Response:
-        """Put the batch away; it takes no changes until it is taken out again."""
+        """Archive the batch; it cannot be changed until it is unarchived."""
         return self._put(request, services.archive)
 
     @extend_schema(request=EmptySerializer, **ANSWER)
     @action(detail=True, methods=["POST"])
     @idempotent
     def unarchive(self, request: Request, pk: str) -> Response:
-        """Take the batch out of the archive."""
+        """Unarchive the batch."""
         return self._put(request, services.unarchive)
 
     @extend_schema(request=EmptySerializer, **ANSWER)
     @action(detail=True, methods=["POST"])
     @idempotent
     def restore(self, request: Request, pk: str) -> Response:
-        """Bring a deleted batch back, with its groups and its history."""
+        """Restore a deleted batch with its groups and history."""
         return self._put(request, services.restore_batch)
 
     def _move(

@@ -1,4 +1,4 @@
-"""Batches over REST: make, list, describe, delete; what is done inside of one comes from its parts."""
+"""Batches over REST: create, list, describe, delete; the other modules add what is done inside one."""
 
 from typing import Any
 from uuid import UUID
@@ -67,14 +67,14 @@ class DescriptionSerializer(serializers.Serializer):
     parameters = serializers.DictField(required=False)
     kind = serializers.ChoiceField(choices=Batch.Kind.choices, required=False)
     priority = serializers.ChoiceField(
-        choices=Priority.labels, required=False, help_text="Of its jobs too, those that wait included."
+        choices=Priority.labels, required=False, help_text="Also applied to its waiting jobs."
     )
     assignee = serializers.CharField(
         required=False,
         allow_null=True,
         allow_blank=True,
         max_length=150,
-        help_text="A user name; null: nobody.",
+        help_text="A user name, or null for nobody.",
     )
     reviewer = serializers.CharField(
         required=False,
@@ -108,7 +108,7 @@ class NewBatchFormSerializer(UploadSerializer, DescriptionSerializer):
 
 
 class CreatedBatchSerializer(BatchSerializer):
-    upload = UploadResultsSerializer(required=False, help_text="For files: what became of each.")
+    upload = UploadResultsSerializer(required=False, help_text="For files: the result for each.")
 
     class Meta(BatchSerializer.Meta):
         fields = [*BatchSerializer.Meta.fields, "upload"]
@@ -126,8 +126,10 @@ class BatchFilter(filters.FilterSet):
     batch_name = filters.CharFilter("batch_name", max_length=200)
     image = filters.ModelChoiceFilter(field_name="batch_images__image", queryset=Image.objects.all())
     search = filters.CharFilter("batch_name", "icontains", max_length=200)
-    archived = StrictBooleanFilter(method="in_archive", help_text="true: only archived ones; false: no such.")
-    deleted = StrictBooleanFilter(method="among_deleted", help_text="true: only deleted ones.")
+    archived = StrictBooleanFilter(
+        method="in_archive", help_text="true: only archived batches; false: none of them."
+    )
+    deleted = StrictBooleanFilter(method="among_deleted", help_text="true: only deleted batches.")
     created_after = filters.IsoDateTimeFilter("created_at", "gte")
     created_before = filters.IsoDateTimeFilter("created_at", "lt")
     ordering = filters.OrderingFilter(
@@ -191,7 +193,7 @@ class BatchViewSet(
         return found if self.action in ("list", "restore") else found.filter(deleted_at=None)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Batches, the newest first; deleted ones only for `?deleted=true`."""
+        """Batches, newest first; deleted ones only with `?deleted=true`."""
         page = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return Response(self.get_paginated_response(batches_json(page, request)).data)
 
@@ -201,7 +203,7 @@ class BatchViewSet(
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Make a batch: of images by `image_ids`, of those a `filter` finds, of uploaded files, or empty."""
+        """Create a batch from `image_ids`, from a `filter` of the image list, from uploaded files, or empty."""
         if request.FILES:
             return self._create_with_files(request)
         asked = NewBatchSerializer.read(request)
@@ -232,7 +234,7 @@ class BatchViewSet(
 
     @extend_schema(request=BatchChangesSerializer, parameters=[IF_MATCH], responses=BatchSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change what describes the batch."""
+        """Change the description of the batch."""
         batch = self.get_object()
         values = BatchChangesSerializer.read(request)
         services.update_batch(batch, actor=request.user, values=values, seen=expected_version(request))
@@ -240,7 +242,7 @@ class BatchViewSet(
 
     @extend_schema(parameters=[IF_MATCH], responses={204: OpenApiResponse(description="Deleted.")})
     def destroy(self, request: Request, pk: str) -> Response:
-        """Put the batch among the deleted ones, from where it can be restored; its images stay."""
+        """Delete the batch. It can be restored; its images stay in the library."""
         batch = self.get_object()
         with transaction.atomic():
             check_unchanged(batch, expected_version(request))

@@ -54,7 +54,7 @@ class ResolveSerializer(IdempotentSerializer):
     )
     others = serializers.ChoiceField(
         choices=duplicates.OTHERS,
-        help_text="trash: put what is not kept into the trash; not_duplicate: they are different images.",
+        help_text="trash: move the image that is not kept to the trash; not_duplicate: the images differ.",
     )
 
 
@@ -86,7 +86,7 @@ class DuplicateFilter(filters.FilterSet):
 
 @extend_schema(tags=["duplicates"])
 class DuplicateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
-    """Pairs of images that may show the same thing, the most alike first."""
+    """Pairs of images that may show the same thing, most similar first."""
 
     queryset = DuplicatePair.objects.none()  # the documentation asks for the model
     serializer_class = DuplicateSerializer
@@ -102,7 +102,7 @@ class DuplicateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     @action(detail=True, methods=["POST"])
     @idempotent
     def resolve(self, request: Request, pk: str) -> Response:
-        """Decide a pair: trash the image that is not kept, or say that they are different images."""
+        """Decide a pair: trash the image that is not kept, or mark the images as different."""
         asked = ResolveSerializer.read(request)
         pair = duplicates.resolve(
             self.get_object(), keep=asked.get("keep", []), others=asked["others"], actor=request.user

@@ -1,4 +1,4 @@
-"""What belongs to one image over REST: its bytes, thumbnails, metadata, results, jobs, history."""
+"""Parts of one image over REST: bytes, thumbnails, metadata, results, jobs, history."""
 
 from typing import Any
 from urllib.parse import quote
@@ -61,7 +61,7 @@ def _presigned(image: Image) -> HttpResponseBase:
 
 class FileQuery(QuerySerializer):
     redirect = FlagField(
-        required=False, default=False, help_text="Where storage is remote: 302 to a signed address."
+        required=False, default=False, help_text="If storage is remote, redirect (302) to a signed URL."
     )
 
 
@@ -76,7 +76,7 @@ class ThumbnailQuery(QuerySerializer):
         choices=["auto", *renditions.FORMATS],
         required=False,
         default="auto",
-        help_text="auto follows Accept.",
+        help_text="auto: by the header Accept.",
     )
 
 
@@ -88,7 +88,7 @@ def _format(request: Request, name: str) -> str:
 
 
 class ImageParts:
-    """The parts of the image resource; the view set in `images.api` brings the rest."""
+    """Mixed into the view set of images."""
 
     @extend_schema(
         responses=BYTES,
@@ -96,7 +96,7 @@ class ImageParts:
     )
     @action(detail=True)
     def file(self, request: Request, pk: str | None = None) -> HttpResponseBase:
-        """The original, byte for byte, as attachment."""
+        """The original, byte for byte, as an attachment."""
         image = self.get_object()  # type: ignore[attr-defined]
         if FileQuery.read(request)["redirect"] and not files.is_local() and image.file:
             return _presigned(image)
@@ -128,14 +128,14 @@ class ImageParts:
     @extend_schema(responses=MetadataSerializer)
     @action(detail=True)
     def metadata(self, request: Request, pk: str | None = None) -> Response:
-        """What the file says of itself: EXIF in readable names and raw; the place only for the scope write."""
+        """Metadata of the file: EXIF with readable names and raw; the location requires the scope write."""
         image = self.get_object()  # type: ignore[attr-defined]
         return Response(MetadataSerializer(image, context={"request": request}).data)
 
     @extend_schema(responses=ArtifactSerializer(many=True), filters=False)
     @action(detail=True)
     def artifacts(self, request: Request, pk: str | None = None) -> Response:
-        """Results that were made from this image, newest first."""
+        """Results made from this image, newest first."""
         made = OperationArtifact.objects.filter(operation__image=self.get_object())  # type: ignore[attr-defined]
         return self._page(
             made.select_related("artifact", "operation").order_by("-operation_id", "role"), ArtifactSerializer
@@ -144,7 +144,7 @@ class ImageParts:
     @extend_schema(responses=JobListSerializer(many=True), filters=False)
     @action(detail=True)
     def jobs(self, request: Request, pk: str | None = None) -> Response:
-        """Jobs that work on this image, newest first."""
+        """Jobs for this image, newest first."""
         image = self.get_object()  # type: ignore[attr-defined]
         jobs = Job.objects.filter(pk__in=image.operations.values("job")).select_related("requested_by")
         return self._page(jobs.order_by("-created_at", "-id"), JobListSerializer)

@@ -8,8 +8,9 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 from django_filters.utils import translate_validation
 
-from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
+from api.core.errors import ErrorCode, invalid_choice, invalid_field, unknown_fields
 from api.core.filters import StrictBooleanFilter
+from api.core.phrases import unknown_filter
 from batches.models import Batch
 from images import bulk
 from images.duplicates import has_undecided
@@ -57,14 +58,18 @@ class ImageFilter(filters.FilterSet):
         "quality_grade", "gte", min_value=0, max_value=100, help_text="Lowest grade, 0 to 100."
     )
     issue = filters.CharFilter(
-        method="with_issue", max_length=64, help_text="Code of a fault, such as blurred; any: at least one."
+        method="with_issue",
+        max_length=64,
+        help_text="Code of an issue, such as blurred; any: at least one issue.",
     )
-    deleted = StrictBooleanFilter(method="in_trash", help_text="true: only the trash.")
+    deleted = StrictBooleanFilter(method="in_trash", help_text="true: only images in the trash.")
     has_duplicates = StrictBooleanFilter(
-        method="in_pairs", help_text="In a pair of near-duplicates that nobody has decided yet."
+        method="in_pairs", help_text="In an undecided pair of near-duplicates."
     )
     search = filters.CharFilter(
-        method="found", max_length=200, help_text="In the file name, title, reference, tags, camera and lens."
+        method="found",
+        max_length=200,
+        help_text="Searches file name, title, reference, tags, camera and lens.",
     )
     ordering = filters.OrderingFilter(fields=[(name, name) for name in ORDERINGS])
 
@@ -89,20 +94,19 @@ class ImageFilter(filters.FilterSet):
             return queryset.filter(uploaded_by=self.request.user)
         user = get_user_model().objects.filter(username=value).first()
         if user is None:
-            raise invalid_field(name, f"there is no user {value!r}.", code=ErrorCode.DOES_NOT_EXIST)
+            raise invalid_field(name, f"There is no user {value!r}.", code=ErrorCode.DOES_NOT_EXIST)
         return queryset.filter(uploaded_by=user)
 
     def with_hash(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         if len(value) != 64 or not set(value.lower()) <= set("0123456789abcdef"):
-            raise invalid_field(name, "64 hexadecimal digits are wanted.")
+            raise invalid_field(name, "Enter 64 hexadecimal digits.")
         return queryset.filter(sha256=value.lower())
 
     def with_issue(self, queryset: QuerySet, name: str, value: str) -> QuerySet:
         if value == "any":
             return queryset.exclude(issues=[])
         if value not in ISSUE_CODES:
-            detail = f"there is no issue {value!r}; there are any, {', '.join(ISSUE_CODES)}."
-            raise invalid_field(name, detail, code=ErrorCode.INVALID_CHOICE)
+            raise invalid_choice(name, value, ["any", *ISSUE_CODES])
         return queryset.filter(issues__contains=[{"code": value}])
 
     def in_trash(self, queryset: QuerySet, _name: str, value: bool) -> QuerySet:
@@ -126,17 +130,14 @@ class ImageFilter(filters.FilterSet):
 
 
 def chosen(wanted: Mapping[str, str], *, queryset: QuerySet, request: Any) -> QuerySet:
-    """The images that these filters of the list find, 10 000 at most.
+    """The images that match these filters of the list, at most 10 000.
 
     Raises:
-        ApiError: 400 naming the filter that there is not, or for too many images.
+        ApiError: 400 for an unknown filter or too many images.
         ValidationError: naming the filters whose values are wrong.
     """
-    known = sorted(ImageFilter.base_filters)
-    if unknown := sorted(set(wanted) - set(known)):
-        detail = f"Unknown filter {unknown[0]!r}; there are {', '.join(known)}."
-        errors = [FieldError("filter", ErrorCode.UNKNOWN_FIELD, detail)]
-        raise ApiError(ErrorCode.UNKNOWN_FIELD, detail, errors=errors)
+    if set(wanted) - set(ImageFilter.base_filters):
+        raise unknown_fields(["filter"], unknown_filter(ImageFilter.base_filters))
     filterset = ImageFilter(wanted, queryset=queryset, request=request)
     if not filterset.is_valid():
         raise translate_validation(filterset.errors)

@@ -1,4 +1,4 @@
-"""What images of kind fingerprint have besides, over REST."""
+"""What images of the kind fingerprint have in addition, over REST."""
 
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiTypes, extend_schema
@@ -9,12 +9,12 @@ from images.quality.fingerprints import MAP_SECONDS, VERSION, ridge_map_png
 
 
 class FingerprintParts:
-    """The parts of the image resource that only fingerprints have."""
+    """Mixed into the view set of images: what only fingerprints have."""
 
     @extend_schema(responses={(200, "image/png"): OpenApiTypes.BINARY})
     @action(detail=True, url_path="ridge-map")
     def ridge_map(self, request: Request, pk: str | None = None) -> HttpResponse:
-        """Where ridges are, which way they run and how clear they are (longer and greener), as PNG."""
+        """The ridges as PNG: position, direction and clarity (longer and greener is clearer)."""
         image = self.get_object()  # type: ignore[attr-defined]
         answer = HttpResponse(ridge_map_png(image), content_type="image/png")
         answer["ETag"] = f'"{image.sha256[:32]}-{VERSION}"'

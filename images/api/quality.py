@@ -1,4 +1,4 @@
-"""Quality over REST: what was measured of an image, the metrics there are, the cut-offs of each kind."""
+"""Quality over REST: the measurements of an image, the metrics, the thresholds of each kind."""
 
 from typing import Any
 
@@ -33,25 +33,27 @@ class MeasureSerializer(serializers.Serializer):
     name = serializers.CharField()
     title = serializers.CharField()
     direction = serializers.ChoiceField(choices=["higher", "lower"], help_text="Which way is better.")
-    range = serializers.ListField(child=serializers.FloatField(), help_text="Where values lie as a rule.")
+    range = serializers.ListField(child=serializers.FloatField(), help_text="The usual range of values.")
     value = serializers.FloatField(allow_null=True)
     normalized = serializers.FloatField(allow_null=True, help_text="0 to 1, where 1 is best.")
     version = serializers.CharField(allow_blank=True)
-    is_stale = serializers.BooleanField(help_text="Measured by another version than would be used now.")
+    is_stale = serializers.BooleanField(help_text="Measured by another version than the current one.")
     weights_sha256 = serializers.CharField(allow_blank=True)
-    input_size = serializers.IntegerField(allow_null=True, help_text="Longer side in px that was measured.")
+    input_size = serializers.IntegerField(
+        allow_null=True, help_text="Longer side of the measured image in px."
+    )
     duration_ms = serializers.IntegerField(allow_null=True)
     error_code = serializers.CharField(allow_blank=True)
     error_detail = serializers.CharField(allow_blank=True)
-    is_available = serializers.BooleanField(help_text="Whether it can be computed here.")
+    is_available = serializers.BooleanField(help_text="Whether it can be computed on this installation.")
     why_not = serializers.CharField(allow_blank=True)
-    command = serializers.CharField(allow_blank=True, help_text="What makes it available.")
+    command = serializers.CharField(allow_blank=True, help_text="The command that makes it available.")
 
 
 class CauseSerializer(MeasureSerializer):
-    code = serializers.CharField(help_text="Of the issue that it raises.")
+    code = serializers.CharField(help_text="Code of the issue that it raises.")
     unit = serializers.CharField(allow_blank=True)
-    threshold = serializers.FloatField(allow_null=True, help_text="Null: not judged for this kind.")
+    threshold = serializers.FloatField(allow_null=True, help_text="null: not judged for this kind.")
     is_fault = serializers.BooleanField()
 
 
@@ -60,12 +62,14 @@ class QualitySerializer(serializers.Serializer):
 
     image = serializers.UUIDField()
     kind = serializers.CharField()
-    grade = serializers.FloatField(allow_null=True, help_text="0 to 100; null before it was measured.")
-    profile = serializers.CharField(allow_blank=True, help_text="The cut-offs that gave grade and issues.")
+    grade = serializers.FloatField(allow_null=True, help_text="0 to 100; null until it is measured.")
+    profile = serializers.CharField(
+        allow_blank=True, help_text="The thresholds that gave the grade and issues."
+    )
     issues = IssueSerializer(many=True)
     causes = CauseSerializer(many=True)
     metrics = MeasureSerializer(many=True)
-    fingerprint = serializers.DictField(allow_null=True, help_text="The panel of a fingerprint.")
+    fingerprint = serializers.DictField(allow_null=True, help_text="The measurements of a fingerprint.")
 
 
 class MeasureRequestSerializer(StrictSerializer):
@@ -73,7 +77,7 @@ class MeasureRequestSerializer(StrictSerializer):
         child=serializers.ChoiceField(choices=list(METRICS)),
         required=False,
         max_length=len(METRICS),
-        help_text="Without it those of QUALITY_METRICS that can be computed here. The causes are always measured.",
+        help_text="Default: those of QUALITY_METRICS that can be computed. The causes are always measured.",
     )
 
 
@@ -83,22 +87,20 @@ class QualityParts:
     @extend_schema(responses=QualitySerializer, filters=False)
     @action(detail=True, url_path="quality")
     def quality_of(self, request: Request, pk: str | None = None) -> Response:
-        """What was measured of the image, and what could not be and why."""
+        """The measurements of the image; for those that are missing, why."""
         return Response(report.as_json(self.get_object()))  # type: ignore[attr-defined]
 
     @extend_schema(
         request=MeasureRequestSerializer,
         responses={
             202: JobSerializer,
-            422: OpenApiResponse(
-                description="A metric that is named cannot be computed: `model_unavailable`."
-            ),
+            422: OpenApiResponse(description="A requested metric cannot be computed: `model_unavailable`."),
         },
     )
     @quality_of.mapping.post
     @idempotent
     def measure(self, request: Request, pk: str | None = None) -> Response:
-        """Have the image measured, again where it was done before."""
+        """Measure the image, even if it was measured before."""
         require_scope(request, Scope.PROCESS)
         asked = MeasureRequestSerializer.read(request)
         job = quality.submit_quality(
@@ -121,8 +123,8 @@ class MetricSerializer(serializers.Serializer):
     range = serializers.ListField(child=serializers.FloatField())
     unit = serializers.CharField(allow_blank=True)
     is_default = serializers.BooleanField()
-    long_side_px = serializers.IntegerField(help_text="Larger images are reduced to it.")
-    min_side_px = serializers.IntegerField(help_text="What the shorter side then needs.")
+    long_side_px = serializers.IntegerField(help_text="Larger images are scaled down to this.")
+    min_side_px = serializers.IntegerField(help_text="The shorter side must then be at least this.")
     weights = serializers.ListField(child=serializers.CharField(), help_text="See /api/models/.")
     version = serializers.CharField(allow_blank=True)
     available = serializers.BooleanField()
@@ -133,16 +135,16 @@ class MetricSerializer(serializers.Serializer):
 class MetricsView(APIView):
     @extend_schema(responses=MetricSerializer(many=True), operation_id="metrics_list", tags=["quality"])
     def get(self, request: Request) -> Response:
-        """Every metric and cause: direction, range, size rule, version, whether it can be computed here."""
+        """All metrics and causes, and whether they can be computed on this installation."""
         return Response(report.table())
 
 
 class ThresholdSerializer(serializers.Serializer):
-    """A cut-off and what it flags."""
+    """A threshold and how many images it flags."""
 
     measure = serializers.CharField()
     title = serializers.CharField()
-    threshold = serializers.FloatField(allow_null=True, help_text="Null: not judged.")
+    threshold = serializers.FloatField(allow_null=True, help_text="null: not judged.")
     bad_side = serializers.ChoiceField(choices=["below", "above"])
     limits = serializers.ListField(child=serializers.FloatField())
     unit = serializers.CharField(allow_blank=True)
@@ -150,21 +152,23 @@ class ThresholdSerializer(serializers.Serializer):
 
 
 class ProfileSerializer(serializers.Serializer):
-    """The cut-offs in force for a kind of image, and how many measured images they flag."""
+    """The thresholds of a kind of image, and how many measured images they flag."""
 
     kind = serializers.CharField()
     name = serializers.CharField()
-    version = serializers.IntegerField(help_text="0: the cut-offs that come with Pix.")
+    version = serializers.IntegerField(help_text="0: the thresholds that come with Pix.")
     measured = serializers.IntegerField()
-    flagged = serializers.IntegerField(help_text="Images with at least one fault.")
+    flagged = serializers.IntegerField(help_text="Images with at least one issue.")
     thresholds = ThresholdSerializer(many=True)
-    job = serializers.UUIDField(required=False, help_text="The job that judges the images again.")
+    job = serializers.UUIDField(
+        required=False, help_text="The job that judges the images by the new thresholds."
+    )
 
 
 class ProfileChangeSerializer(StrictSerializer):
     thresholds = serializers.DictField(
         child=NumberField(allow_null=True),
-        help_text="Measure to cut-off; null = not judged. Measures that are not named keep theirs.",
+        help_text="Threshold by measure; null: not judged. Measures that are left out keep theirs.",
     )
 
 
@@ -196,7 +200,7 @@ class ProfilesView(APIView):
         responses=ProfileSerializer(many=True), operation_id="quality_profiles_list", tags=["quality"]
     )
     def get(self, request: Request) -> Response:
-        """The cut-offs of every kind of image, with the number of images that each flags."""
+        """The thresholds of every kind of image, and how many images each flags."""
         return Response([profile_json(profiles.profile_of(kind)) for kind in profiles.KINDS])
 
 
@@ -210,7 +214,7 @@ class ProfileView(APIView):
         tags=["quality"],
     )
     def get(self, request: Request, kind: str) -> Response:
-        """The cut-offs of one kind of image."""
+        """The thresholds of one kind of image."""
         return Response(profile_json(profiles.profile_of(_known(kind))))
 
     @extend_schema(
@@ -221,7 +225,7 @@ class ProfileView(APIView):
         tags=["quality"],
     )
     def put(self, request: Request, kind: str) -> Response:
-        """Change cut-offs: a new version; images of this kind are judged again without being measured."""
+        """Change thresholds. This creates a new version; images of this kind are judged again, not measured again."""
         kind, changes = _known(kind), ProfileChangeSerializer.read(request)["thresholds"]
         profile, job = profiles.change(kind, changes, actor=request.user, source=door(request))
         body = profile_json(profile)
@@ -239,7 +243,7 @@ class ProfilePreviewView(APIView):
         tags=["quality"],
     )
     def post(self, request: Request, kind: str) -> Response:
-        """What changed cut-offs would flag; nothing is changed."""
+        """Preview what changed thresholds would flag."""
         profile = profiles.profile_of(_known(kind))
         cutoffs = {**profile.cutoffs, **profiles.checked(ProfileChangeSerializer.read(request)["thresholds"])}
         would_be = profiles.Profile(profile.kind, profile.name, profile.version, cutoffs)
@@ -248,6 +252,6 @@ class ProfilePreviewView(APIView):
 
 def _known(kind: str) -> str:
     if kind not in profiles.KINDS:
-        detail = f"There is no kind {kind[:50]!r}; there are {', '.join(profiles.KINDS)}."
+        detail = f"There is no kind {kind[:50]!r}. Available kinds: {', '.join(profiles.KINDS)}."
         raise ApiError(ErrorCode.NOT_FOUND, detail)
     return kind

@@ -1,4 +1,4 @@
-"""Vectors of images over REST: more like this, search by a sentence, have a vector made."""
+"""Vectors of images over REST: similar images, search by text, computing a vector."""
 
 import base64
 import uuid
@@ -39,13 +39,13 @@ class ModelQuery(QuerySerializer):
         choices=MODELS,
         required=False,
         default=embeddings.AUTO,
-        help_text="Whose vectors; auto is the default embedder.",
+        help_text="The embedding model; auto: the default one.",
     )
 
 
 class FeaturesQuery(ModelQuery):
     include = serializers.ChoiceField(
-        choices=["features"], required=False, help_text="Also the vector, in base64."
+        choices=["features"], required=False, help_text="Include the vector, in base64."
     )
 
 
@@ -79,7 +79,7 @@ class NeighbourSerializer(serializers.Serializer):
 
 
 class SimilarSerializer(serializers.Serializer):
-    """The images nearest to one, the nearest first."""
+    """The images most similar to one, nearest first."""
 
     image = serializers.UUIDField()
     model = serializers.CharField()
@@ -88,12 +88,12 @@ class SimilarSerializer(serializers.Serializer):
 
 
 class HitSerializer(serializers.Serializer):
-    score = serializers.FloatField(help_text="Cosine of the image's vector to that of the text.")
+    score = serializers.FloatField(help_text="Cosine similarity of the image's vector and that of the text.")
     image = ImageSerializer()
 
 
 class SearchSerializer(serializers.Serializer):
-    """What fits a text, the best first."""
+    """The images that match a text, best first."""
 
     query = serializers.CharField()
     model = serializers.CharField()
@@ -128,14 +128,14 @@ class SimilarParts:
         parameters=[SimilarQuery],
         responses={
             200: SimilarSerializer,
-            409: OpenApiResponse(description="The image has no vector yet; the sentence says how to get it."),
+            409: OpenApiResponse(description="The image has no vector yet; `detail` says how to get one."),
             422: OpenApiResponse(description="The model is not installed: `model_unavailable`."),
         },
         filters=False,
     )
     @action(detail=True)
     def similar(self, request: Request, pk: str | None = None) -> Response:
-        """More like this: the images whose vectors are nearest, the nearest first."""
+        """Similar images: those with the nearest vectors, nearest first."""
         asked = SimilarQuery.read(request)
         own = embeddings.of_model(asked["model"]).filter(image=uuid.UUID(str(pk))).first()
         if own is None:
@@ -159,16 +159,16 @@ class SimilarParts:
         parameters=[TextQuery, LikeQuery],
         responses={
             200: SearchSerializer,
-            202: OpenApiResponse(JobSerializer, "A model worker still reads the text: ask again."),
+            202: OpenApiResponse(JobSerializer, "A model worker is still processing the text: try again."),
             422: OpenApiResponse(description="CLIP is not installed: `model_unavailable`."),
         },
         filters=False,
     )
     @action(detail=False, filter_backends=[])
     def search(self, request: Request) -> Response:
-        """Images by what they show (`q`, with CLIP) or like another one (`image`).
+        """Search images by what they show (`q`, with CLIP) or by similarity to another image (`image`).
 
-        File names, titles, tags and cameras need no model: they are searched by `/api/images/?search=`.
+        For file names, titles, tags and cameras use `/api/images/?search=`, which needs no model.
         """
         if "image" in request.query_params:
             asked = LikeQuery.read(request)
@@ -199,7 +199,7 @@ class SimilarParts:
     @action(detail=True, methods=["POST"])
     @idempotent
     def embed(self, request: Request, pk: str | None = None) -> Response:
-        """Have the image's vector made by a model worker, again where there is one."""
+        """Compute the image's vector on a model worker, even if it has one."""
         require_scope(request, Scope.PROCESS)
         asked = EmbedSerializer.read(request)
         job = embeddings.submit_embeddings(

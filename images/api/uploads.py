@@ -1,4 +1,4 @@
-"""POST /api/images/: one file or many, and what became of each."""
+"""POST /api/images/: one file or many, with a result for each."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -74,7 +74,7 @@ class ObjectField(serializers.JSONField):
 
 
 class UploadSerializer(IdempotentSerializer):
-    """A multipart form with files, and what is said of each of them."""
+    """A multipart form with files, and the fields that apply to each of them."""
 
     file = FilesField(required=False, help_text="Repeat it for each file.")
     files = FilesField(required=False, help_text="Another name for file.")
@@ -94,7 +94,7 @@ class UploadSerializer(IdempotentSerializer):
 
 
 def upload(request: Request, *, batch: Batch | None = None) -> Response:
-    """Take the files of a request in; one file answers with its image, several with a list of results."""
+    """Store the files of a request; the answer is an image for one file, a list of results for several."""
     return take_in(request, UploadSerializer.read(request), batch=batch)
 
 

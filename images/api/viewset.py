@@ -39,7 +39,7 @@ UUID_PATTERN = "[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 
 class ImageChangesSerializer(StrictSerializer):
-    """What may be changed of an image."""
+    """The fields of an image that can be changed."""
 
     title = serializers.CharField(required=False, allow_blank=True, max_length=200)
     note = serializers.CharField(required=False, allow_blank=True, max_length=services.MAX_NOTE)
@@ -59,7 +59,7 @@ class PurgeQuery(QuerySerializer):
 
 
 class BulkSerializer(WorkSerializer):
-    """One action on many images, named by their ids or by the filters of the list."""
+    """One action on many images, chosen by ids or by filters of the list."""
 
     action = serializers.ChoiceField(choices=["delete", "restore", "tag", "process", "add_to_batch"])
     ids = serializers.ListField(
@@ -105,8 +105,11 @@ class ImageViewSet(
     @extend_schema(
         request={"multipart/form-data": UploadSerializer},
         responses={
-            201: OpenApiResponse(UPLOADED, "New: one file's image, or what became of each of several files."),
-            200: OpenApiResponse(UPLOADED, "The same where all files were known already."),
+            201: OpenApiResponse(
+                UPLOADED,
+                "At least one file is new. The image of a single file, or a result for each of several.",
+            ),
+            200: OpenApiResponse(UPLOADED, "The same if all files were already in the library."),
         },
     )
     @idempotent
@@ -124,7 +127,7 @@ class ImageViewSet(
 
     @extend_schema(request=ImageChangesSerializer, responses=ImageSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
-        """Change what people say about the image."""
+        """Change the description of the image."""
         changes = ImageChangesSerializer.read(request)
         image = services.update(self.get_object(), actor=request.user, changes=changes)
         return Response(self.get_serializer(image).data)
@@ -134,23 +137,23 @@ class ImageViewSet(
         responses={204: None},
     )
     def destroy(self, request: Request, pk: str) -> Response:
-        """Put the image into the trash."""
+        """Move the image to the trash."""
         is_purge = PurgeQuery.read(request)["purge"]
         if is_purge:
             require_scope(request, Scope.ADMIN)
         image = self.get_object()
         done = (services.purge if is_purge else services.trash)(image, actor=request.user)
         if not done and image.status == Image.Status.PURGED:
-            raise ApiError(ErrorCode.GONE, "The image was purged before.")
+            raise ApiError(ErrorCode.GONE, "The image has already been purged.")
         return Response(status=204)  # a second DELETE finds it deleted, which is what was asked for
 
     @extend_schema(request=None, responses=ImageSerializer)
     @action(detail=True, methods=["POST"])
     def restore(self, request: Request, pk: str) -> Response:
-        """Take the image out of the trash."""
+        """Restore the image from the trash."""
         image = self.get_object()
         if not services.restore(image, actor=request.user):
-            raise ApiError(ErrorCode.CONFLICT, f"The image is not in the trash: it is {image.status}.")
+            raise ApiError(ErrorCode.CONFLICT, f"The image is not in the trash; it is {image.status}.")
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(
@@ -160,7 +163,7 @@ class ImageViewSet(
     @action(detail=False, methods=["POST"])
     @idempotent
     def actions(self, request: Request) -> Response:
-        """One action on many images, named by `ids` or by the `filter` of the list; `dry_run` only counts."""
+        """Apply one action to many images, chosen by `ids` or by a `filter` of the list; `dry_run` only counts."""
         asked = BulkSerializer.read(request)
         if asked["action"] == "process":
             require_scope(request, Scope.PROCESS)

@@ -50,7 +50,7 @@ class ArtifactViewSet(viewsets.ReadOnlyModelViewSet):
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True)
     def file(self, request: Request, pk: str | None = None) -> HttpResponseBase:
-        """The result's bytes, as attachment."""
+        """The result's bytes, as an attachment."""
         return result_response(request._request, self.get_object())
 
     @extend_schema(responses=ComparisonSerializer)

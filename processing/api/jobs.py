@@ -49,7 +49,7 @@ class EstimateSerializer(serializers.Serializer):
     cached = serializers.IntegerField(help_text="Of these, results that exist already.")
     seconds = RangeSerializer()
     bytes = serializers.IntegerField(help_text="Size of the sources.")
-    based_on = serializers.IntegerField(help_text="How many finished operations this was measured on.")
+    based_on = serializers.IntegerField(help_text="Number of finished operations that this is based on.")
     notes = serializers.ListField(
         child=serializers.CharField(), help_text="For denoise and one image: how noisy it is."
     )
@@ -60,7 +60,7 @@ class PrioritySerializer(StrictSerializer):
 
 
 class RetrySerializer(StrictSerializer):
-    """Which operations run again: all that failed or were cancelled, unless these fields narrow it down."""
+    """Which operations to retry: all that failed or were cancelled, unless these fields narrow it down."""
 
     only = serializers.ChoiceField(choices=["failed"], required=False, help_text="Only those that failed.")
     operations = serializers.ListField(
@@ -88,16 +88,19 @@ PREFER = OpenApiParameter(
     "Prefer",
     str,
     OpenApiParameter.HEADER,
-    description="`wait=N`: answer when the job is finished, after N ≤ 30 s.",
+    description="`wait=N`: wait up to N seconds (at most 30) for the job to finish.",
 )
 IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The same key and request do the work once."
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Repeating a request with the same key does the work only once.",
 )
 SUBMIT: dict[str, Any] = {
     "parameters": [PREFER, IDEMPOTENCY_KEY, NamesQuery],
     "responses": {
         202: JobSerializer,
-        200: OpenApiResponse(EstimateSerializer, "A dry run: what it would cost; nothing is stored."),
+        200: OpenApiResponse(EstimateSerializer, "A dry run: the estimate; nothing is stored."),
     },
 }
 TRIED_AGAIN = (OperationStatus.FAILED, OperationStatus.CANCELLED)
@@ -141,29 +144,29 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     @extend_schema(request=JobRequestSerializer, **SUBMIT)
     @idempotent
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Submit work for images that are known, a batch, or files sent along."""
+        """Submit work for images of the library, a batch, or uploaded files."""
         return self.submit(request)
 
     @extend_schema(request=JobRequestSerializer, parameters=[NamesQuery], responses=EstimateSerializer)
     @action(detail=False, methods=["post"])
     def estimate(self, request: Request) -> Response:
-        """What a submission would cost, from measured durations; nothing is stored."""
+        """Estimate a submission from measured durations; nothing is stored."""
         return Response(estimate(submission_of(request)))
 
     @extend_schema(request=PrioritySerializer, responses=JobSerializer)
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Move a job forwards or backwards in its queues."""
+        """Change the priority of a job."""
         priority = priority_of(PrioritySerializer.read(request)["priority"])
         job = self.get_object()
         if not jobs.set_priority(job, priority, actor=request.user):
-            raise _conflict(job, "its priority cannot be changed any more")
+            raise _conflict(job, "its priority can no longer be changed")
         audit.record("job.priority", job, request=request, detail={"priority": priority.label})
         return Response(job_json(job))
 
     @extend_schema(request=None, responses=JobSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str | None = None) -> Response:
-        """Cancel what waits and what runs; what is finished stays."""
+        """Cancel waiting and running operations; finished ones stay as they are."""
         job = self.get_object()
         if job.is_terminal or not jobs.cancel_job(job, actor=request.user):
             job.refresh_from_db()
@@ -174,16 +177,16 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     @extend_schema(request=RetrySerializer, responses={202: JobSerializer})
     @action(detail=True, methods=["post"])
     def retry(self, request: Request, pk: str | None = None) -> Response:
-        """Queue failed and cancelled operations again: all, the failed ones only, or the named ones."""
+        """Retry failed and cancelled operations: all, only the failed ones, or those listed."""
         job = self.get_object()
         asked = RetrySerializer.read(request)
         statuses = (OperationStatus.FAILED,) if "only" in asked else TRIED_AGAIN
         ids = _operation_ids(job, asked.get("operations"), statuses)
         if job.status not in RETRYABLE:
-            raise _conflict(job, "only failed and cancelled operations of a finished job are tried again")
+            raise _conflict(job, "only failed and cancelled operations of a finished job can be retried")
         count = jobs.retry_job(job, operation_ids=ids, statuses=statuses, actor=request.user)
         if not count:
-            raise _conflict(job, "none of its operations can be tried again")
+            raise _conflict(job, "none of its operations can be retried")
         audit.record("job.retry", job, request=request, detail={"operations": count})
         return accepted(job)
 
@@ -207,7 +210,7 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     @action(detail=True)
     def download(self, request: Request, pk: str | None = None) -> HttpResponseBase:
-        """The result's bytes, or a ZIP of several."""
+        """The result's bytes, or a ZIP of several results."""
         job = self.get_object()
         results = list(results_of(job))
         if not job.is_terminal:

@@ -27,7 +27,7 @@ MAX_REASON = 200
 
 
 class OperationSpecSerializer(serializers.Serializer):
-    """What can be done with an image, with the JSON Schema of its parameters."""
+    """An operation on images, with the JSON Schema of its parameters."""
 
     name = serializers.CharField()
     title = serializers.CharField()
@@ -58,7 +58,7 @@ def operation_json(spec: OperationSpec) -> dict[str, Any]:
 class OperationsView(APIView):
     @extend_schema(responses=OperationSpecSerializer(many=True), operation_id="operations_list")
     def get(self, request: Request) -> Response:
-        """Every operation; the schemas are the ones that requests are checked against."""
+        """All operations, with the schemas that requests are checked against."""
         return Response([operation_json(spec) for spec in OPERATIONS.values()])
 
 
@@ -67,7 +67,9 @@ class OperationView(APIView):
     def get(self, request: Request, name: str) -> Response:
         if name not in OPERATIONS:
             known = ", ".join(OPERATIONS)
-            raise ApiError(ErrorCode.NOT_FOUND, f"There is no operation {name!r}; there are {known}.")
+            raise ApiError(
+                ErrorCode.NOT_FOUND, f"There is no operation {name!r}. Available operations: {known}."
+            )
         return Response(operation_json(OPERATIONS[name]))
 
 
@@ -92,7 +94,7 @@ class QueueChangeSerializer(StrictSerializer):
 class QueuesView(APIView):
     @extend_schema(responses=QueueSerializer(many=True), operation_id="queues_list")
     def get(self, request: Request) -> Response:
-        """How much waits and runs in each queue, and who serves it."""
+        """Waiting and running operations in each queue, and its workers."""
         return Response(QueueSerializer(queue_metrics.queue_numbers(), many=True).data)
 
 
@@ -105,7 +107,7 @@ class QueueView(APIView):
 
     @extend_schema(request=QueueChangeSerializer, responses=QueueSerializer)
     def patch(self, request: Request, name: str) -> Response:
-        """Pause or resume a queue: what runs goes on, nothing new begins."""
+        """Pause or resume a queue. Running operations continue; no new ones start."""
         _queue(name)
         asked = QueueChangeSerializer.read(request)
         paused, reason = asked["paused"], asked["reason"]
@@ -122,7 +124,9 @@ class QueueView(APIView):
 def _queue(name: str) -> queue_metrics.QueueNumbers:
     queues = {queue.name: queue for queue in queue_metrics.queue_numbers()}
     if name not in queues:
-        raise ApiError(ErrorCode.NOT_FOUND, f"There is no queue {name!r}; there are {', '.join(queues)}.")
+        raise ApiError(
+            ErrorCode.NOT_FOUND, f"There is no queue {name!r}. Available queues: {', '.join(queues)}."
+        )
     return queues[name]
 
 
@@ -160,7 +164,9 @@ class ClassPlanSerializer(serializers.Serializer):
     count = serializers.IntegerField()
     byte_size = serializers.IntegerField()
     examples = serializers.ListField(child=serializers.CharField())
-    kept = serializers.DictField(child=serializers.IntegerField(), help_text="Reason → how many stay.")
+    kept = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Number of files kept, by reason."
+    )
 
 
 class CleanupPlanSerializer(serializers.Serializer):
@@ -178,12 +184,14 @@ class CleanupView(WaitsForJob, APIView):
         request=CleanupRequestSerializer,
         responses={
             202: JobSerializer,
-            200: OpenApiResponse(CleanupPlanSerializer, "A dry run: what would go, and what stays and why."),
+            200: OpenApiResponse(
+                CleanupPlanSerializer, "A dry run: what would be removed, and what is kept and why."
+            ),
         },
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        """Remove old files. Inputs of live jobs, pinned images and images in batches stay."""
+        """Remove old files. Inputs of unfinished jobs, pinned images and images in batches are kept."""
         asked = CleanupRequestSerializer.read(request)
         days_old, classes = asked["days_old"], retention.check_classes(asked.get("classes"))
         moments = retention.cutoffs(classes, days_old=days_old)

@@ -1,4 +1,4 @@
-"""The models over REST: which there are, which are installed, under which licence."""
+"""The models over REST: the list, what is installed, and their licences."""
 
 from dataclasses import asdict
 
@@ -14,30 +14,30 @@ from processing.model_availability import LIBRARY, Model, models
 
 
 class ModelSerializer(serializers.Serializer):
-    """A model, its licence, and whether it can be used here."""
+    """A model, its licence, and whether it is available."""
 
     name = serializers.CharField()
     family = serializers.ChoiceField(
-        [*FAMILIES, LIBRARY], help_text="`library`: no model, but the package that computes quality metrics."
+        [*FAMILIES, LIBRARY], help_text="`library`: the package that computes quality metrics, not a model."
     )
     title = serializers.CharField()
     file = serializers.CharField(allow_blank=True)
-    byte_size = serializers.IntegerField(allow_null=True, help_text="null where it is not published.")
+    byte_size = serializers.IntegerField(allow_null=True, help_text="null if it is not published.")
     sha256 = serializers.CharField(
-        allow_blank=True, help_text="Of the installed file, else as published; empty where neither is known."
+        allow_blank=True, help_text="Of the installed file, else as published; empty if neither is known."
     )
     licence = serializers.CharField()
     licence_note = serializers.CharField(allow_blank=True)
     input = serializers.CharField(allow_blank=True)
-    dim = serializers.IntegerField(allow_null=True, help_text="Numbers in a vector, of models that embed.")
+    dim = serializers.IntegerField(allow_null=True, help_text="Length of the vectors, for embedding models.")
     version = serializers.CharField(allow_blank=True)
-    address = serializers.CharField(allow_blank=True, help_text="Where it is published.")
+    address = serializers.CharField(allow_blank=True, help_text="Where it was published.")
     is_bundled = serializers.BooleanField(help_text="It comes with Pix.")
     available = serializers.BooleanField()
-    is_present = serializers.BooleanField(help_text="There is a file, be it the right one or not.")
+    is_present = serializers.BooleanField(help_text="A file exists, valid or not.")
     verified = serializers.BooleanField(help_text="Its hash was checked.")
     why_not = serializers.CharField(allow_blank=True, help_text="Why it is not available.")
-    command = serializers.CharField(help_text="What makes it available.")
+    command = serializers.CharField(help_text="The command that makes it available.")
     used_by = serializers.ListField(
         child=serializers.CharField(),
         help_text="What needs it: `operation:`, `metric:`, `embedder:` or `search:` and a name.",
@@ -51,7 +51,7 @@ def _json(model: Model) -> dict:
 class ModelsView(APIView):
     @extend_schema(responses=ModelSerializer(many=True), operation_id="models_list")
     def get(self, request: Request) -> Response:
-        """Every model; what needs one that is not available is answered 422 `model_unavailable`."""
+        """All models. Requests that need a model that is not available get a 422 `model_unavailable`."""
         return Response([_json(model) for model in models()])
 
 
@@ -61,5 +61,7 @@ class ModelView(APIView):
         """One model."""
         named = {model.name: model for model in models()}
         if name not in named:
-            raise ApiError(ErrorCode.NOT_FOUND, f"There is no model {name!r}; there are {', '.join(named)}.")
+            raise ApiError(
+                ErrorCode.NOT_FOUND, f"There is no model {name!r}. Available models: {', '.join(named)}."
+            )
         return Response(_json(named[name]))

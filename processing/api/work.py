@@ -117,9 +117,9 @@ class WorkSerializer(IdempotentSerializer):
     """What to do and how the results are named."""
 
     operations = StepsField(
-        help_text='Done side by side: names or `{"name", "parameters"}`; in a form as JSON.'
+        help_text='Operations with a result each: names or `{"name", "parameters"}`; in a form as JSON.'
     )
-    pipeline = StepsField(help_text="Done one after the other, with one result.")
+    pipeline = StepsField(help_text="Operations applied one after the other, with one result.")
     priority = serializers.ChoiceField(
         choices=Priority.labels, required=False, allow_null=True, allow_blank=True
     )
@@ -146,7 +146,7 @@ class JobRequestSerializer(WorkSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         attrs = super().validate(attrs)
         if not any(attrs.get(name) for name in SOURCES):
-            detail = f"Name what to work on: {', '.join(SOURCES)}."
+            detail = f"Send at least one of: {', '.join(SOURCES)}."
             raise invalid_field("file", detail, code=ErrorCode.REQUIRED)
         return attrs
 

@@ -75,7 +75,7 @@ def test_one_model(installed):
     assert client.get("/api/models/known").json()["available"] is True
     missing = client.get("/api/models/nope/")
     assert missing.status_code == 404
-    assert "there are known, unknown" in missing.json()["detail"]
+    assert "Available models: known, unknown" in missing.json()["detail"]
 
 
 def test_models_need_a_sign_in():

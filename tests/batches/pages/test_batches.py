@@ -98,7 +98,7 @@ def test_new_batch_with_files_without_scripts(reviewer):
         ({"batch_name": "A", "priority": "soon"}, "is not a valid choice. Choose one of: urgent"),
         ({"batch_name": "A", "assignee": "nobody"}, "does not exist"),
         ({"batch_name": "A", "image": [str(uuid.UUID(int=7))]}, "does not exist or has been deleted"),
-        ({"batch_name": "A", "query": "uploaded_by=nobody"}, "there is no user"),
+        ({"batch_name": "A", "query": "uploaded_by=nobody"}, "There is no user"),
     ],
 )
 def test_wrong_new_batch_is_said_and_nothing_is_made(reviewer, form, sentence):

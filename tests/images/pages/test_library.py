@@ -64,7 +64,7 @@ def test_filters(reviewer):
     [
         ("from=yesterday", "“yesterday” is not a valid date"),
         ("format=exe", "format"),
-        ("uploaded_by=nobody", "there is no user"),
+        ("uploaded_by=nobody", "There is no user"),
     ],
 )
 def test_wrong_filter_is_said(viewer, query, sentence):
