@@ -38,7 +38,7 @@ def test_estimate_stands_before_the_start(operator, viewer, batch):
     )
     wrong = text_of(operator.get(at("batch-analyze-estimate", batch), {"min_cluster_size": "one"}))
 
-    assert "<b>24 images</b>, all of them looked at before." in page
+    assert "<b>24 images</b>, all of them measured before." in page
     assert "24 images are not enough for a group of at least 30" in part
     assert "<html" not in part
     assert "Smallest group: Enter a whole number" in wrong
