@@ -4,11 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from django.utils.text import capfirst
 from django.utils.translation import ngettext
 
-from batches.models import Batch
+from batches.models import Batch, GroupingChange
 
 SELECT_IMAGES = "Select at least one image."
+CHOOSE_ACTION = "Choose an action."
+REASON_NEEDED = "Give a reason for sending the batch back."
+NOTHING_CHANGED = "Nothing changed."
+JOB_STARTED = "The job has started."
 NOTHING_TO_SPLIT = "The group was dissolved in the meantime. Nothing was split."
 
 
@@ -26,6 +31,37 @@ def operations(count: int) -> str:
 
 def suggestions(count: int) -> str:
     return ngettext("{} suggestion", "{} suggestions", count).format(count)
+
+
+def step(change: GroupingChange) -> str:
+    """A step of the history as a message: Moved 37 images from boots to red shoes."""
+    return f"{capfirst(change.summary)}."
+
+
+def too_many_found(limit: int) -> str:
+    return f"The filter finds more than {limit:,} images. Narrow it down."
+
+
+def too_many_selected(count: int, limit: int) -> str:
+    return f"You selected {count:,} images. The limit is {limit:,}."
+
+
+def created(count: int) -> str:
+    return f"The batch was created with {images(count)}."
+
+
+def added(count: int, known: int = 0) -> str:
+    """3 images added. 1 was already in the batch."""
+    rest = ngettext(" {} was already in the batch.", " {} were already in the batch.", known).format(known)
+    return f"{images(count)} added.{rest if known else ''}"
+
+
+def removed(count: int) -> str:
+    return f"{images(count)} removed from the batch."
+
+
+def run_started(number: int) -> str:
+    return f"Run {number} has started. The result will appear on this page."
 
 
 def titles(names: Sequence[str], *, most: int = 3) -> str:

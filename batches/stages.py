@@ -7,6 +7,7 @@ from django.db import transaction
 from api.access import audit
 from api.access.permissions import has_scope, require_scope
 from api.core.errors import ApiError, ErrorCode, invalid_field
+from batches import phrases
 from batches.groups.validation import checked_text
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
@@ -100,5 +101,5 @@ def move(
 def _checked_reason(name: str, reason: str) -> str:
     reason = reason.strip()
     if name == "reject" and not reason:
-        raise invalid_field("reason", "Give a reason for sending the batch back.", code=ErrorCode.REQUIRED)
+        raise invalid_field("reason", phrases.REASON_NEEDED, code=ErrorCode.REQUIRED)
     return checked_text("reason", reason, limit=MAX_REASON)

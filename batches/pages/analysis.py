@@ -1,6 +1,5 @@
 """Grouping by machine: the form with its estimate, the run under way, the grid of parameters, the runs so far."""
 
-import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +13,18 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.access.permissions import has_scope
 from api.core.errors import ApiError
+from batches import phrases
 from batches.clustering import run_status
 from batches.clustering import service as analysis
 from batches.clustering.parameters import DEFAULT_SAMPLES, DEFAULT_SIZES, FIELDS, LABELS
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from batches.pages import history, presenters
-from batches.pages.presenters import find, number
+from batches.pages.forms import AnalysisForm, PollForm
+from batches.pages.presenters import find
+from batches.pages.refusals import refusal, shows_refusals
 from images.vectors import embeddings
-from pixproject.web.access import needs, refusal_sentence
+from pixproject.web.access import needs
+from pixproject.web.forms import read
 from processing import estimates, model_availability
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.errors import ProcessingError
@@ -31,7 +34,6 @@ from processing.pages import job_presenter
 RUNS_SHOWN = 12
 CHANGES_SHOWN = 6
 OPEN = (ClusterRun.Status.QUEUED, ClusterRun.Status.RUNNING)
-NUMBER = re.compile(r"[^\s,;]+")
 
 
 @dataclass(frozen=True)
@@ -98,15 +100,7 @@ def _estimated(batch: Batch, parameters: dict[str, Any], mode: str) -> dict[str,
     try:
         return {"estimate": analysis.estimate_analysis(batch, parameters=parameters, mode=mode)}
     except (ApiError, ProcessingError) as error:
-        return {"estimate_error": in_words(error)}
-
-
-def in_words(error: ApiError | ProcessingError) -> str:
-    """The refusal, with the fields named as the form names them."""
-    fields = [one for one in getattr(error, "errors", ()) if one.field in LABELS]
-    if not fields:
-        return refusal_sentence(error)
-    return " ".join(f"{LABELS[one.field]}: {one.detail}" for one in fields)
+        return {"estimate_error": refusal(error)}
 
 
 @dataclass(frozen=True)
@@ -148,17 +142,16 @@ def live(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The card of the analysis; it asks for itself until the run is over, then brings what the run changed."""
     run_status.sync_runs(batch_id)
     batch = find(batch_id)
-    step, seen = number(request, "step", 0), number(request, "seen", -1)
-    context = {"batch": batch, **card_context(batch, request.user, step=step, seen=seen)}
+    context = {"batch": batch, **card_context(batch, request.user, **read(PollForm(request.GET)))}
     if context["run"] is not None:
         return render(request, "batches/_analysis.html", context)
     context |= figures(batch) | {
         "is_over": True,
-        "changes": history.told(batch)[:CHANGES_SHOWN],
+        "changes": history.steps_of(batch)[:CHANGES_SHOWN],
         "next_url": f"/batches/{batch.pk}/",
     }
     answer = render(request, "batches/_after_run.html", context)
-    answer["HX-Trigger"] = "pictures-changed"  # the pictures below load again, with their groups
+    answer["HX-Trigger"] = "pictures-changed"  # the images below load again, with their groups
     return answer
 
 
@@ -175,13 +168,9 @@ def figures(batch: Batch) -> dict[str, Any]:
     }
 
 
-def _asked(request: HttpRequest, batch: Batch) -> dict[str, Any]:
+def _parameters(form: AnalysisForm, batch: Batch) -> dict[str, Any]:
     """The parameters of the form, for the others those of the last time."""
-    given = request.POST if request.method == "POST" else request.GET
-    named: dict[str, Any] = {name: given[name] for name in analysis.PARAMETERS if name in given}
-    if "shown" in given:  # a box that is not ticked is not sent
-        named["allow_single_cluster"] = "allow_single_cluster" in given
-    return analysis.parse_parameters(named, fallback=analysis.stored_parameters(batch.parameters))
+    return analysis.parse_parameters(form.parameters(), fallback=analysis.stored_parameters(batch.parameters))
 
 
 @require_safe
@@ -191,59 +180,51 @@ def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """What the form's parameters would cost, as a part of the page."""
     batch = find(batch_id)
     try:
-        context = _estimated(batch, _asked(request, batch), request.GET.get("mode", "full"))
+        form = AnalysisForm(request.GET)
+        mode = read(form)["mode"]
+        context = _estimated(batch, _parameters(form, batch), mode)
     except (ApiError, ProcessingError) as error:
-        context = {"estimate_error": in_words(error)}
+        context = {"estimate_error": refusal(error)}
     return render(request, "batches/_analysis_estimate.html", context)
-
-
-def _list(text: str) -> list[str | None] | None:
-    """'3, 5, 8' as a list; nothing typed is no list."""
-    words: list[str | None] = list(NUMBER.findall(text[:500]))
-    return words or None
 
 
 @require_POST
 @needs("process")
+@shows_refusals()
 def analyze(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Start a run, of the mode that the pressed button names."""
-    batch, mode = find(batch_id), request.POST.get("mode", "full")
-    try:
-        run = analysis.submit_analysis(
-            batch,
-            parameters=_asked(request, batch),
-            mode=mode,
-            actor=request.user,
-            source="web",
-            sizes=_list(request.POST.get("sizes", "")),
-            samples=_list(request.POST.get("samples", "")),
-        )
-        messages.success(request, f"Run {run.number} has started. Its result appears on this page.")
-    except (ApiError, ProcessingError) as error:
-        messages.error(request, in_words(error))
+    batch, form = find(batch_id), AnalysisForm(request.POST)
+    values = read(form)
+    run = analysis.submit_analysis(
+        batch,
+        parameters=_parameters(form, batch),
+        mode=values["mode"],
+        actor=request.user,
+        source="web",
+        sizes=values["sizes"],
+        samples=values["samples"],
+    )
+    messages.success(request, phrases.run_started(run.number))
     return redirect("batch", batch_id=batch.pk)
 
 
 @require_POST
 @needs("process")
+@shows_refusals()
 def adopt(request: HttpRequest, batch_id: uuid.UUID, run_number: int) -> HttpResponse:
     """Group the batch by the pair of parameters that was chosen in a grid."""
     batch = find(batch_id)
     sweep = get_object_or_404(batch.runs.filter(mode="sweep", status="completed"), number=run_number)
-    size, _, samples = request.POST.get("cell", "").partition(",")
+    size, _, samples = read(AnalysisForm(request.POST))["cell"].partition(",")
     named = {name: sweep.parameters[name] for name in analysis.PARAMETERS if name in sweep.parameters}
     named |= {"model": sweep.model, "min_cluster_size": size, "min_samples": samples}
-    try:
-        run = analysis.submit_analysis(
-            batch,
-            parameters=analysis.parse_parameters(named),
-            actor=request.user,
-            source="web",
-        )
-        told = f"Run {run.number} has started with these parameters. Its result appears on this page."
-        messages.success(request, told)
-    except (ApiError, ProcessingError) as error:
-        messages.error(request, in_words(error))
+    run = analysis.submit_analysis(
+        batch,
+        parameters=analysis.parse_parameters(named),
+        actor=request.user,
+        source="web",
+    )
+    messages.success(request, phrases.run_started(run.number))
     return redirect("batch", batch_id=batch.pk)
 
 

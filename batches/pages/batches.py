@@ -10,19 +10,22 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from rest_framework.exceptions import PermissionDenied as NotAllowed
 
 from api.core.errors import ApiError
-from batches import services, stages
+from batches import phrases, services, stages
 from batches.clustering import run_status
 from batches.models import Batch, BatchImage
 from batches.pages import analysis, compare, history, new, presenters, process
-from batches.pages.presenters import find, number, seen
+from batches.pages.forms import EditForm, PollForm, StageForm
+from batches.pages.presenters import find
+from batches.pages.refusals import back, shows_refusals
 from images.models import Image
-from pixproject.web.access import needs, next_path, tell
+from pixproject.web.access import needs
+from pixproject.web.forms import read, sent
 from processing.pages import job_presenter
 from processing.states import Priority
 
@@ -55,7 +58,7 @@ def batch_list(request: HttpRequest) -> HttpResponse:
 def card(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """One batch in the list; it asks for itself while a job works on it."""
     batch = find(batch_id, is_deleted=None)
-    (line,) = presenters.lines([batch], step=number(request, "step", 0), seen=number(request, "seen", -1))
+    (line,) = presenters.lines([batch], **read(PollForm(request.GET)))
     return render(request, "batches/_card.html", {"line": line})
 
 
@@ -70,7 +73,7 @@ def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "batch": batch,
         "moves": [] if batch.is_archived else stages.moves_open_to(batch, request.user),
         "cards": job_presenter.cards(jobs),
-        "changes": history.told(batch)[: analysis.CHANGES_SHOWN],
+        "changes": history.steps_of(batch)[: analysis.CHANGES_SHOWN],
         "stages": Batch.Stage.values,
         "people": presenters.people(),
         "priorities": Priority.choices,
@@ -92,53 +95,41 @@ def images_context(request: HttpRequest, batch: Batch) -> dict[str, Any]:
 
 @require_POST
 @needs("write")
+@shows_refusals()
 def edit(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Change name, note, priority, assignee and reviewer."""
-    batch = find(batch_id)
-    names = ("batch_name", "note", "assignee", "reviewer")
-    values: dict[str, Any] = {name: request.POST[name] for name in names if name in request.POST}
-    try:
-        if "priority" in request.POST:
-            values["priority"] = services.priority_of(request.POST["priority"])
-        services.update_batch(batch, actor=request.user, values=values)
-        messages.success(request, "Saved.")
-    except ApiError as error:
-        tell(request, error)
-    return back(request, batch)
-
-
-def back(request: HttpRequest, batch: Batch) -> HttpResponse:
-    return redirect(next_path(request, reverse("batch", args=[batch.pk])))
+    services.update_batch(find(batch_id), actor=request.user, values=sent(EditForm(request.POST)))
+    messages.success(request, "Saved.")
+    return back(request, batch_id)
 
 
 @require_POST
+@shows_refusals()
 def stage(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Hand the batch on, send it back or open it again."""
-    batch, name = find(batch_id), request.POST.get("move", "")
+    """Hand the batch on, send it back or reopen it."""
+    batch, values = find(batch_id), read(StageForm(request.POST))
+    name = values["move"]
     if name not in stages.MOVES:
-        messages.error(request, "Choose what is to happen with the batch.")
-        return back(request, batch)
-    reason = request.POST.get("reason", "")
-    if name == "reject" and not reason.strip():
-        messages.error(request, "Say why the batch goes back.")
-        return back(request, batch)
+        raise ApiError("invalid_choice", phrases.CHOOSE_ACTION)
     try:
-        moved = stages.move(batch, name, actor=request.user, reason=reason, seen=seen(request))
-        messages.success(request, STAGE_SENTENCES[name, moved.review_stage])
-    except ApiError as error:
-        tell(request, error)
+        moved = stages.move(batch, name, actor=request.user, reason=values["reason"], seen=values["version"])
     except NotAllowed as error:
         raise PermissionDenied(str(error.detail)) from error  # pages have their own sentence for it
-    return back(request, batch)
+    messages.success(request, STAGE_SENTENCES[name, moved.review_stage])
+    return back(request, batch_id)
 
 
 STAGE_SENTENCES: dict[tuple[str, str], str] = {
-    ("submit", "validation"): "Submitted: it waits for its validation.",
-    ("approve", "acceptance"): "Validated: it waits for its acceptance.",
-    ("approve", "approved"): "Approved. Nothing changes in it until somebody opens it again.",
-    ("reject", "work"): "Sent back to work, with your reason in its history.",
-    ("reopen", "work"): "Open again: it is back in work.",
+    ("submit", "validation"): "Submitted. The batch now waits for validation.",
+    ("approve", "acceptance"): "Validated. The batch now waits for acceptance.",
+    ("approve", "approved"): "Approved. The batch cannot be changed until it is reopened.",
+    ("reject", "work"): "Sent back to work. The history shows your reason.",
+    ("reopen", "work"): "Reopened. The batch is back in work.",
 }
+
+
+def _to_list(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    return redirect("batches")
 
 
 def _whole(
@@ -148,28 +139,25 @@ def _whole(
 
     @require_POST
     @needs(scope)
+    @shows_refusals(_to_list if is_deleted else back)
     def view(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         batch = find(batch_id, is_deleted=is_deleted)
-        try:
-            act(batch, actor=request.user)
-            messages.success(request, sentence.format(batch.batch_name))
-        except ApiError as error:
-            tell(request, error)
-            return redirect("batches") if is_deleted else back(request, batch)
+        act(batch, actor=request.user)
+        messages.success(request, sentence.format(batch.batch_name))
         return redirect("batches") if target == "batches" else redirect("batch", batch_id=batch.pk)
 
     return view
 
 
-archive = _whole(services.archive, "“{}” is archived.", scope="process", target="batches")
-unarchive = _whole(services.unarchive, "“{}” is out of the archive.", scope="process")
+archive = _whole(services.archive, "“{}” was archived.", scope="process", target="batches")
+unarchive = _whole(services.unarchive, "“{}” was unarchived.", scope="process")
 delete = _whole(
     services.delete_batch,
-    "“{}” is deleted. Its pictures stay in the library, and it can be restored.",
+    "“{}” was deleted. It can be restored, and its images stay in the library.",
     scope="process",
     target="batches",
 )
-restore = _whole(services.restore_batch, "“{}” is back.", scope="process", is_deleted=True)
+restore = _whole(services.restore_batch, "“{}” was restored.", scope="process", is_deleted=True)
 
 
 urlpatterns = [

@@ -11,11 +11,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from api.access.permissions import has_scope
-from api.core.errors import ApiError
+from batches import phrases
 from batches.clustering import activation
 from batches.models import Batch, ClusterRun
-from batches.pages.presenters import find, number, seen
-from pixproject.web.access import needs, tell
+from batches.pages.forms import RunForm, TakeOverForm
+from batches.pages.presenters import find
+from batches.pages.refusals import shows_refusals
+from pixproject.web.access import needs
+from pixproject.web.forms import read
 
 KINDS = ("changed", "new", "dissolved", "kept")
 
@@ -27,21 +30,18 @@ def _run(batch: Batch, run_number: int) -> ClusterRun:
         return found
     last = runs.filter(status="completed").exclude(mode="sweep").order_by("-number").first()
     if last is None:
-        raise Http404("No run of this batch is done yet.")
+        raise Http404("This batch has no completed run yet.")
     return last
 
 
 @require_safe
 @never_cache
+@shows_refusals()
 def compare(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """What a run would change, group by group."""
     batch = find(batch_id)
-    run = _run(batch, number(request, "run", 0))
-    try:
-        diff = activation.plan(batch, run)
-    except ApiError as error:
-        tell(request, error)
-        return redirect("batch", batch_id=batch.pk)
+    run = _run(batch, read(RunForm(request.GET))["run"])
+    diff = activation.plan(batch, run)
     context: dict[str, Any] = {
         "batch": batch,
         "run": run,
@@ -54,23 +54,24 @@ def compare(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return render(request, "batches/compare.html", context)
 
 
+def _back_to_compare(request: HttpRequest, batch_id: uuid.UUID, run_number: int) -> HttpResponse:
+    return redirect(f"{reverse('batch-compare', args=[batch_id])}?run={run_number}")
+
+
 @require_POST
 @needs("write")
+@shows_refusals(_back_to_compare)
 def take_over(request: HttpRequest, batch_id: uuid.UUID, run_number: int) -> HttpResponse:
     """Make a run's groups those of the batch: all of them, or the ones that are ticked."""
     batch = find(batch_id)
     run = _run(batch, run_number)
-    items = None if request.POST.get("which") == "all" else request.POST.getlist("item")
-    here = f"{reverse('batch-compare', args=[batch.pk])}?run={run.number}"
-    try:
-        change = activation.activate(batch, run, actor=request.user, items=items, seen=seen(request))
-    except ApiError as error:
-        tell(request, error)
-        return redirect(here)
+    values = read(TakeOverForm(request.POST))
+    items = None if values["which"] == "all" else values["item"]
+    change = activation.activate(batch, run, actor=request.user, items=items, seen=values["version"])
     if change is None:
-        messages.info(request, f"Run {run.number} is in use now; no picture changed its group.")
+        messages.info(request, f"Run {run.number} is now in use. No image changed its group.")
     else:
-        messages.success(request, f"{change.summary[:1].upper()}{change.summary[1:]}.")
+        messages.success(request, phrases.step(change))
     return redirect("batch", batch_id=batch.pk)
 
 

@@ -8,21 +8,25 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.urls import path, reverse
+from django.shortcuts import render
+from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from api.core.errors import ApiError, ErrorCode
+from batches import phrases
 from batches.history import changes
 from batches.models import Batch, GroupingChange
-from batches.pages.presenters import find, seen
-from pixproject.web.access import needs, next_path, tell
+from batches.pages.forms import UndoForm, VersionForm
+from batches.pages.presenters import find
+from batches.pages.refusals import back, shows_refusals
+from pixproject.web.access import needs
+from pixproject.web.forms import read
 
 CHANGES_PER_PAGE = 50
 
 
-def told(batch: Batch) -> QuerySet[GroupingChange]:
+def steps_of(batch: Batch) -> QuerySet[GroupingChange]:
     """The history, the newest first."""
     found: QuerySet[GroupingChange] = changes.history(batch)
     return found
@@ -32,7 +36,7 @@ def told(batch: Batch) -> QuerySet[GroupingChange]:
 @never_cache
 def history(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch = find(batch_id)
-    page = Paginator(told(batch), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(steps_of(batch), CHANGES_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "batches/history.html", {"batch": batch, "page": page})
 
 
@@ -56,35 +60,31 @@ class Conflict:
 
 @require_POST
 @needs("write")
+@shows_refusals()
 def undo(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Take back the last step, or the one that the form names."""
-    batch, sequence = find(batch_id), request.POST.get("sequence", "")
-    number = int(sequence) if sequence.isdecimal() and len(sequence) < 9 else None
+    batch, values = find(batch_id), read(UndoForm(request.POST))
+    number = values["sequence"]
     try:
         change = changes.undo(
             batch,
             actor=request.user,
             sequence=number,
-            seen=seen(request) if number is None else None,
-            skip_conflicts=request.POST.get("skip_conflicts") == "1",
+            seen=values["version"] if number is None else None,
+            skip_conflicts=values["skip_conflicts"] == "1",
         )
-        messages.success(request, _sentence(change))
     except ApiError as error:
         if error.code == ErrorCode.CONFLICT and error.errors:
             return _conflict_page(request, batch, number, error)
-        tell(request, error)
-    return redirect(next_path(request, reverse("batch", args=[batch.pk])))
-
-
-def _sentence(change: GroupingChange) -> str:
-    return f"{change.summary[:1].upper()}{change.summary[1:]}."
+        raise
+    messages.success(request, phrases.step(change))
+    return back(request, batch_id)
 
 
 def _conflict_page(request: HttpRequest, batch: Batch, number: int | None, error: ApiError) -> HttpResponse:
     step = changes.next_undo(batch) if number is None else batch.changes.filter(sequence=number).first()
     if step is None:
-        tell(request, error)
-        return redirect("batch", batch_id=batch.pk)
+        raise error
     sentences = [entry.detail for entry in error.errors]
     touched = {entry.field for entry in error.errors if entry.field.startswith("images.")}
     conflict = Conflict(step, str(error.detail), sentences, max(0, step.image_count - len(touched)))
@@ -94,15 +94,13 @@ def _conflict_page(request: HttpRequest, batch: Batch, number: int | None, error
 
 @require_POST
 @needs("write")
+@shows_refusals()
 def redo(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Do again what was undone last."""
-    batch = find(batch_id)
-    try:
-        change = changes.redo(batch, actor=request.user, seen=seen(request))
-        messages.success(request, _sentence(change))
-    except ApiError as error:
-        tell(request, error)
-    return redirect(next_path(request, reverse("batch", args=[batch.pk])))
+    """Redo what was undone last."""
+    version = read(VersionForm(request.POST))["version"]
+    change = changes.redo(find(batch_id), actor=request.user, seen=version)
+    messages.success(request, phrases.step(change))
+    return back(request, batch_id)
 
 
 urlpatterns = [

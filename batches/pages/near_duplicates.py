@@ -1,7 +1,8 @@
-"""Near-duplicates of a batch: sets of pictures that are the same one again, decided here."""
+"""Near-duplicates of a batch: sets of images that show the same, decided here."""
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.access.permissions import has_scope
 from api.core.errors import ApiError
+from batches import phrases
 from batches.duplicates import sets as near_sets
 from batches.duplicates.sets import NearImage, NearSet
-from batches.history.changes import ExpectedVersion
 from batches.models import Batch, BatchImage
-from pixproject.web.access import needs, tell
+from batches.pages.forms import DEFAULT_THRESHOLD, NearForm, ResolveForm
+from batches.pages.refusals import shows_refusals
+from pixproject.web.access import needs
+from pixproject.web.forms import read
 
-DEFAULT_THRESHOLD = 0.5
 SETS_PER_PAGE = 40
 MOST_SETS = 4000
 SHOWN_IN_PREVIEW = 60
@@ -40,7 +43,7 @@ class Shown:
 
     @property
     def others(self) -> list[NearImage]:
-        """The pictures that resolving all would reject."""
+        """The images that resolving all would reject."""
         return [
             row
             for one in self.open
@@ -54,10 +57,12 @@ class Shown:
 def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The page, or with `part` only the sets (`sets`) or the preview of resolving them all (`preview`)."""
     batch = get_object_or_404(Batch.objects.present(), pk=batch_id)
-    threshold, problem = _threshold(request.GET.get("threshold", ""))
-    shown = _shown(batch, threshold)
-    limit = _limit(request.GET.get("limit", ""))
-    part = request.GET.get("part", "")
+    form = NearForm(request.GET)
+    problem = "" if form.is_valid() else next(iter(form.errors.values()))[0]
+    values = form.cleaned_data
+    shown = _shown(batch, values.get("threshold", DEFAULT_THRESHOLD))
+    limit = max(SETS_PER_PAGE, min(values["limit"], MOST_SETS))
+    part = values.get("part", "")
     steps = near_sets.counts(batch)
     context = {
         "batch": batch,
@@ -77,70 +82,43 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return render(request, "batches/near.html", context, status=400 if problem else 200)
 
 
-def _threshold(text: str) -> tuple[float, str]:
-    """A threshold from 0 to 1, and a sentence where the address gives none."""
-    if not text:
-        return DEFAULT_THRESHOLD, ""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if 0 <= number <= 1:
-        return number, ""
-    return DEFAULT_THRESHOLD, f"The threshold must be from 0 (strict) to 1 (loose), not {text[:20]}."
-
-
-def _limit(text: str) -> int:
-    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_SETS))
-    return max(SETS_PER_PAGE, min(int(text), MOST_SETS)) if is_number else SETS_PER_PAGE
-
-
 def _shown(batch: Batch, threshold: float) -> Shown:
     found = near_sets.sets(batch, threshold)
     waiting = [one for one in found if not one.is_decided]
     return Shown(threshold, waiting, [one for one in found if one.is_decided])
 
 
+def _same_threshold(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
+    form = NearForm(request.POST)
+    form.is_valid()
+    threshold = form.cleaned_data.get("threshold", DEFAULT_THRESHOLD)
+    return redirect(f"{reverse('batch-near', args=[batch_id])}?threshold={threshold:g}")
+
+
 @require_POST
 @needs("write")
+@shows_refusals(_same_threshold)
 def resolve(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Decide one set, or with `all` every set at a threshold by its suggested original."""
     batch = get_object_or_404(Batch.objects.present(), pk=batch_id)
-    threshold, _ = _threshold(request.POST.get("threshold", ""))
-    try:
-        verdict = request.POST.get("verdict", "duplicate")
-        decisions = (
-            near_sets.all_decisions(batch, threshold) if "all" in request.POST else [_decision(request)]
-        )
-        change = near_sets.resolve(
-            batch, decisions=decisions, verdict=verdict, actor=request.user, seen=_seen(request)
-        )
-    except ValueError:
-        messages.error(request, "That is no picture of this batch.")
-    except ApiError as error:
-        tell(request, error)
-    else:
-        said = (
-            f"{change.summary[:1].upper()}{change.summary[1:]}." if change else "Nothing was left to decide."
-        )
-        messages.success(request, said)
-    address = reverse("batch-near", args=[batch.pk])
-    return redirect(f"{address}?threshold={threshold:g}")
-
-
-def _decision(request: HttpRequest) -> dict[str, Any]:
-    keep = uuid.UUID(request.POST.get("keep", ""))
-    named = [uuid.UUID(word) for word in request.POST.getlist("image")]
-    return {"keep": keep, "others": [key for key in named if key != keep]}
-
-
-def _seen(request: HttpRequest) -> ExpectedVersion | None:
-    text = request.POST.get("version", "")
-    return (
-        ExpectedVersion(int(text), is_header=False)
-        if text.isascii() and text.isdigit() and len(text) < 10
-        else None
+    values = read(ResolveForm(request.POST))
+    is_all = "all" in request.POST
+    change = near_sets.resolve(
+        batch,
+        decisions=near_sets.all_decisions(batch, values["threshold"]) if is_all else [_decision(values)],
+        verdict=values["verdict"],
+        actor=request.user,
+        seen=values["version"],
     )
+    messages.success(request, phrases.step(change) if change else "There was nothing left to decide.")
+    return _same_threshold(request, batch_id)
+
+
+def _decision(values: Mapping[str, Any]) -> dict[str, Any]:
+    if not values["keep"]:
+        raise ApiError("required", "Select the image to keep.")
+    keep = values["keep"][0]
+    return {"keep": keep, "others": [key for key in values["image"] if key != keep]}
 
 
 urlpatterns = [

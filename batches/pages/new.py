@@ -1,7 +1,7 @@
-"""Making batches and filling them: from uploads, from pictures that are selected, from a filter of the library."""
+"""Making batches and filling them: from uploads, from selected images, from a filter of the library."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,15 +13,18 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
 from api.core.errors import ApiError
-from batches import services
+from batches import phrases, services
 from batches.membership import add_upload
 from batches.models import Batch
 from batches.pages import presenters
-from batches.pages.presenters import find, seen
+from batches.pages.forms import ChosenForm, ImagesForm, NewBatchForm
+from batches.pages.presenters import find
+from batches.pages.refusals import back, refusal, shows_refusals
 from images.models import Image
 from images.pages import library_presenter
 from images.services import ingest
-from pixproject.web.access import needs, next_path, tell
+from pixproject.web.access import needs, next_path
+from pixproject.web.forms import read
 from processing.algorithms.errors import ProcessingError
 from processing.states import Priority
 
@@ -30,14 +33,9 @@ BATCHES_OFFERED = 100
 SHOWN = 12
 
 
-def _ids(words: Iterable[str]) -> list[uuid.UUID]:
-    ids = []
-    for word in words:
-        try:
-            ids.append(uuid.UUID(word))
-        except ValueError:
-            continue
-    return list(dict.fromkeys(ids))
+def _selected(request: HttpRequest) -> list[uuid.UUID]:
+    ids: list[uuid.UUID] = read(ImagesForm(request.POST))["image"]
+    return ids
 
 
 def _query(request: HttpRequest) -> str:
@@ -59,16 +57,16 @@ def _of_filter(request: HttpRequest, query: str) -> list[uuid.UUID]:
         raise ApiError("invalid", errors[0])
     keys = list(found.order_by("created_at", "id").values_list("pk", flat=True)[: MAX_CHOSEN + 1])
     if len(keys) > MAX_CHOSEN:
-        raise ApiError("invalid", f"The filter finds more than {MAX_CHOSEN} pictures; narrow it down.")
+        raise ApiError("invalid", phrases.too_many_found(MAX_CHOSEN))
     return keys
 
 
-def _chosen(request: HttpRequest) -> list[uuid.UUID]:
+def _chosen(request: HttpRequest, values: Mapping[str, Any]) -> list[uuid.UUID]:
     """The images that a form names, and those of its filter."""
-    ids = _ids(request.POST.getlist("image"))
+    ids = values["image"]
     if len(ids) > MAX_CHOSEN:
-        raise ApiError("invalid", f"{len(ids)} pictures are chosen; the limit is {MAX_CHOSEN}.")
-    by_filter = _of_filter(request, request.POST["query"]) if "query" in request.POST else []
+        raise ApiError("invalid", phrases.too_many_selected(len(ids), MAX_CHOSEN))
+    by_filter = _of_filter(request, values["query"]) if "query" in request.POST else []
     return list(dict.fromkeys([*ids, *by_filter]))
 
 
@@ -79,7 +77,7 @@ def _page(request: HttpRequest, *, image_ids: list[uuid.UUID], status: int = 200
         try:
             chosen = _of_filter(request, _query(request))
         except ApiError as error:
-            tell(request, error)
+            messages.error(request, refusal(error))
     open_batches = Batch.objects.present().exclude(status=Batch.Status.ARCHIVED)
     open_batches = open_batches.exclude(review_stage=Batch.Stage.APPROVED)
     context: dict[str, Any] = {
@@ -106,21 +104,15 @@ def new(request: HttpRequest) -> HttpResponse:
         return _page(request, image_ids=[])
     chosen: list[uuid.UUID] = []
     try:
-        chosen = _chosen(request)
-        batch = services.create_batch(
-            request.POST.get("batch_name", ""),
-            owner=request.user,
-            image_ids=chosen,
-            note=request.POST.get("note", "").strip(),
-            priority=services.priority_of(request.POST.get("priority", Priority.NORMAL)),
-            assignee=request.POST.get("assignee", ""),
-        )
+        values = read(NewBatchForm(request.POST))
+        chosen = _chosen(request, values)
+        described = {name: values[name] for name in ("batch_name", "note", "priority", "assignee")}
+        batch = services.create_batch(owner=request.user, image_ids=chosen, **described)
     except ApiError as error:
-        tell(request, error)
-        return _page(request, image_ids=_ids(request.POST.getlist("image"))[:MAX_CHOSEN], status=error.status)
+        messages.error(request, refusal(error))
+        return _page(request, image_ids=_selected(request)[:MAX_CHOSEN], status=error.status)
     stored = _take_files(request, batch)
-    count = len(chosen) + stored
-    messages.success(request, f"The batch is made, with {count} picture{'' if count == 1 else 's'}.")
+    messages.success(request, phrases.created(len(chosen) + stored))
     return redirect("batch", batch_id=batch.pk)
 
 
@@ -128,27 +120,27 @@ def new(request: HttpRequest) -> HttpResponse:
 @needs("write")
 def from_selection(request: HttpRequest) -> HttpResponse:
     """The form for a batch of what was selected in the library."""
-    ids = _ids(request.POST.getlist("image"))
+    ids = _selected(request)
     if not ids:
-        messages.error(request, "Select at least one picture.")
-        return redirect(next_path(request, reverse("gallery")))
+        messages.error(request, phrases.SELECT_IMAGES)
+        return _library(request)
     return _page(request, image_ids=ids[:MAX_CHOSEN])
+
+
+def _library(request: HttpRequest) -> HttpResponse:
+    return redirect(next_path(request, reverse("gallery")))
 
 
 @require_POST
 @needs("write")
+@shows_refusals(_library)
 def add_chosen(request: HttpRequest) -> HttpResponse:
-    """Put what was chosen into a batch that is there already."""
-    try:
-        batch = services.open_batch(request.POST.get("batch", ""), field="batch")
-        chosen = _chosen(request)
-        added = services.add_images(batch, chosen, actor=request.user).count
-    except ApiError as error:
-        tell(request, error)
-        return redirect(next_path(request, reverse("gallery")))
-    known = len(chosen) - added
-    told = f" {known} {'was' if known == 1 else 'were'} in it already." if known else ""
-    messages.success(request, f"{added} picture{'' if added == 1 else 's'} added.{told}")
+    """Put what was chosen into an existing batch."""
+    values = read(ChosenForm(request.POST))
+    batch = services.open_batch(values["batch"], field="batch")
+    chosen = _chosen(request, values)
+    added = services.add_images(batch, chosen, actor=request.user).count
+    messages.success(request, phrases.added(added, len(chosen) - added))
     return redirect("batch", batch_id=batch.pk)
 
 
@@ -158,9 +150,9 @@ def upload(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The upload form of a batch without scripts: what was refused is said file by file."""
     batch = find(batch_id)
     if not request.FILES:
-        messages.error(request, "Choose at least one picture.")
+        messages.error(request, phrases.SELECT_IMAGES)
     elif stored := _take_files(request, batch):
-        messages.success(request, f"{stored} picture{'' if stored == 1 else 's'} added to the batch.")
+        messages.success(request, phrases.added(stored))
     return redirect("batch", batch_id=batch.pk)
 
 
@@ -183,17 +175,15 @@ def _take_files(request: HttpRequest, batch: Batch) -> int:
 
 @require_POST
 @needs("write")
+@shows_refusals()
 def remove(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Take selected pictures out of the batch; they stay in the library."""
-    batch, ids = find(batch_id), _ids(request.POST.getlist("image"))
-    try:
-        if not ids:
-            raise ApiError("required", "Select at least one picture.")
-        removed = services.remove_images(batch, ids, actor=request.user, seen=seen(request)).count
-        messages.success(request, f"{removed} picture{'' if removed == 1 else 's'} taken out of the batch.")
-    except ApiError as error:
-        tell(request, error)
-    return redirect(next_path(request, reverse("batch", args=[batch.pk])))
+    """Take selected images out of the batch; they stay in the library."""
+    batch, values = find(batch_id), read(ImagesForm(request.POST))
+    if not values["image"]:
+        raise ApiError("required", phrases.SELECT_IMAGES)
+    removed = services.remove_images(batch, values["image"], actor=request.user, seen=values["version"])
+    messages.success(request, phrases.removed(removed.count))
+    return back(request, batch_id)
 
 
 urlpatterns = [

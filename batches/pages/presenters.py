@@ -8,12 +8,10 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q, QuerySet
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from api.access.permissions import GROUP_SCOPES
 from batches import services
-from batches.history.changes import ExpectedVersion
 from batches.models import Batch, BatchImage
 from images.models import Image
 from pixproject.web.base.text import has_unstorable_characters
@@ -35,18 +33,6 @@ def find(batch_id: UUID, *, is_deleted: bool | None = False) -> Batch:
         batches = batches.filter(deleted_at__isnull=not is_deleted)
     found: Batch = get_object_or_404(services.listed(batches), pk=batch_id)
     return found
-
-
-def number(request: HttpRequest, name: str, default: int) -> int:
-    """A number of the address, as far as it is one."""
-    value = request.GET.get(name, "")
-    return int(value) if value.isdecimal() and len(value) < 9 else default
-
-
-def seen(request: HttpRequest) -> ExpectedVersion | None:
-    """The version that the page showed, where its form names it."""
-    value = request.POST.get("version", "")
-    return ExpectedVersion(int(value), is_header=False) if value.isdecimal() and len(value) < 10 else None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
-"""Work on the pictures of a batch: which, what it would cost, then one job."""
+"""Work on the images of a batch: which, what it would cost, then one job."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -11,12 +12,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from api.core.errors import ApiError
-from batches import processing, services
+from batches import phrases, processing
 from batches.models import Batch, BatchImage
+from batches.pages.forms import FILTERS, FiltersForm, ProcessForm
 from batches.pages.presenters import find
+from batches.pages.refusals import refusal
 from images.pages.library_presenter import ISSUES
-from pixproject.web.access import needs, refusal_sentence
+from pixproject.web.access import needs
 from pixproject.web.base import request_id
+from pixproject.web.forms import read
 from processing.algorithms.errors import ProcessingError
 from processing.pages import composer
 from processing.services import Delivery, Work, parse_work
@@ -25,35 +29,20 @@ from processing.states import Priority
 DECISIONS = [
     ("", "All but rejected"),
     (BatchImage.Decision.ACCEPTED, "Accepted"),
-    (BatchImage.Decision.PENDING, "Not decided yet"),
+    (BatchImage.Decision.PENDING, "Not decided"),
     (BatchImage.Decision.REJECTED, "Rejected"),
-    (processing.ANY, "All, rejected too"),
+    (processing.ANY, "All, including rejected"),
 ]
-LABELS = {
-    "filter.group": "Group",
-    "filter.decision": "Decision",
-    "filter.min_quality": "Grade from",
-    "filter.issue": "Quality fault",
-}  # what the form calls the filters
-FILTERS = ("group", "decision", "min_quality", "issue")
 
 
-def _work(request: HttpRequest) -> Work:
+def _work(request: HttpRequest, values: Mapping[str, Any]) -> Work:
     steps = composer.steps_from_form(request.POST)
-    is_pipeline = request.POST.get("mode") == "pipeline" and len(steps) > 1
+    is_pipeline = values["mode"] == "pipeline" and len(steps) > 1
     return parse_work(**{"pipeline" if is_pipeline else "operations": steps})
 
 
-def _filters(request: HttpRequest) -> dict[str, Any]:
-    given = request.POST if request.method == "POST" else request.GET
-    return {name: text for name in FILTERS if (text := given.get(name, "").strip())}
-
-
-def in_words(error: ApiError | ProcessingError) -> str:
-    """The refusal, with the filter named as the form names it."""
-    sentence = refusal_sentence(error)
-    name, colon, rest = sentence.partition(": ")
-    return f"{LABELS[name]}: {rest}" if colon and name in LABELS else sentence
+def _filters(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in FILTERS if values[name]}
 
 
 def _page(request: HttpRequest, batch: Batch, *, status: int = 200) -> HttpResponse:
@@ -64,7 +53,7 @@ def _page(request: HttpRequest, batch: Batch, *, status: int = 200) -> HttpRespo
         "batch_groups": sorted(batch.groups.all(), key=lambda group: group.title.lower()),
         "decisions": DECISIONS,
         "issues": ISSUES,
-        "filters": _filters(request),
+        "filters": _filters(read(FiltersForm(request.POST if request.method == "POST" else request.GET))),
         "priorities": Priority.choices,
     }
     return render(request, "batches/process.html", context, status=status)
@@ -74,33 +63,30 @@ def _page(request: HttpRequest, batch: Batch, *, status: int = 200) -> HttpRespo
 @never_cache
 @needs("process")
 def process(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """Choose operations and pictures; the job starts with the post."""
+    """Choose operations and images; the job starts with the post."""
     batch = find(batch_id)
     if request.method != "POST":
         return _page(request, batch)
     try:
+        values = read(ProcessForm(request.POST))
         job = processing.process_batch(
             batch,
-            _work(request),
-            filters=_filters(request),
-            delivery=_delivery(request),
-            priority=services.priority_of(request.POST.get("priority", batch.priority)),
+            _work(request, values),
+            filters=_filters(values),
+            delivery=Delivery(
+                output_folder=values["output_folder"],
+                filename_prefix=values["filename_prefix"],
+                requested_by=request.user,
+                source="web",
+                request_id=request_id.current(),
+            ),
+            priority=values["priority"],
         )
     except (ApiError, ProcessingError) as error:
-        messages.error(request, in_words(error))
+        messages.error(request, refusal(error))
         return _page(request, batch, status=getattr(error, "status", None) or 400)
-    messages.success(request, "The job has started.")
+    messages.success(request, phrases.JOB_STARTED)
     return redirect("job", job_id=job.pk)
-
-
-def _delivery(request: HttpRequest) -> Delivery:
-    return Delivery(
-        output_folder=request.POST.get("output_folder", "").strip()[:200],
-        filename_prefix=request.POST.get("filename_prefix", "").strip()[:100],
-        requested_by=request.user,
-        source="web",
-        request_id=request_id.current(),
-    )
 
 
 @require_POST
@@ -110,15 +96,15 @@ def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch = find(batch_id)
     context: dict[str, Any]
     try:
-        if not request.POST.getlist("operation"):
-            count = processing.chosen_images(batch, _filters(request)).count()
-            context = {"chosen_count": count}
+        values = read(ProcessForm(request.POST))
+        filters = _filters(values)
+        if "operation" in request.POST:
+            found = processing.estimate_batch(batch, _work(request, values), filters=filters)
+            context = {"estimate": found}
         else:
-            context = {
-                "estimate": processing.estimate_batch(batch, _work(request), filters=_filters(request))
-            }
+            context = {"chosen_count": processing.chosen_images(batch, filters).count()}
     except (ApiError, ProcessingError) as error:
-        context = {"error": in_words(error)}
+        context = {"error": refusal(error)}
     return render(request, "batches/_work_estimate.html", context)
 
 

@@ -17,8 +17,10 @@ from batches.clustering import vectors
 from batches.groups import statistics
 from batches.models import Batch, BatchImage, Group
 from batches.pages import review_actions, review_group, review_presenter
-from batches.pages.presenters import find, number
+from batches.pages.forms import OffsetForm, SinceForm
+from batches.pages.presenters import find
 from batches.pages.review_presenter import Asked, Row
+from pixproject.web.forms import read
 
 NONE = "unassigned"  # in place of a label; no group may have it
 SUGGESTED = 24
@@ -54,9 +56,9 @@ def common(request: HttpRequest, batch: Batch, rows: list[Row]) -> dict[str, Any
 
 def closed_sentence(batch: Batch) -> str:
     if batch.is_archived:
-        return "This batch is archived: it can be looked at, not changed."
+        return "This batch is archived. You can view it, but not change it."
     if batch.is_approved:
-        return "This batch is approved: it can be looked at, not changed. Reopen it on its overview to go on."
+        return "This batch is approved. You can view it, but not change it. Reopen it on its overview to make changes."
     return ""
 
 
@@ -141,7 +143,7 @@ def unassigned(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The panel of images in no group, or its next part."""
     batch = find(batch_id)
     vectors.hold(batch)
-    offset = number(request, "offset", 0)
+    offset = read(OffsetForm(request.GET))["offset"]
     context = {**common(request, batch, review_presenter.rows_of(batch)), **unassigned_context(batch, offset)}
     template = "_suggestions.html" if offset else "_unassigned.html"
     return render(request, f"batches/review/{template}", context)
@@ -195,13 +197,13 @@ def sync(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     `reload` stands where that would be more than a page: the whole is then asked for again.
     """
     batch = find(batch_id)
-    keys, images, is_much = review_presenter.touched(batch, since=number(request, "since", 0))
+    keys, images, is_much = review_presenter.touched(batch, since=read(SinceForm(request.GET))["since"])
     rows = review_presenter.rows_of(batch)
     context = common(request, batch, rows)
     answer: dict[str, Any] = {
         "version": batch.version,
         "reload": is_much,
-        "groups": [_told(row) for row in review_presenter.ordered(rows, Asked())],
+        "groups": [_as_json(row) for row in review_presenter.ordered(rows, Asked())],
         "progress": _part("_progress.html", context),
         "unassigned": context["progress"].unassigned,
         "next_open": _next_open(rows, context["asked"]),
@@ -242,7 +244,7 @@ def _part(template: str, context: dict[str, Any]) -> str:
     return render_to_string(f"batches/review/{template}", context)
 
 
-def _told(row: Row) -> dict[str, Any]:
+def _as_json(row: Row) -> dict[str, Any]:
     return {
         "id": str(row.group.pk),
         "label": row.group.label,

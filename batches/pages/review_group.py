@@ -1,4 +1,4 @@
-"""One group opened: its pictures in the order that is asked for, a screenful at a time."""
+"""One group opened: its images in the order that is asked for, a screenful at a time."""
 
 import math
 from collections.abc import MutableMapping
@@ -12,7 +12,7 @@ from batches.pages import review_presenter
 
 IMAGES_PER_PAGE = 120
 BY_PLACE, UNSURE = "place", "unsure"
-ORDERS = {BY_PLACE: "As added", UNSURE: "Least sure first"}
+ORDERS = {BY_PLACE: "As added", UNSURE: "Least certain first"}
 REMEMBERED = "review_pictures"  # in the session: people go from group to group in one order
 BY_PERSON, REJECTED = 2.0, 3.0  # after every probability: nobody needs to look at these again
 

@@ -27,7 +27,7 @@ from images.models import Image
 
 STRIP = 12
 GROUPS_PER_PAGE = 8  # two screens; the next ones come while people scroll, and 30 took a third of a second
-ORDERS = {"largest": "Largest first", "worst": "Least alike first", "open": "Unreviewed first"}
+ORDERS = {"largest": "Largest first", "worst": "Least similar first", "open": "Unreviewed first"}
 STATUSES = {"all": "All groups", "open": "Unreviewed", "confirmed": "Confirmed"}
 UNKNOWN_COHESION = 9.0  # after every real one
 _IMAGE = ("id", "title", "original_filename", "status", "quality_grade", "issues")
@@ -208,24 +208,26 @@ def words_of(member: BatchImage) -> str:
     """How surely an image is where it is, in plain words."""
     if member.group_id is None:
         placed = member.assigned_by == BatchImage.AssignedBy.MANUAL
-        return "a person took it out of its group" if placed else "in no group: it is like none of them"
+        return (
+            "taken out of its group by a person" if placed else "unassigned: not similar enough to any group"
+        )
     by_person = {
         BatchImage.AssignedBy.MANUAL: "placed by a person",
         BatchImage.AssignedBy.IMPORT: "placed by an import",
-        BatchImage.AssignedBy.PROPAGATED: "joined later, inside the group's own radius",
+        BatchImage.AssignedBy.PROPAGATED: "added later, within the radius of the group",
     }
     if member.assigned_by in by_person:
         return by_person[BatchImage.AssignedBy(member.assigned_by)]
     sure = member.probability
     if sure is None:
-        return "placed by the machine"
+        return "placed automatically"
     return next(word for least, word in _SURENESS if sure >= least)
 
 
 _SURENESS = (
-    (0.8, "firmly in this group"),
-    (0.5, "fairly surely in this group"),
-    (0.0, "loosely in this group"),
+    (0.8, "certainly in this group"),
+    (0.5, "probably in this group"),
+    (0.0, "possibly in this group"),
 )
 
 

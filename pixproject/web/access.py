@@ -44,6 +44,25 @@ def tell(request: HttpRequest, error: ApiError | ProcessingError) -> None:
     messages.error(request, refusal_sentence(error))
 
 
+def shows_refusals(
+    page: View, *, sentence: Callable[[ApiError | ProcessingError], str] = refusal_sentence
+) -> Callable[[View], View]:
+    """Show what a service refuses as a message on the page that `page` answers with, called as the view was."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def shown(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+            try:
+                return view(request, *args, **kwargs)
+            except (ApiError, ProcessingError) as error:
+                messages.error(request, sentence(error))
+                return page(request, *args, **kwargs)
+
+        return shown
+
+    return decorate
+
+
 def next_path(request: HttpRequest, default: str) -> str:
     """Where a form asks to go afterwards, when that is on this site."""
     wanted = request.POST.get("next", "")

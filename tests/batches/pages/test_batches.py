@@ -87,14 +87,14 @@ def test_new_batch_with_files_without_scripts(reviewer):
         reviewer.user,
         "wet",
     )
-    assert "The batch is made, with 1 picture." in page
+    assert "The batch was created with 1 image." in page
     assert "b.jpg:" in page
 
 
 @pytest.mark.parametrize(
     ("form", "sentence"),
     [
-        ({"batch_name": " "}, "batch_name: The name must have 1 to 200 characters; this one has 0."),
+        ({"batch_name": " "}, "The name must have 1 to 200 characters; this one has 0."),
         ({"batch_name": "A", "priority": "soon"}, "is not a valid choice. Choose one of: urgent"),
         ({"batch_name": "A", "assignee": "nobody"}, "does not exist"),
         ({"batch_name": "A", "image": [str(uuid.UUID(int=7))]}, "does not exist or has been deleted"),
@@ -135,7 +135,7 @@ def test_selected_pictures_into_a_batch_that_is_there(reviewer):
     )
     wrong = text_of(reviewer.post("/batches/add/", {"batch": "x", "image": [image.pk]}, follow=True))
 
-    assert "1 picture added. 1 was in it already." in page
+    assert "1 image added. 1 was already in the batch." in page
     assert "does not exist" in wrong
 
 
@@ -205,8 +205,10 @@ def test_stages_with_their_sentences(reviewer, operator):
     batch = make_batch(reviewer.user)
     at = address("batch-stage", batch)
 
-    assert "waits for its validation" in text_of(reviewer.post(at, {"move": "submit"}, follow=True))
-    assert "Say why the batch goes back." in text_of(reviewer.post(at, {"move": "reject"}, follow=True))
+    assert "waits for validation" in text_of(reviewer.post(at, {"move": "submit"}, follow=True))
+    assert "Give a reason for sending the batch back." in text_of(
+        reviewer.post(at, {"move": "reject"}, follow=True)
+    )
     assert "Its reviewer or an operator can validate it" in text_of(reviewer.get(address("batch", batch)))
     assert reviewer.post(at, {"move": "approve"}).status_code == 403
     for _ in range(2):
@@ -217,7 +219,7 @@ def test_stages_with_their_sentences(reviewer, operator):
     operator.post(at, {"move": "reopen"})
     batch.refresh_from_db()
     assert batch.review_stage == "work"
-    assert "Choose what is to happen" in text_of(operator.post(at, {"move": "dance"}, follow=True))
+    assert "Choose an action." in text_of(operator.post(at, {"move": "dance"}, follow=True))
 
 
 def test_take_pictures_out_and_upload_others(reviewer):
@@ -230,16 +232,16 @@ def test_take_pictures_out_and_upload_others(reviewer):
     form = {"file": [upload(pictures.png(seed=62), "in.png")]}
     added = text_of(reviewer.post(address("batch-upload", batch), form, follow=True))
 
-    assert "2 pictures taken out" in out
-    assert "Select at least one picture." in none
-    assert "1 picture added to the batch." in added
+    assert "2 images removed from the batch." in out
+    assert "Select at least one image." in none
+    assert "1 image added." in added
     assert batch.batch_images.count() == 3
 
 
 def test_archive_delete_and_restore(operator):
     batch = make_batch(operator.user)
 
-    assert "is archived" in text_of(operator.post(address("batch-archive", batch), follow=True))
+    assert "was archived" in text_of(operator.post(address("batch-archive", batch), follow=True))
     assert "you can view it, but not change it" in text_of(operator.get(address("batch", batch)))
     operator.post(address("batch-unarchive", batch))
     operator.post(address("batch-delete", batch))

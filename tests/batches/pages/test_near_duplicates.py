@@ -114,7 +114,7 @@ def test_bad_forms_are_answered_with_a_sentence(reviewer, batch, form):
 
 @pytest.mark.parametrize("threshold", ["2", "-1", "x", "nan"])
 def test_a_wrong_threshold_is_said(reviewer, batch, threshold):
-    assert "must be from 0 (strict) to 1 (loose)" in page_of(
+    assert "must be a number from 0 (strict) to 1 (loose)" in page_of(
         reviewer, batch, f"?threshold={threshold}", status=400
     )
 

@@ -183,7 +183,7 @@ def test_plain_forms_do_everything_that_matters(reviewer, batch):
         ("rename:99", {"name": "x"}, "This batch has no group"),
         ("merge:1", {"to": "1"}, "cannot be merged into itself"),
         ("confirm:1", {"version": "1"}, "Reload it and try again."),
-        ("explode", {}, "Choose what to do."),
+        ("explode", {}, "Choose an action."),
     ],
 )
 def test_refusal_is_a_sentence_and_changes_nothing(reviewer, batch, do, fields, sentence):

@@ -92,7 +92,7 @@ def test_panel_says_how_surely_an_image_is_there(viewer, batch):
 
     text = viewer.get(f"/batches/{batch.pk}/review/images/{image.pk}/").content.decode()
 
-    assert "Loosely in this group." in text
+    assert "Possibly in this group." in text
     assert "It is blurred." in text
     assert image.original_filename in text
 

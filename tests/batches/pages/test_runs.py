@@ -81,7 +81,7 @@ def test_cancelled_run_says_so(operator, batch):
             {"mode": "full", "min_cluster_size": "1"},
             "Smallest group: Enter a whole number from 2 to 10000.",
         ),
-        ({"mode": "full", "model": "oracle"}, "oracle&#x27; is not a valid choice"),
+        ({"mode": "full", "model": "oracle"}, "Embedding model: &#x27;oracle&#x27; is not a valid choice"),
         ({"mode": "incremental"}, "has no active run"),
         ({"mode": "sweep", "sizes": "3, x"}, "Smallest groups in the grid: Enter"),
     ],
@@ -203,7 +203,7 @@ def test_work_is_estimated_then_started(operator):
         ({"operation": "webp", "group": "9"}, "This batch has no group"),
         (
             {"operation": "webp", "min_quality": "much"},
-            "Grade from: &#x27;much&#x27; is not a number from 0 to 100",
+            "Minimum grade: &#x27;much&#x27; is not a number from 0 to 100",
         ),
         ({"operation": "webp", "priority": "soon"}, "is not a valid choice. Choose one of: urgent"),
     ],
