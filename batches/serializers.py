@@ -47,7 +47,7 @@ class BatchSerializer(serializers.ModelSerializer):
     assignee = serializers.CharField(source="assignee.username", default=None, allow_null=True)
     reviewer = serializers.CharField(source="reviewer.username", default=None, allow_null=True)
     active_run = serializers.IntegerField(
-        source="active_run.number", default=None, allow_null=True, help_text="Number of the run in use."
+        source="active_run.number", default=None, allow_null=True, help_text="Number of the active run."
     )
     image_count = serializers.IntegerField()
     assigned_count = serializers.IntegerField(help_text="Images in a group.")
@@ -55,9 +55,9 @@ class BatchSerializer(serializers.ModelSerializer):
     rejected_count = serializers.IntegerField()
     group_count = serializers.IntegerField()
     confirmed_count = serializers.IntegerField(help_text="Groups that a person has confirmed.")
-    progress = serializers.SerializerMethodField(help_text="null while nothing works on the batch.")
+    progress = serializers.SerializerMethodField(help_text="null unless a job of the batch is unfinished.")
     moves = serializers.SerializerMethodField(
-        help_text="What the caller may do now with its stage: submit, approve, reject, reopen."
+        help_text="What the caller may do in the current stage: submit, approve, reject, reopen."
     )
     links = serializers.SerializerMethodField()
 
@@ -119,20 +119,21 @@ def batches_json(batches: Sequence[Batch], request: Any) -> list[dict[str, Any]]
 class GroupSerializer(serializers.ModelSerializer):
     """Images of a batch that belong together."""
 
-    title = serializers.CharField(help_text="What people read: the name, or the label.")
-    count = serializers.IntegerField(help_text="Its images.")
+    title = serializers.CharField(help_text="The text that people see: the name, otherwise the label.")
+    count = serializers.IntegerField(help_text="Number of images.")
     rejected_count = serializers.IntegerField()
     cover = serializers.UUIDField(
         source="shown_cover",
         allow_null=True,
-        help_text="The image that stands for it: chosen, or its medoid.",
+        help_text="The image that represents the group: the chosen one, otherwise the medoid.",
     )
     cohesion = serializers.FloatField(
-        allow_null=True, help_text="0 to 1: how close its images are to each other; null without vectors."
+        allow_null=True,
+        help_text="How similar the images are to each other, from 0 to 1; null without vectors.",
     )
     radius = serializers.FloatField(
         allow_null=True,
-        help_text="Euclidean distance from its centroid, 0 to 2, inside which new images may join.",
+        help_text="Euclidean distance from the centroid, from 0 to 2, within which new images may join.",
     )
 
     class Meta:
@@ -156,13 +157,13 @@ class GroupSerializer(serializers.ModelSerializer):
 class MemberSerializer(ImageSerializer):
     """An image of a batch: the image's own fields, and its place in the batch."""
 
-    group_label = serializers.CharField(allow_null=True, help_text="null: in no group.")
+    group_label = serializers.CharField(allow_null=True, help_text="null if the image is in no group.")
     assigned_by = serializers.ChoiceField(
-        choices=BatchImage.AssignedBy.choices, allow_blank=True, help_text="Empty: by nobody."
+        choices=BatchImage.AssignedBy.choices, allow_blank=True, help_text="Empty if nobody assigned it."
     )
-    locked = serializers.BooleanField(help_text="Held where it is against every later run.")
-    probability = serializers.FloatField(allow_null=True, help_text="Strength of membership, 0 to 1.")
-    outlier_score = serializers.FloatField(allow_null=True, help_text="0 to 1.")
+    locked = serializers.BooleanField(help_text="A locked image stays where it is in every later run.")
+    probability = serializers.FloatField(allow_null=True, help_text="Strength of membership, from 0 to 1.")
+    outlier_score = serializers.FloatField(allow_null=True, help_text="From 0 to 1.")
     decision = serializers.ChoiceField(choices=BatchImage.Decision.choices)
     reject_reason = serializers.CharField()
 
@@ -192,7 +193,7 @@ def _placed(member: BatchImage) -> Any:
 class ChangeSerializer(serializers.ModelSerializer):
     """One step of a batch's history."""
 
-    actor = serializers.CharField(source="actor_name", help_text="Empty: by Pix itself.")
+    actor = serializers.CharField(source="actor_name", help_text="Empty for changes made by Pix.")
     undone_by = serializers.IntegerField(source="undone_by.sequence", default=None, allow_null=True)
     undoes = serializers.IntegerField(source="undoes.sequence", default=None, allow_null=True)
     is_undone = serializers.BooleanField()
@@ -223,11 +224,13 @@ class RunSerializer(serializers.ModelSerializer):
     """One clustering of the batch's images, with all that is needed to repeat it."""
 
     job = serializers.UUIDField(source="job_id", allow_null=True)
-    is_active = serializers.SerializerMethodField(help_text="Its groups are those of the batch.")
+    is_active = serializers.SerializerMethodField(help_text="Whether the batch uses the groups of this run.")
     created_by = serializers.CharField(source="created_by.username", default=None, allow_null=True)
-    groups = serializers.ListField(child=serializers.DictField(), help_text="What each label of the run is.")
+    groups = serializers.ListField(
+        child=serializers.DictField(), help_text="Size, radius, medoid and so on for each label."
+    )
     notes = serializers.ListField(child=serializers.CharField())
-    grid = serializers.ListField(child=serializers.DictField(), help_text="The trials of a sweep.")
+    grid = serializers.ListField(child=serializers.DictField(), help_text="The results of a parameter sweep.")
     parameters = serializers.DictField()
     library_versions = serializers.DictField()
 

@@ -61,10 +61,10 @@ class Batch(models.Model):
     active_run = models.ForeignKey(
         "batches.ClusterRun", models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
-    version = models.PositiveIntegerField(default=0, help_text="Grows with every change of the groups.")
+    version = models.PositiveIntegerField(default=0, help_text="Increases with every change of the groups.")
     last_label = models.PositiveIntegerField(
         default=0,
-        help_text="The highest number that a group got: a label in somebody's file is never reused.",
+        help_text="The highest number used as a label, so that a label in an exported file is never reused.",
     )
     images: "models.ManyToManyField" = models.ManyToManyField(
         "images.Image", through="BatchImage", related_name="batches"
@@ -134,11 +134,11 @@ class Group(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="groups", db_index=False)
-    label = models.CharField(max_length=64, help_text="Short and steady, for programs; unique in the batch.")
+    label = models.CharField(max_length=64, help_text="Short and stable, for programs; unique in the batch.")
     name = models.CharField(
-        max_length=200, blank=True, help_text="For people; empty until somebody names it."
+        max_length=200, blank=True, help_text="For people; empty until someone names the group."
     )
-    colour = models.CharField(max_length=7, blank=True, help_text="Such as #e11d48.")
+    colour = models.CharField(max_length=7, blank=True, help_text="For example #e11d48.")
     cover = models.ForeignKey("images.Image", models.SET_NULL, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -207,8 +207,8 @@ class BatchImage(models.Model):
     )
     assigned_by = models.CharField(max_length=16, choices=AssignedBy, blank=True, default=AssignedBy.NOBODY)
     locked = models.BooleanField(default=False)
-    probability = models.FloatField(null=True, blank=True, help_text="Strength of membership, 0 to 1.")
-    outlier_score = models.FloatField(null=True, blank=True, help_text="GLOSH, 0 to 1.")
+    probability = models.FloatField(null=True, blank=True, help_text="Strength of membership, from 0 to 1.")
+    outlier_score = models.FloatField(null=True, blank=True, help_text="GLOSH score, from 0 to 1.")
     decision = models.CharField(max_length=16, choices=Decision, default=Decision.PENDING)
     reject_reason = models.CharField(max_length=500, blank=True)
     added_by = models.ForeignKey(

@@ -29,28 +29,28 @@ class ClusterRun(models.Model):
     number = models.PositiveIntegerField()
     mode = models.CharField(max_length=16, choices=Mode, default=Mode.FULL)
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
-    model = models.CharField(max_length=32, help_text="The embedder.")
+    model = models.CharField(max_length=32, help_text="Name of the embedder.")
     weights_sha256 = models.CharField(max_length=64, blank=True)
     parameters = models.JSONField(default=dict)
     activate = models.CharField(max_length=8, default="auto", help_text="auto, always or never.")
     seed = models.PositiveIntegerField(default=0)
     library_versions = models.JSONField(default=dict, blank=True)
     image_set_sha256 = models.CharField(
-        max_length=64, blank=True, help_text="Of the images' hashes, one a line."
+        max_length=64, blank=True, help_text="SHA-256 of the images' hashes, one per line."
     )
     n_images = models.PositiveIntegerField(default=0)
     n_groups = models.PositiveIntegerField(default=0)
     n_noise = models.PositiveIntegerField(default=0)
-    validity = models.FloatField(null=True, blank=True, help_text="DBCV, −1 to 1.")
+    validity = models.FloatField(null=True, blank=True, help_text="DBCV, from −1 to 1.")
     notes = models.JSONField(default=list, blank=True)
     groups = models.JSONField(
-        default=list, blank=True, help_text="What each label is: size, radius, medoid …"
+        default=list, blank=True, help_text="Size, radius, medoid and so on for each label."
     )
     centroids = models.BinaryField(default=bytes, blank=True, help_text="float32 (groups, dim).")
     projection = models.BinaryField(
         default=bytes, blank=True, help_text="float32: the mean (dim), then the components (2, dim)."
     )
-    grid = models.JSONField(default=list, blank=True, help_text="The trials of a sweep.")
+    grid = models.JSONField(default=list, blank=True, help_text="The results of a parameter sweep.")
     job = models.ForeignKey("processing.Job", models.SET_NULL, null=True, blank=True, related_name="runs")
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
@@ -89,7 +89,7 @@ class ClusterAssignment(models.Model):
 
     run = models.ForeignKey(ClusterRun, models.CASCADE, related_name="assignments", db_index=False)
     image = models.ForeignKey("images.Image", models.CASCADE, related_name="+")
-    label = models.IntegerField(help_text="−1 for noise.")
+    label = models.IntegerField(help_text="−1 means noise.")
     probability = models.FloatField(default=0)
     outlier_score = models.FloatField(default=0)
     x = models.FloatField(default=0)
@@ -130,22 +130,24 @@ class GroupingChange(models.Model):
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="changes", db_index=False)
     sequence = models.PositiveIntegerField()
     kind = models.CharField(max_length=32, choices=Kind)
-    summary = models.CharField(max_length=500, help_text="Such as: moved 37 images from red shoes to boots.")
+    summary = models.CharField(
+        max_length=500, help_text="For example: moved 37 images from red shoes to boots."
+    )
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     actor_name = models.CharField(max_length=150, blank=True)
-    forward = models.JSONField(default=dict, help_text="What it set.")
-    inverse = models.JSONField(default=dict, help_text="What was there before.")
+    forward = models.JSONField(default=dict, help_text="The values that the change set.")
+    inverse = models.JSONField(default=dict, help_text="The values before the change.")
     image_count = models.PositiveIntegerField(default=0)
-    version = models.PositiveIntegerField(help_text="Of the batch, after it.")
+    version = models.PositiveIntegerField(help_text="The version of the batch after the change.")
     undoes = models.ForeignKey(
         "self",
         models.CASCADE,
         null=True,
         blank=True,
         related_name="+",
-        help_text="What an undo or redo took back.",
+        help_text="The change that an undo or redo reverted.",
     )
     undone_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
