@@ -33,8 +33,8 @@ def analyse(task: Task) -> Outcome:
 
 
 def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
-    asked, vectors = cluster_parameters(task), inputs["vectors"]
-    found = cluster(vectors, asked, seed=task.seed, progress=tell)
+    parameters, vectors = cluster_parameters(task), inputs["vectors"]
+    found = cluster(vectors, parameters, seed=task.seed, progress=tell)
     labelling = found.labelling
     return Outcome(
         labels=labelling.labels,
@@ -52,14 +52,14 @@ def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outco
 
 
 def _sweep(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
-    asked = cluster_parameters(task)
+    parameters = cluster_parameters(task)
     trials = sweep(
         inputs["vectors"],
         task.parameters["sizes"],
         task.parameters["samples"],
-        metric=asked.metric,
-        cluster_selection_method=asked.cluster_selection_method,
-        epsilon=asked.cluster_selection_epsilon,
+        metric=parameters.metric,
+        cluster_selection_method=parameters.cluster_selection_method,
+        epsilon=parameters.cluster_selection_epsilon,
         seed=task.seed,
         progress=tell,
     )
@@ -68,6 +68,6 @@ def _sweep(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outc
 
 
 def _trial(trial: Trial) -> dict[str, Any]:
-    told = asdict(trial)
-    del told["labels"]
-    return told | {"sizes": [int(size) for size in trial.sizes]}
+    values = asdict(trial)
+    del values["labels"]
+    return values | {"sizes": [int(size) for size in trial.sizes]}

@@ -27,15 +27,15 @@ def incremental(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) ->
 
     The existing groups are measured from their present members, so what people moved counts.
     """
-    asked, vectors, is_new = cluster_parameters(task), inputs["vectors"], inputs["is_new"]
-    points, labels = as_points(vectors, asked.metric), inputs["labels"].astype(np.intp)
-    present = describe_groups(points[~is_new], labels[~is_new], asked.metric)
+    parameters, vectors, is_new = cluster_parameters(task), inputs["vectors"], inputs["is_new"]
+    points, labels = as_points(vectors, parameters.metric), inputs["labels"].astype(np.intp)
+    present = describe_groups(points[~is_new], labels[~is_new], parameters.metric)
     if is_new.any():
         labels[is_new] = join(vectors[is_new], present, vectors[~is_new], labels[~is_new]).labels
     tell(0.2)
     is_joined = is_new & (labels >= 0)
-    notes = _group_the_waiting(labels, vectors, inputs, present, asked)
-    groups = describe_groups(points, labels, asked.metric)
+    notes = _group_the_waiting(labels, vectors, inputs, present, parameters)
+    groups = describe_groups(points, labels, parameters.metric)
     tell(0.8)
     probabilities, scores = _strengths(vectors, labels, inputs, is_joined, present, groups)
     plane = _plane(inputs["projection"], points)
@@ -66,7 +66,7 @@ def _group_the_waiting(
     vectors: np.ndarray,
     inputs: Mapping[str, np.ndarray],
     present: Groups,
-    asked: ClusterParameters,
+    parameters: ClusterParameters,
 ) -> tuple[str, ...]:
     """Cluster what is in no group among itself, once it is enough; answers what to tell of those that wait on.
 
@@ -74,11 +74,11 @@ def _group_the_waiting(
     """
     is_new = inputs["is_new"]
     waiting = np.flatnonzero(inputs["is_free"] & (labels < 0))
-    needed = ENOUGH * asked.min_cluster_size
+    needed = ENOUGH * parameters.min_cluster_size
     if not (is_new & (labels < 0)).any():
         return ()
     if len(waiting) >= needed:
-        among = group_waiting(vectors[waiting], present, asked)
+        among = group_waiting(vectors[waiting], present, parameters)
         if (among < 0).all():
             among = _as_one(vectors[waiting], is_new[waiting], present, needed)
         first = len(present.sizes)

@@ -95,7 +95,7 @@ class ParametersForm(forms.Form):
     )
     cluster_selection_epsilon = forms.FloatField(
         min_value=0,
-        label="Join closer than",
+        label="Merge groups closer than",
         help_text="Groups closer to each other than this become one; 0 leaves them.",
         error_messages=dict.fromkeys(("required", "invalid", "min_value"), "Enter a number of at least 0."),
     )

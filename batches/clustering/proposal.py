@@ -101,12 +101,12 @@ def _matched(places: list[Place]) -> dict[int, UUID]:
 
 def _named(run: ClusterRun, groups: Mapping[UUID, Group]) -> dict[int, UUID]:
     """An incremental run knows by id which groups it found."""
-    known = {told["label"]: UUID(told["group"]) for told in run.groups if told.get("group")}
+    known = {row["label"]: UUID(row["group"]) for row in run.groups if row.get("group")}
     return {label: group_id for label, group_id in known.items() if group_id in groups}
 
 
 def _joins(proposal: Proposal, run: ClusterRun) -> None:
-    new = {told["label"] for told in run.groups if told.get("is_new")}
+    new = {row["label"] for row in run.groups if row.get("is_new")}
     for place in proposal.places:
         if place.is_fixed or place.group_id is not None or place.label < 0:
             continue

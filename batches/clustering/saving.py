@@ -46,7 +46,7 @@ def save(run_id: UUID, outcome: Outcome) -> dict[str, Any]:
     run.save(update_fields=["notes", "duration_ms"])
     is_done = run.mode != Mode.SWEEP or batch.active_run_id is not None
     show(batch, Batch.Status.COMPLETE if is_done else Batch.Status.DRAFT)
-    return _told(run, is_active=is_active)
+    return _result(run, is_active=is_active)
 
 
 def _locked(run_id: UUID) -> tuple[Batch, ClusterRun]:
@@ -70,7 +70,7 @@ def _describe(run: ClusterRun, outcome: Outcome, context: Context) -> None:
     run.n_noise = int(np.count_nonzero(outcome.labels < 0))
     run.validity = outcome.validity
     run.notes = [*context.notes, *outcome.notes]
-    run.groups = [_group(told, context) for told in outcome.groups]
+    run.groups = [_group(row, context) for row in outcome.groups]
     run.centroids = outcome.centroids.astype("<f4").tobytes()
     run.projection = outcome.projection.astype("<f4").tobytes()
     run.grid = list(outcome.grid)
@@ -78,13 +78,13 @@ def _describe(run: ClusterRun, outcome: Outcome, context: Context) -> None:
         run.notes = [*context.notes, "There are no images to group."]
 
 
-def _group(told: Mapping[str, Any], context: Context) -> dict[str, Any]:
+def _group(row: Mapping[str, Any], context: Context) -> dict[str, Any]:
     """A label as it is stored; the first ones of an incremental run are groups that were there."""
-    label = told["label"]
+    label = row["label"]
     is_known = label < len(context.group_ids)
     return {
-        **told,
-        "medoid": str(context.image_ids[told["medoid"]]),
+        **row,
+        "medoid": str(context.image_ids[row["medoid"]]),
         "group": str(context.group_ids[label]) if is_known else None,
         "is_new": not is_known,
     }
@@ -121,7 +121,7 @@ def _activate(batch: Batch, run: ClusterRun) -> bool:
     return True
 
 
-def _told(run: ClusterRun, *, is_active: bool) -> dict[str, Any]:
+def _result(run: ClusterRun, *, is_active: bool) -> dict[str, Any]:
     """What the operation keeps as its result."""
     return {
         "run": run.number,

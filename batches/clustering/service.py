@@ -89,31 +89,31 @@ def submit_analysis(
     one_of("mode", mode, MODES)
     one_of("activate", activate, ACTIVATIONS)
     spec, sha256 = embeddings.usable(str(parameters["model"]))
-    asked = {name: parameters[name] for name in CLUSTERING}
+    run_parameters = {name: parameters[name] for name in CLUSTERING}
     sync_runs(batch.pk)
     with transaction.atomic():
         locked = changes.lock(batch)
         changes.check_open(locked)
         _check_idle(locked)
         if mode == Mode.INCREMENTAL:
-            asked["base_run"] = _base(locked, spec.name, sha256).number
+            run_parameters["base_run"] = _base(locked, spec.name, sha256).number
         if mode == Mode.SWEEP:
-            asked["sizes"], asked["samples"] = parse_grid(sizes, samples)
-            asked["allow_single_cluster"] = False
+            run_parameters["sizes"], run_parameters["samples"] = parse_grid(sizes, samples)
+            run_parameters["allow_single_cluster"] = False
         run = ClusterRun.objects.create(
             batch=locked,
             number=_next_number(locked),
             mode=mode,
             model=spec.name,
             weights_sha256=sha256,
-            parameters=asked,
+            parameters=run_parameters,
             activate="never" if mode == Mode.SWEEP else activate,
             created_by=actor if actor is not None and actor.pk else None,
         )
         run.job = _job(locked, run, actor=actor, source=source)
         run.save(update_fields=["job"])
         _remember(locked, run, parameters)
-        detail = {"run": run.number, "mode": mode, "parameters": asked, "job": str(run.job.pk)}
+        detail = {"run": run.number, "mode": mode, "parameters": run_parameters, "job": str(run.job.pk)}
         audit.record("batch.analyze", locked, actor=actor, detail=detail)
     batch.status, batch.parameters = locked.status, locked.parameters
     return run

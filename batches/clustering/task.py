@@ -42,7 +42,7 @@ class Task:
             `projection` float32 (3, d), the mean and two components.
         parameters: those of `ClusterParameters`, for a sweep also `sizes` and `samples`.
         seed: draws the sample for the validity.
-        folder: of the attempt, where progress is told.
+        folder: of the attempt, where progress is reported.
         context: of which images the inputs are.
     """
 

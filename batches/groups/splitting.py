@@ -56,10 +56,14 @@ def submit_split(
 
 
 def _submit(batch: Batch, group: Group, *, actor: Any, source: str) -> Job:
-    asked = {"batch": str(batch.pk), "group": str(group.pk), "actor": actor.pk if actor is not None else None}
+    parameters = {
+        "batch": str(batch.pk),
+        "group": str(group.pk),
+        "actor": actor.pk if actor is not None else None,
+    }
     return jobs.submit_job(
         kind=JOB_KIND,
-        operations=[NewOperation(OPERATION, asked)],
+        operations=[NewOperation(OPERATION, parameters)],
         priority=min(Priority.HIGH, batch.priority),  # somebody looks at the group and waits
         batch_id=batch.pk,
         parameters={"label": group.label, "group": str(group.pk)},
@@ -100,14 +104,14 @@ def _members(batch: Batch, group: Group) -> tuple[list[UUID], bytes]:
     return keys, found.tobytes()
 
 
-def _asked(claim: Claim) -> tuple[Batch | None, Group | None]:
+def _batch_and_group(claim: Claim) -> tuple[Batch | None, Group | None]:
     batch = Batch.objects.select_related("active_run").filter(pk=claim.parameters["batch"]).first()
     group = Group.objects.filter(pk=claim.parameters["group"], batch=batch).first() if batch else None
     return batch, group
 
 
 def _load(claim: Claim, scratch: Path) -> tuple:
-    batch, group = _asked(claim)
+    batch, group = _batch_and_group(claim)
     keys, found = _members(batch, group) if batch and group else ([], b"")
     if not keys:
         raise ProcessingError(
@@ -117,7 +121,7 @@ def _load(claim: Claim, scratch: Path) -> tuple:
 
 
 def _save(claim: Claim, parts: Parts) -> dict[str, Any]:
-    batch, _ = _asked(claim)
+    batch, _ = _batch_and_group(claim)
     if batch is None:
         return _nothing("The batch was deleted in the meantime. Nothing was split.")
     if max(parts.labels, default=0) == 0:

@@ -85,7 +85,7 @@ def key_of(table: str, row: Model) -> str:
 
 
 def difference(before: State, after: State) -> tuple[State, State]:
-    """What differs, as (forward, inverse); a row that both have is told by the cells that differ."""
+    """What differs, as (forward, inverse); a row that both have is described by the cells that differ."""
     forward: State = {}
     inverse: State = {}
     for table, rows in after.items():
