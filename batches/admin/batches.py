@@ -12,13 +12,12 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.text import capfirst
 from unfold.decorators import display
 
 from api.access.permissions import missing
 from api.core.errors import ApiError
 from api.models import Scope
-from batches import services
+from batches import phrases, services
 from batches.admin.actions import WholeActions
 from batches.admin.details import details
 from batches.admin.filters import AssigneeFilter, ShelfFilter
@@ -181,7 +180,7 @@ class BatchAdmin(WorkActions, StageActions, WholeActions):
         sequence = int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
         try:
             change = changes.undo(batch, actor=request.user, sequence=sequence)
-            messages.success(request, f"{capfirst(change.summary)}.")
+            messages.success(request, phrases.step(change))
         except ApiError as error:
             messages.error(request, error.detail)
             for item in error.errors[1:MOST_CONFLICTS]:

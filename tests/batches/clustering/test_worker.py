@@ -116,8 +116,8 @@ def test_the_command_waits_and_shows_the_groups():
     ("arguments", "match"),
     [
         (["Nothing"], "no batch 'Nothing'"),
-        (["Shoes", "--min-cluster-size", "1"], "min_cluster_size: must be"),
-        (["Shoes", "--mode", "sweep", "--sizes", "3,x"], "sizes: must be"),
+        (["Shoes", "--min-cluster-size", "1"], "min_cluster_size: Enter"),
+        (["Shoes", "--mode", "sweep", "--sizes", "3,x"], "sizes: Enter"),
         (["Shoes", "--mode", "incremental"], "no active run"),
     ],
 )

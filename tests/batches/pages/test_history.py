@@ -43,7 +43,7 @@ def test_undo_of_an_older_step_names_the_conflicts_and_takes_back_the_rest(revie
     blue = grouping.create_group(batch, actor=reviewer.user, name="Blue").group
     moved = grouping.move(batch, keys[:4], to=red.label, actor=reviewer.user)
     grouping.move(batch, keys[:1], to=blue.label, actor=reviewer.user)
-    step = {"sequence": moved.sequence}
+    step = {"sequence": moved.change.sequence}
 
     page = text_of(reviewer.post(address("batch-undo", batch), step), 409)
     reviewer.post(address("batch-undo", batch), {**step, "skip_conflicts": "1"})
