@@ -133,5 +133,5 @@ def tell(request: HttpRequest, changed: int, total: int, done: str, refusals: Se
     for sentence in refusals[:MOST_SENTENCES]:
         messages.error(request, sentence)
     if len(refusals) > MOST_SENTENCES:
-        more = plural(len(refusals) - MOST_SENTENCES, "batch", "batches")
-        messages.error(request, f"{more} more were skipped for similar reasons.")
+        more = plural(len(refusals) - MOST_SENTENCES, "more batch was", "more batches were")
+        messages.error(request, f"{more} skipped for similar reasons.")

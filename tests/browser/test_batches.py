@@ -129,7 +129,7 @@ def test_batch_from_a_dropped_folder_to_its_export(open_page, folder, size):
     page.locator("#batch-undo").click()
     expect(page.locator(".messages").get_by_text("Undid: renamed")).to_be_visible()
     page.locator("#batch-redo").click()
-    expect(page.locator(".messages").get_by_text("Did again: renamed")).to_be_visible()
+    expect(page.locator(".messages").get_by_text("Redid: renamed")).to_be_visible()
     for button in ("Submit for validation", "Validate", "Approve"):
         page.get_by_role("button", name=button, exact=True).click()
     expect(page.get_by_text("This batch is approved.")).to_be_visible()

@@ -68,7 +68,7 @@ def test_a_group_is_put_right_with_the_keyboard_alone(open_page, batch):
     told(page, "Undid: moved 2 images")
     expect(found).to_have_count(5)
     page.keyboard.press("Shift+U")
-    told(page, "Did again: moved 2 images")
+    told(page, "Redid: moved 2 images")
     expect(found).to_have_count(3)
 
     page.keyboard.press("x")

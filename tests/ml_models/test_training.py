@@ -208,4 +208,4 @@ def test_train_embedder_from_files(dataset, tmp_path, capsys, monkeypatch):
     call_command("train_embedder", dataset, steps=1, threads=1, validate=[dataset], **options)
     out = capsys.readouterr().out
     assert (tmp_path / "out" / "pix_small.safetensors").stat().st_size < 12_000_000
-    assert "images, PixSmall: 1-nearest-neighbour" in out
+    assert ", PixSmall: 1-nearest-neighbour" in out

@@ -89,7 +89,7 @@ def test_undo_of_an_older_change_names_the_conflicts_and_takes_back_the_rest(bat
     first = keys(batch)
     red = grouping.create_group(batch, name="red", actor=anna).group
     blue = grouping.create_group(batch, name="blue", actor=anna).group
-    moved = grouping.move(batch, first[:3], to=red.label, actor=anna)
+    moved = grouping.move(batch, first[:3], to=red.label, actor=anna).change
     grouping.move(batch, first[:1], to=blue.label, actor=ben)
     before = state(batch)
 
@@ -156,7 +156,7 @@ def test_nothing_done_is_no_step(batch, people):
     red = grouping.create_group(batch, name="red", image_ids=keys(batch)[:1], actor=anna).group
     version = batch.version
 
-    assert grouping.move(batch, keys(batch)[:1], to=red.label, actor=anna) is None
+    assert grouping.move(batch, keys(batch)[:1], to=red.label, actor=anna).change is None
     assert Batch.objects.get(pk=batch.pk).version == version
 
 

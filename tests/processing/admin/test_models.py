@@ -24,7 +24,7 @@ def test_page_shows_state_licence_and_command(operator, installed):
 
     assert "manage.py models fetch unknown" in page
     assert "manage.py models fetch known" not in page
-    assert "network.pth was never checked" in page
+    assert "network.pth was never verified" in page
     assert "PolyForm Noncommercial" in page
     assert str(installed) in page
 
@@ -37,4 +37,4 @@ def test_viewers_read_of_it_on_the_status_page():
     viewer = client_of("read")
 
     assert viewer.get(reverse("admin:models")).status_code in (302, 403)
-    assert "network.pth was never checked" in viewer.get("/status/").content.decode()
+    assert "network.pth was never verified" in viewer.get("/status/").content.decode()

@@ -79,7 +79,7 @@ def test_no_part_is_ever_empty():
 def test_unusable_or_too_many_vectors_are_refused():
     with pytest.raises(InvalidParameter, match="row 1"):
         split_group(np.array([[0.0], [np.nan]]))
-    with pytest.raises(InvalidParameter, match="20001"):
+    with pytest.raises(InvalidParameter, match="20,001"):
         split_group(np.zeros((20_001, 2)))
     with pytest.raises(InvalidParameter, match="no direction"):
         split_group(np.zeros((3, 2)), metric="cosine")

@@ -224,7 +224,7 @@ def test_missing_model_is_named_with_the_command(tmp_path: Path) -> None:
 
 
 def test_grey_picture_is_refused_by_the_colour_model(random_models: Path) -> None:
-    with pytest.raises(InvalidParameter, match="is for colour"):
+    with pytest.raises(InvalidParameter, match="only works on colour images"):
         apply(Raster(noise(20, 20)), random_models)
 
 
@@ -240,7 +240,7 @@ def test_file_that_holds_another_network_is_refused(tmp_path: Path) -> None:
     )
     fetching.fetch(PUBLISHED, tmp_path, source=fetching.Source(folder=tmp_path / "mirror"))
 
-    with pytest.raises(ProcessingError, match="holds no DnCNN"):
+    with pytest.raises(ProcessingError, match="does not contain a DnCNN"):
         apply(Raster(noise(20, 20, 3)), tmp_path)
 
 

@@ -224,7 +224,7 @@ def test_embed_gives_the_same_alone_and_in_a_batch():
 
 def test_normalised_refuses_what_has_no_direction():
     for row in ([0.0, 0.0], [np.nan, 1.0], [np.inf, 1.0]):
-        with pytest.raises(ProcessingError, match="no usable numbers"):
+        with pytest.raises(ProcessingError, match="no usable values"):
             normalised(np.array([[1.0, 0.0], row], np.float32))
 
 

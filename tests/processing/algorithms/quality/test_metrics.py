@@ -226,8 +226,8 @@ def test_offline_code_cannot_connect_and_others_can() -> None:
 
 def test_the_table_and_the_causes_do_not_import_torch() -> None:
     code = (
-        "import sys; from processing.algorithms import causes, judging, quality; "
-        "quality.availability('musiq', '/nonexistent'); quality.availability('piqe', '/nonexistent'); "
+        "import sys; from processing.algorithms.quality import causes, grading, metrics; "
+        "metrics.availability('musiq', '/nonexistent'); metrics.availability('piqe', '/nonexistent'); "
         "print([name for name in ('torch', 'pyiqa', 'torchvision', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
