@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from .keeper import SERVERS
 from .paths import redis_url, socket_dir
 from .process import EmbeddedServerError, last_lines
 from .server import Server, try_lock
+from .servers import SERVERS
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 START_WAIT_S = 120  # recovery after a crash replays the log

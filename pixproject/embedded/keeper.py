@@ -18,12 +18,10 @@ import time
 from pathlib import Path
 from typing import IO
 
-from .postgres import Postgres
 from .process import EmbeddedServerError, die_with_parent
 from .server import Server, try_lock
-from .valkey import Valkey
+from .servers import SERVERS
 
-SERVERS: dict[str, type[Server]] = {Postgres.name: Postgres, Valkey.name: Valkey}
 LOOK_EVERY_S = 0.25
 FIRST_START_TRIES_S = 10  # a predecessor that is still ending may hold a file for a moment
 LONGEST_PAUSE_S = 10.0

@@ -188,7 +188,7 @@ def test_folder_in_tmp_made_by_somebody_else_is_refused(tmp_path):
     embedded.socket_dir(long).symlink_to(elsewhere)
     try:
         with (
-            pytest.raises(embedded.EmbeddedServerError, match="belongs to somebody else"),
+            pytest.raises(embedded.EmbeddedServerError, match="belongs to another user"),
             embedded.attached(long, names=["redis"]),
         ):
             pass
