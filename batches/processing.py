@@ -1,7 +1,7 @@
 """Operations on the images of a batch: which images, what it would cost, one job for all of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +15,10 @@ from batches.clustering import run_status
 from batches.groups.validation import UNASSIGNED
 from batches.history import changes
 from batches.models import Batch, BatchImage
+from images import selection
 from images.models import Image
 from images.quality.service import ISSUE_CODES
+from images.selection import Suited
 from processing import services
 from processing.engine import jobs
 from processing.models import Job, JobEvent
@@ -28,35 +30,6 @@ FILTERS = ("group", "decision", "image_ids", "min_quality", "issue")
 ANY = "any"
 NEEDED = ("id", "original_filename", "format", "width", "height", "sha256", "byte_size", "status", "file")
 LISTED = 100
-
-
-@dataclass(frozen=True)
-class SkippedImage:
-    """A chosen image that the work does not fit, and why."""
-
-    image: UUID
-    name: str
-    code: str
-    detail: str
-
-    def as_dict(self) -> dict[str, str]:
-        return {"image": str(self.image), "name": self.name, "code": self.code, "detail": self.detail}
-
-
-@dataclass(frozen=True)
-class Suited:
-    """The chosen images that the work fits, in the batch's order, and the others."""
-
-    images: list[Image] = field(default_factory=list)
-    left_out: list[SkippedImage] = field(default_factory=list)
-
-    @property
-    def reasons(self) -> str:
-        """A sentence about what is left out; empty where nothing is."""
-        if not self.left_out:
-            return ""
-        first = self.left_out[0]
-        return f"{phrases.images(len(self.left_out))} skipped, for example {first.name}: {first.detail}"
 
 
 def chosen_images(batch: Batch, filters: Mapping[str, Any] | None = None) -> QuerySet[Image]:
@@ -154,7 +127,7 @@ def _of_issue(code: Any) -> Q:
 
 
 def suited(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None) -> Suited:
-    """Part the chosen images: one that is in the wanted format already must not hold up the others.
+    """The chosen images that the work fits, and the others.
 
     Raises:
         ApiError: 400 for a wrong filter or more operations than one job holds, 422 for a model that is missing.
@@ -162,13 +135,7 @@ def suited(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None
     services.check_models(work)
     images = list(_chosen(batch, filters).only(*NEEDED))
     _check_count(images, work)
-    found = Suited()
-    for image in images:
-        if left_out := _rejection_reason(work, image):
-            found.left_out.append(left_out)
-        else:
-            found.images.append(image)
-    return found
+    return selection.suited(work, images)
 
 
 def _check_count(images: Sequence[Image], work: Work) -> None:
@@ -179,21 +146,6 @@ def _check_count(images: Sequence[Image], work: Work) -> None:
             f"The limit for one job is {MAX_OPERATIONS}. Choose fewer images, for example a single group."
         )
         raise ApiError(ErrorCode.TOO_LONG, detail)
-
-
-def _rejection_reason(work: Work, image: Image) -> SkippedImage | None:
-    name = image.original_filename
-    if image.status == Image.Status.DAMAGED:
-        return SkippedImage(
-            image.pk, name, "damaged", "The stored file is missing or damaged. Upload it again."
-        )
-    if image.status != Image.Status.READY:
-        return SkippedImage(image.pk, name, str(image.status), f"The image is {image.status}.")
-    try:
-        services.check_source(work, format=image.format, width=image.width, height=image.height)
-    except ApiError as error:
-        return SkippedImage(image.pk, name, str(error.code), error.detail)
-    return None
 
 
 def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -71,3 +71,7 @@ def trashed(name: Any, days: int) -> str:
         days,
     )
     return f"“{name}” was moved to the trash." + (kept % {"n": days} if days else "")
+
+
+def skipped(count: int, first: str, why: str) -> str:
+    return f"{counted(count, 'image')} skipped, for example {first}: {why}"

@@ -1,11 +1,15 @@
-"""Which images a job of measuring may name."""
+"""Which images a job may work on."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
 
 from api.core.errors import ApiError, ErrorCode
 from images import phrases
 from images.models import Image
+from processing import services
 from processing.phrases import image_not_ready
+from processing.services import Work
 
 MAX_IMAGES = 20_000
 
@@ -26,3 +30,58 @@ def ready_images(images: Iterable[Image], *, to_be: str) -> list[Image]:
     if not 1 <= len(rows) <= MAX_IMAGES:
         raise ApiError(ErrorCode.INVALID, phrases.wrong_number_for_job(len(rows), MAX_IMAGES))
     return rows
+
+
+@dataclass(frozen=True)
+class SkippedImage:
+    """A chosen image that the work does not fit, and why."""
+
+    image: UUID
+    name: str
+    code: str
+    detail: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"image": str(self.image), "name": self.name, "code": self.code, "detail": self.detail}
+
+
+@dataclass(frozen=True)
+class Suited:
+    """The chosen images that the work fits, in their order, and the others."""
+
+    images: list[Image] = field(default_factory=list)
+    left_out: list[SkippedImage] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> str:
+        """A sentence about what is left out; empty where nothing is."""
+        if not self.left_out:
+            return ""
+        first = self.left_out[0]
+        return phrases.skipped(len(self.left_out), first.name, first.detail)
+
+
+def suited(work: Work, images: Iterable[Image]) -> Suited:
+    """Part images: one that is in the wanted format already must not hold up the others."""
+    found = Suited()
+    for image in images:
+        if left_out := _rejection_reason(work, image):
+            found.left_out.append(left_out)
+        else:
+            found.images.append(image)
+    return found
+
+
+def _rejection_reason(work: Work, image: Image) -> SkippedImage | None:
+    name = image.original_filename
+    if image.status == Image.Status.DAMAGED:
+        return SkippedImage(
+            image.pk, name, "damaged", "The stored file is missing or damaged. Upload it again."
+        )
+    if image.status != Image.Status.READY:
+        return SkippedImage(image.pk, name, str(image.status), f"The image is {image.status}.")
+    try:
+        services.check_source(work, format=image.format, width=image.width, height=image.height)
+    except ApiError as error:
+        return SkippedImage(image.pk, name, str(error.code), error.detail)
+    return None

@@ -45,7 +45,6 @@ class SubmitForm(ChosenForm):
     """The start page's form; the operations in it are read by the composer."""
 
     file = FileListField()
-    mode = forms.CharField(required=False)
     priority = PriorityField()
     output_folder = forms.CharField(required=False, max_length=200)
     filename_prefix = forms.CharField(required=False, max_length=100)
@@ -67,7 +66,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
 def _home_page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     images = _preselected(request)
     context = {
-        "groups": composer.groups(),
+        "groups": composer.groups(request.POST if request.method == "POST" else None),
         "recipes": composer.RECIPES,
         "chosen_images": images,
         "priorities": Priority.choices,
@@ -101,10 +100,8 @@ def _submit(request: HttpRequest) -> HttpResponse:
 
 
 def _submitted_job(request: HttpRequest) -> Job:
-    steps = composer.steps_from_form(request.POST)
     asked = read(SubmitForm(request.POST, request.FILES))
-    is_pipeline = asked["mode"] == "pipeline" and len(steps) > 1
-    work = services.parse_work(**{"pipeline" if is_pipeline else "operations": steps})
+    work = composer.work_of(request.POST)
     delivery = services.Delivery(
         **{name: asked[name] for name in ("priority", "output_folder", "filename_prefix")},
         requested_by=request.user,

@@ -9,21 +9,28 @@ from django.template.response import TemplateResponse
 
 from api.core.errors import ApiError
 from batches import processing as batch_work
-from batches import services
 from batches.admin.confirmation import Line, back_url, images_in, rows, tell
 from batches.models import BatchImage
-from images.admin.process import TEXTS, asked_work, operation_choices, work_as_json
+from batches.pages.forms import FILTERS, FiltersForm
+from images.admin.process import TEXTS, DeliveryForm, asked_work, operation_forms, work_as_json
 from images.quality.service import ISSUE_CODES
 from pixproject.web.admin import PixModelAdmin, plural
 from pixproject.web.base import request_id
+from pixproject.web.forms import read
 from pixproject.web.templatetags.pix_admin import duration
 from processing.models import Job
-from processing.services import Delivery, Work, parse_work
+from processing.pages.forms import PriorityField
+from processing.services import Delivery, Work
 from processing.states import Priority
 
 COLUMNS = ("Images", "Operations", "In the cache", "Takes", "Skipped")
-FILTERS = ("group", "decision", "min_quality", "issue")
 MOST_GROUPS = 200
+
+
+class BatchDeliveryForm(DeliveryForm):
+    """As for images; without a priority the one of the batch counts."""
+
+    priority = PriorityField(empty_value=None)
 
 
 def process_page(model_admin: PixModelAdmin, request: HttpRequest, batches: Sequence[Any]) -> HttpResponse:
@@ -34,7 +41,7 @@ def process_page(model_admin: PixModelAdmin, request: HttpRequest, batches: Sequ
     if "stage" not in posted:
         return TemplateResponse(request, "admin/batches/batch/process.html", context)
     try:
-        work = parse_work(**asked_work(posted))
+        work = asked_work(posted)
         if posted["stage"] == "start":
             return _start(request, batches, work)
         context |= _estimate(batches, work, _filters(posted))
@@ -47,7 +54,7 @@ def process_page(model_admin: PixModelAdmin, request: HttpRequest, batches: Sequ
         "asked": work_as_json(work),
         "units": [name for name, _ in work.units()],
         "repeated": [
-            (name, posted.get(name, "")) for name in (*TEXTS, *(f"filter.{name}" for name in filters))
+            (name, posted.get(name, "")) for name in (*TEXTS, *(f"filter-{name}" for name in filters))
         ],
         "filters": filters,
         "columns": COLUMNS,
@@ -60,7 +67,7 @@ def _form_context(posted: QueryDict, batches: Sequence[Any]) -> dict[str, Any]:
     return {
         "batches": batches,
         "title_counts": images_in(batches),
-        "choices": list(operation_choices(posted)),
+        "operations": operation_forms(posted),
         "priorities": [("", "priority of the batch"), *Priority.choices],
         "preset_priority": "",
         "preset_folder": "name of the batch",
@@ -69,13 +76,13 @@ def _form_context(posted: QueryDict, batches: Sequence[Any]) -> dict[str, Any]:
         "groups": groups,
         "decisions": [*BatchImage.Decision.values, batch_work.ANY],
         "issues": [batch_work.ANY, *ISSUE_CODES],
-        "filter_values": {name: posted.get(f"filter.{name}", "") for name in FILTERS},
+        "filter_values": _filters(posted),
     }
 
 
 def _filters(posted: QueryDict) -> dict[str, str]:
-    given = {name: posted.get(f"filter.{name}", "").strip() for name in FILTERS}
-    return {name: value for name, value in given.items() if value}
+    given = read(FiltersForm(posted, prefix="filter"))
+    return {name: given[name] for name in FILTERS if given[name]}
 
 
 def _estimate(batches: Sequence[Any], work: Work, filters: Mapping[str, str]) -> dict[str, Any]:
@@ -123,21 +130,14 @@ def _line(batch: Any, found: Mapping[str, Any]) -> Line:
 
 def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResponse:
     """A job for each batch that the work fits; refusals are listed by name."""
-    posted, started, refusals = request.POST, [], []
-    priority = services.priority_of(posted["priority"]) if posted.get("priority") else None
-    texts: dict[str, Any] = {name: posted.get(name, "").strip() for name in TEXTS}
-    delivery = Delivery(
-        requested_by=request.user,
-        source="admin",
-        request_id=request_id.current(),
-        **texts,
-    )
+    started, refusals, filters = [], [], _filters(request.POST)
+    asked = read(BatchDeliveryForm(request.POST))
+    priority = asked.pop("priority")
+    delivery = Delivery(**asked, requested_by=request.user, source="admin", request_id=request_id.current())
     for batch in batches:
         try:
             started.append(
-                batch_work.process_batch(
-                    batch, work, filters=_filters(posted), delivery=delivery, priority=priority
-                )
+                batch_work.process_batch(batch, work, filters=filters, delivery=delivery, priority=priority)
             )
         except ApiError as error:
             refusals.append(f"{batch.batch_name}: {error.detail}")

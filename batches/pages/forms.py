@@ -172,7 +172,6 @@ class FiltersForm(forms.Form):
 
 
 class ProcessForm(FiltersForm):
-    mode = text()
     priority = PriorityField(empty_value=None)
     output_folder = CutField(200)
     filename_prefix = CutField(100)

@@ -23,7 +23,7 @@ from pixproject.web.base import request_id
 from pixproject.web.forms import read
 from processing.algorithms.errors import ProcessingError
 from processing.pages import composer
-from processing.services import Delivery, Work, parse_work
+from processing.services import Delivery
 from processing.states import Priority
 
 DECISIONS = [
@@ -35,25 +35,20 @@ DECISIONS = [
 ]
 
 
-def _work(request: HttpRequest, values: Mapping[str, Any]) -> Work:
-    steps = composer.steps_from_form(request.POST)
-    is_pipeline = values["mode"] == "pipeline" and len(steps) > 1
-    return parse_work(**{"pipeline" if is_pipeline else "operations": steps})
-
-
 def _filters(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in FILTERS if values[name]}
 
 
 def _page(request: HttpRequest, batch: Batch, *, status: int = 200) -> HttpResponse:
+    posted = request.POST if request.method == "POST" else None
     context = {
         "batch": batch,
-        "groups": composer.groups(),
+        "groups": composer.groups(posted),
         "recipes": composer.RECIPES,
         "batch_groups": sorted(batch.groups.all(), key=lambda group: group.title.lower()),
         "decisions": DECISIONS,
         "issues": ISSUES,
-        "filters": _filters(read(FiltersForm(request.POST if request.method == "POST" else request.GET))),
+        "filters": _filters(read(FiltersForm(posted or request.GET))),
         "priorities": Priority.choices,
     }
     return render(request, "batches/process.html", context, status=status)
@@ -71,7 +66,7 @@ def process(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         values = read(ProcessForm(request.POST))
         job = processing.process_batch(
             batch,
-            _work(request, values),
+            composer.work_of(request.POST),
             filters=_filters(values),
             delivery=Delivery(
                 output_folder=values["output_folder"],
@@ -99,7 +94,7 @@ def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         values = read(ProcessForm(request.POST))
         filters = _filters(values)
         if "operation" in request.POST:
-            found = processing.estimate_batch(batch, _work(request, values), filters=filters)
+            found = processing.estimate_batch(batch, composer.work_of(request.POST), filters=filters)
             context = {"estimate": found}
         else:
             context = {"chosen_count": processing.chosen_images(batch, filters).count()}

@@ -1,21 +1,21 @@
-"""The operations as a form: cards with fields made from the JSON schemas, and the way back from a post.
+"""All operations as forms on cards, and the work that a posted form asks for.
 
 With scripts the page sends the same values as JSON to the API; without them it posts the form and this module
 turns it into the same request. Both go through `services.parse_work`, which alone decides what is valid.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django import forms
 from django.http import QueryDict
 
-from ml_models import weights
-from processing import model_availability, services
 from processing.algorithms.codecs.formats import WRITABLE_FORMATS
 from processing.algorithms.operations.spec import ENCODING_PARAMETERS
-from processing.algorithms.operations.table import OPERATIONS, OperationSpec
+from processing.algorithms.operations.table import OPERATIONS
+from processing.pages.operation_form import LAST, OperationForm
+from processing.services import Work, parse_work
 
 GROUPS = {
     "convert": "Format",
@@ -51,9 +51,7 @@ ICONS = {
     "enhance_fingerprint": "finger",
     "denoise": "sparkle",
 }
-SLIDER_MAX_STEPS = 1000
-SLIDER_REACH = 4  # a slider goes to four times the default; what lies beyond is typed
-MANY_FIELDS = 6
+MANY_INPUTS = 6
 
 
 @dataclass(frozen=True)
@@ -78,135 +76,33 @@ RECIPES = (
 )
 
 
-@dataclass(frozen=True)
-class Option:
-    """One value of a choice; `title` is empty where the value says it, `why_not` where it can be chosen."""
-
-    value: str
-    title: str = ""
-    why_not: str = ""
-
-
-@dataclass(frozen=True)
-class Field:
-    """One parameter of an operation as an input of the form."""
-
-    operation: str
-    name: str
-    schema: Mapping[str, Any]
-    is_required: bool = False
-
-    @property
-    def html_name(self) -> str:
-        return f"{self.operation}.{self.name}"
-
-    @property
-    def html_id(self) -> str:
-        return f"op-{self.operation}-{self.name}"
-
-    @property
-    def title(self) -> str:
-        return str(self.schema.get("title") or self.name)
-
-    @property
-    def help(self) -> str:
-        return str(self.schema.get("description", ""))
-
-    @property
-    def unit(self) -> str:
-        return str(self.schema.get("unit", ""))
-
-    @property
-    def choices(self) -> list[str]:
-        return list(self.schema.get("enum", ()))
-
-    @property
-    def options(self) -> list[Option]:
-        """The choices; one that is a model has its title and cannot be chosen while it is missing."""
-        return [_option(value) for value in self.choices]
-
-    @property
-    def placeholder(self) -> str:
-        if self.name == "quality":
-            return "Automatic"
-        return self.limits if self.is_required else "Any"
-
-    @property
-    def is_encoding(self) -> bool:
-        return self.name in ENCODING_PARAMETERS
-
-    @property
-    def default(self) -> Any:
-        return self.schema.get("default")
-
-    @property
-    def widget(self) -> str:
-        if self.choices:
-            return "choice"
-        if self.schema["type"] == "boolean":
-            return "switch"
-        if self.schema["type"] in ("integer", "number"):
-            return "slider" if self.is_slider else "number"
-        return "colour" if str(self.default).startswith("#") else "text"
-
-    @property
-    def step(self) -> str:
-        """How far one move of the slider or spinner goes; what is typed may be finer."""
-        if self.schema["type"] == "integer":
-            return "1"
-        span = self.schema["maximum"] - self.schema["minimum"]
-        return "0.01" if span <= 1 else "0.1" if span <= 100 else "1"
-
-    @property
-    def is_slider(self) -> bool:
-        """A slider needs a start and few enough steps to hit each of them."""
-        low, high = self.schema.get("minimum"), self.schema.get("maximum")
-        if low is None or high is None or self.default is None:
-            return False
-        return bool((high - low) / float(self.step) <= SLIDER_MAX_STEPS)
-
-    @property
-    def slider_maximum(self) -> float:
-        """Where the slider ends: limits are wide, and useful values lie close to the default."""
-        reach = SLIDER_REACH * self.default
-        maximum = float(self.schema["maximum"])
-        return min(maximum, math.ceil(reach)) if reach > 0 else maximum
-
-    @property
-    def limits(self) -> str:
-        if "minimum" not in self.schema or "maximum" not in self.schema:
-            return ""
-        return f"{self.schema['minimum']} to {self.schema['maximum']}" + (
-            f" {self.unit}" if self.unit else ""
-        )
-
-
-def _option(value: str) -> Option:
-    if value not in weights.entries():
-        return Option(value)
-    return Option(value, weights.entries()[value].title, model_availability.state(value).why_not)
-
-
-@dataclass(frozen=True)
-class Card:
+class Card(OperationForm):
     """An operation that can be chosen."""
 
-    name: str
-    title: str
-    description: str
-    icon: str
-    fields: tuple[Field, ...]
-    encoding_fields: tuple[Field, ...]
-    why_not: str = ""  # why it cannot be chosen
+    @property
+    def icon(self) -> str:
+        return ICONS.get(self.spec.name, KIND_ICONS[self.spec.kind])
 
     @property
     def mark(self) -> str:
         """The short names of formats stand for themselves."""
-        return self.name if self.name in WRITABLE_FORMATS else ""
+        return self.spec.name if self.spec.name in WRITABLE_FORMATS else ""
 
     @property
-    def has_many_fields(self) -> bool:
-        return len(self.fields) > MANY_FIELDS
+    def own_inputs(self) -> list[forms.BoundField]:
+        return [field for field in self.inputs if not self._is_encoding(field)]
+
+    @property
+    def encoding_inputs(self) -> list[forms.BoundField]:
+        return [field for field in self.inputs if self._is_encoding(field)]
+
+    def _is_encoding(self, field: forms.BoundField) -> bool:
+        """How a result is stored stands apart, unless it is what the operation is about."""
+        return field.name in ENCODING_PARAMETERS and self.spec.kind != "convert"
+
+    @property
+    def has_many_inputs(self) -> bool:
+        return len(self.own_inputs) > MANY_INPUTS
 
 
 @dataclass(frozen=True)
@@ -215,68 +111,27 @@ class Group:
     cards: list[Card] = field(default_factory=list)
 
 
-def groups() -> list[Group]:
-    """Every operation as a card, under the heading of its kind."""
+def groups(data: QueryDict | None = None) -> list[Group]:
+    """Every operation as a card, under the heading of its kind, with the values of a post that was refused."""
     found = {kind: Group(title) for kind, title in GROUPS.items()}
     for spec in OPERATIONS.values():
         kind = GROUP_OF_NAME.get(spec.name) or GROUP_OF_KIND.get(spec.kind, spec.kind)
-        found[kind].cards.append(_card(spec))
+        found[kind].cards.append(Card(spec, data))
     return [group for group in found.values() if group.cards]
 
 
-def _card(spec: OperationSpec) -> Card:
-    required = set(spec.schema.get("required", ()))
-    fields = [
-        Field(spec.name, name, schema, name in required)
-        for name, schema in spec.schema["properties"].items()
-        if "x-alias-of" not in schema
-    ]
-    is_own = spec.kind == "convert"  # how it is stored is what a conversion is about
-    return Card(
-        spec.name,
-        spec.title,
-        spec.description,
-        ICONS.get(spec.name, KIND_ICONS[spec.kind]),
-        tuple(entry for entry in fields if is_own or not entry.is_encoding),
-        tuple(entry for entry in fields if not is_own and entry.is_encoding),
-        services.why_unavailable(spec),
-    )
+def work_of(data: QueryDict) -> Work:
+    """The chosen operations of a posted form, by their numbers or in the form's order.
 
-
-def steps_from_form(data: QueryDict) -> list[dict[str, Any]]:
-    """The chosen operations of a posted form, in the form's order, with the values that were filled in.
-
-    A value that is no number stays the text that was typed: the check of the parameters then says so.
+    Raises:
+        ApiError: 400 with one entry per wrong field.
     """
-    return [
-        {"name": str(name), "parameters": _parameters(str(name), data)} for name in data.getlist("operation")
+    names = data.getlist("operation")
+    values = {name: OperationForm(OPERATIONS[name], data).values() for name in names if name in OPERATIONS}
+    chosen = [(name, *values.get(name, (LAST, {}))) for name in names]
+    steps = [
+        {"name": name, "parameters": parameters}
+        for name, _, parameters in sorted(chosen, key=lambda row: row[1])
     ]
-
-
-def _parameters(name: str, data: QueryDict) -> dict[str, Any]:
-    spec = OPERATIONS.get(name)
-    if spec is None:
-        return {}
-    values = {}
-    for key, schema in spec.schema["properties"].items():
-        typed = data.get(f"{name}.{key}", "").strip()
-        if schema["type"] == "boolean" and f"{name}.{key}.shown" in data:
-            values[key] = bool(typed)
-        elif typed:
-            values[key] = _typed_value(schema["type"], typed)
-    return values
-
-
-def _typed_value(kind: str, typed: str) -> Any:
-    if kind == "boolean":
-        return typed.lower() in ("on", "true", "1", "yes")
-    if kind not in ("integer", "number"):
-        return typed
-    try:
-        return int(typed)
-    except ValueError:
-        pass
-    try:
-        return float(typed.replace(",", "."))
-    except ValueError:
-        return typed
+    is_pipeline = data.get("mode") == "pipeline" and len(steps) > 1
+    return parse_work(**{"pipeline" if is_pipeline else "operations": steps})

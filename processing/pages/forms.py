@@ -29,8 +29,8 @@ class PriorityField(forms.Field):
 class CountField(forms.Field):
     """A whole number that a script sends back; anything else counts as `default`."""
 
-    def __init__(self, *, default: int) -> None:
-        super().__init__(required=False)
+    def __init__(self, *, default: int, **options: Any) -> None:
+        super().__init__(required=False, **options)
         self.default = default
 
     def to_python(self, value: Any) -> int:

@@ -255,7 +255,7 @@ def test_process_through_its_pages(operator):
     )
     grouping.set_groups(batch, {"boots": [first.pk, second.pk]}, actor=operator.user)
     form = text_of(act(operator, BATCHES, "process", batch))
-    fields = {"use": ["webp"], "filter.group": "boots", "webp.quality": "70"}
+    fields = {"operation": ["webp"], "filter-group": "boots", "webp.quality": "70"}
 
     estimate = act(operator, BATCHES, "process", batch, stage="estimate", **fields)
     hidden = inputs(estimate)
@@ -277,7 +277,7 @@ def test_process_of_several_leaves_out_those_that_it_does_not_fit(operator, batc
     services.archive(make_batch(operator.user, name="Old"), actor=operator.user)
     old = Batch.objects.get(batch_name="Old")
     Image.objects.update(status="ready")
-    data = {"_selected_action": [batch.pk, empty.pk, old.pk], "action": "process", "use": ["blur"]}
+    data = {"_selected_action": [batch.pk, empty.pk, old.pk], "action": "process", "operation": ["blur"]}
     url = f"{reverse(BATCHES)}?shelf=all"
 
     page = operator.post(url, {**data, "stage": "estimate"})
@@ -292,11 +292,11 @@ def test_process_of_several_leaves_out_those_that_it_does_not_fit(operator, batc
     ("fields", "sentence"),
     [
         ({}, "Choose at least one operation"),
-        ({"use": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
-        ({"use": ["blur"], "filter.group": "no such"}, "no group 'no such'"),
-        ({"use": ["blur"], "filter.min_quality": "101"}, "not a number from 0 to 100"),
-        ({"use": ["blur"], "filter.decision": "perhaps"}, "'perhaps' is not a valid choice"),
-        ({"use": ["blur"], "filter.issue": "dull"}, "'dull' is not a valid choice"),
+        ({"operation": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
+        ({"operation": ["blur"], "filter-group": "no such"}, "no group 'no such'"),
+        ({"operation": ["blur"], "filter-min_quality": "101"}, "not a number from 0 to 100"),
+        ({"operation": ["blur"], "filter-decision": "perhaps"}, "'perhaps' is not a valid choice"),
+        ({"operation": ["blur"], "filter-issue": "dull"}, "'dull' is not a valid choice"),
     ],
 )
 def test_process_says_what_is_wrong(operator, batch, fields, sentence):

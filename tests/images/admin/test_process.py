@@ -37,7 +37,7 @@ def test_form_offers_every_operation_and_parameter(operator):
     page = squeezed(act(operator, IMAGES, "process", make_image()).content.decode())
 
     for name, spec in OPERATIONS.items():
-        assert f'name="use" value="{name}"' in page
+        assert f'name="operation" value="{name}"' in page
         for key, row in spec.schema["properties"].items():
             assert (f'name="{name}.{key}"' in page) == ("x-alias-of" not in row)
 
@@ -49,7 +49,7 @@ def test_side_by_side(operator):
         operator,
         first,
         second,
-        use=["webp", "resize"],
+        operation=["webp", "resize"],
         priority="1",
         output_folder="shop/out",
         reference="r-1",
@@ -81,7 +81,7 @@ def test_pipeline_in_the_order_asked_for(operator):
         operator,
         make_image(),
         mode="pipeline",
-        use=["webp", "grayscale", "blur"],
+        operation=["webp", "grayscale", "blur"],
         **{"webp.order": "3", "grayscale.order": "1", "blur.order": "2", "blur.sigma_px": "1.5"},
     )
 
@@ -93,10 +93,10 @@ def test_pipeline_in_the_order_asked_for(operator):
 
 def test_estimate_counts_what_is_cached(operator):
     image = make_image()
-    start(operator, image, use=["webp"])
+    start(operator, image, operation=["webp"])
     run_until_idle()
 
-    response = act(operator, IMAGES, "process", image, stage="estimate", use=["webp", "blur"])
+    response = act(operator, IMAGES, "process", image, stage="estimate", operation=["webp", "blur"])
 
     estimate = response.context["estimate"]
     assert (estimate["items"], estimate["cached"], estimate["bytes"]) == (2, 1, image.byte_size)
@@ -106,12 +106,12 @@ def test_estimate_counts_what_is_cached(operator):
     ("fields", "sentence"),
     [
         ({}, "Choose at least one operation"),
-        ({"use": ["resize"]}, "width"),
-        ({"use": ["resize"], "resize.width": "1000000000"}, "16384"),
-        ({"use": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
-        ({"use": ["blur"], "blur.sigma_px": "a lot"}, "a lot"),
-        ({"use": ["convert"], "convert.format": "jpg"}, "jpg"),
-        ({"use": ["flip"], "flip.direction": "sideways"}, "sideways"),
+        ({"operation": ["resize"]}, "width"),
+        ({"operation": ["resize"], "resize.width": "1000000000"}, "16384"),
+        ({"operation": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
+        ({"operation": ["blur"], "blur.sigma_px": "a lot"}, "a lot"),
+        ({"operation": ["convert"], "convert.format": "jpg"}, "jpg"),
+        ({"operation": ["flip"], "flip.direction": "sideways"}, "sideways"),
     ],
 )
 def test_bad_parameters_say_why(operator, fields, sentence):
@@ -122,7 +122,7 @@ def test_bad_parameters_say_why(operator, fields, sentence):
 
 
 def test_bad_input_keeps_what_was_typed(operator):
-    fields = {"use": ["blur"], "blur.sigma_px": "a lot", "output_folder": "my/folder"}
+    fields = {"operation": ["blur"], "blur.sigma_px": "a lot", "output_folder": "my/folder"}
 
     page = squeezed(
         act(operator, IMAGES, "process", make_image(), stage="estimate", **fields).content.decode()
@@ -130,7 +130,7 @@ def test_bad_input_keeps_what_was_typed(operator):
 
     assert 'value="a lot"' in page
     assert 'value="my/folder"' in page
-    assert re.search(r'name="use" value="blur" checked', page)
+    assert re.search(r'name="operation" value="blur" checked', page)
 
 
 def test_images_that_do_not_fit_are_left_out_by_name(operator):
@@ -142,14 +142,14 @@ def test_images_that_do_not_fit_are_left_out_by_name(operator):
     data = {
         "action": "process",
         "_selected_action": [i.pk for i in (fits, is_webp, trashed)],
-        "use": ["webp"],
+        "operation": ["webp"],
     }
     page = operator.post(url, {**data, "stage": "estimate"})
     hidden = inputs(page)
     response = operator.post(url, {**hidden, "_selected_action": data["_selected_action"]})
 
     assert [operation.image_id for operation in Job.objects.get(kind="process").operations.all()] == [fits.pk]
-    assert "1 image skipped: already.webp: " in said(response)[-1]
+    assert "1 image skipped, for example already.webp: " in said(response)[-1]
     assert page.context["not_ready"] == 1
 
 
@@ -181,14 +181,14 @@ def test_tampered_confirmation_is_checked_again(operator):
 def test_all_images_of_all_pages(operator):
     rows = make_rows(70)
 
-    page = act(operator, IMAGES, "process", rows[0], select_across="1", stage="estimate", use=["blur"])
+    page = act(operator, IMAGES, "process", rows[0], select_across="1", stage="estimate", operation=["blur"])
 
     assert page.context["estimate"]["items"] == 70
     assert inputs(page)["select_across"] == "1"
 
 
 def test_audit_names_the_door(operator):
-    start(operator, make_image(), use=["blur"])
+    start(operator, make_image(), operation=["blur"])
 
     assert AuditEvent.objects.get(action="job.submit").detail == {
         "door": "admin",

@@ -1,5 +1,7 @@
 """The start page without scripts: what the browser posts is the same request as the API's."""
 
+import re
+
 import pytest
 
 from images.models import Image
@@ -125,11 +127,25 @@ def test_images_of_the_library_are_preselected(operator):
 def test_models_of_denoise_are_named_and_greyed_out_while_missing(operator, settings, tmp_path):
     settings.ML_MODELS_DIR = tmp_path
     text = squeezed(operator.get("/").content.decode())
-    missing = (
-        'value="dncnn_color_blind" disabled> DnCNN, colour, blind, as published (not installed) </option>'
-    )
+    missing = 'value="dncnn_color_blind" disabled>DnCNN, colour, blind, as published (not installed)</option>'
     assert missing in text
     settings.ML_MODELS_DIR = install_random(tmp_path)
-    assert 'value="dncnn_color_blind"> DnCNN, colour, blind, as published </option>' in squeezed(
+    assert 'value="dncnn_color_blind">DnCNN, colour, blind, as published</option>' in squeezed(
         operator.get("/").content.decode()
     )
+
+
+def test_wrong_form_keeps_what_was_typed(operator):
+    fields = {
+        "operation": ["resize", "rotate"],
+        "resize.width": "0",
+        "rotate.expand.shown": "1",
+        "rotate.fill": "x",
+    }
+
+    text = squeezed(submit(operator, **fields).content.decode())
+
+    assert re.findall(r'name="operation" value="(\w+)"[^>]* checked', text) == ["resize", "rotate"]
+    assert re.search(r'name="resize.width" value="0"', text)
+    assert re.search(r'name="rotate.fill" value="x"', text)
+    assert not re.search(r'name="rotate.expand"[^>]* checked', text)
