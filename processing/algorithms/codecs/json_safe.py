@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from processing.algorithms.codecs.texts import as_utf8, comment, up_to_nul
+
 _MAX_TEXT = 1_000
 _MAX_ITEMS = 100
 _MAX_DEPTH = 4
@@ -13,13 +15,14 @@ _MAX_INTEGER = 2**63 - 1
 def json_safe(value: Any, *, depth: int = 0) -> Any:
     """Convert a metadata value to plain JSON.
 
-    NUL characters and lone surrogates are dropped from text, numbers that are not finite become None, bytes
-    become text where they are printable and otherwise a remark of their length; long texts and lists are cut.
+    Texts end at their first NUL, read as Latin-1 they become the UTF-8 that they are; control characters and lone
+    surrogates are dropped. Numbers that are not finite become None, bytes become text where they are printable and
+    otherwise a remark of their length; long texts and lists are cut.
     """
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return _clean(value)
+        return clean(as_utf8(value))
     if isinstance(value, bytes):
         return _from_bytes(value)
     is_container = isinstance(value, Mapping | list | tuple | set | frozenset)
@@ -29,8 +32,18 @@ def json_safe(value: Any, *, depth: int = 0) -> Any:
         return None
     if isinstance(value, Mapping):
         items = list(value.items())[:_MAX_ITEMS]
-        return {_clean(str(key)): json_safe(item, depth=depth + 1) for key, item in items}
+        return {clean(str(key)): json_safe(item, depth=depth + 1) for key, item in items}
     return [json_safe(item, depth=depth + 1) for item in list(value)[:_MAX_ITEMS]]
+
+
+def clean(text: str) -> str:
+    """A text that PostgreSQL, JSON and a page can show: it ends at a NUL and has no control characters."""
+    kept = (letter for letter in up_to_nul(text)[:_MAX_TEXT] if letter in "\n\t" or not _is_control(letter))
+    return "".join(kept).encode("utf-8", "ignore").decode("utf-8")
+
+
+def _is_control(letter: str) -> bool:
+    return letter < " " or "\x7f" <= letter <= "\x9f"
 
 
 def _from_number(value: Any) -> int | float | str | None:
@@ -46,15 +59,12 @@ def _from_number(value: Any) -> int | float | str | None:
 
 
 def _from_bytes(value: bytes) -> str:
-    # EXIF UserComment begins with eight bytes that name its encoding
-    body = value.removeprefix(b"ASCII\x00\x00\x00").rstrip(b"\x00")
+    named = comment(value, is_little_endian=True)
+    if named is not None:
+        return clean(named)
+    body = value.rstrip(b"\x00")
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
         return f"<{len(value)} bytes>"
-    return _clean(text) if text.isprintable() else f"<{len(value)} bytes>"
-
-
-def _clean(text: str) -> str:
-    without_nul = text.replace("\x00", "")[:_MAX_TEXT]
-    return without_nul.encode("utf-8", "ignore").decode("utf-8")
+    return clean(text) if text.isprintable() else f"<{len(value)} bytes>"

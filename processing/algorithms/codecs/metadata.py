@@ -1,15 +1,18 @@
-"""Read EXIF: a normalised form with readable names, everything else as JSON, the place kept apart."""
+"""Read EXIF, XMP and IPTC: a normalised form with readable names, EXIF also as JSON, the place kept apart."""
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
 
-from processing.algorithms.codecs.json_safe import json_safe
+from processing.algorithms.codecs.json_safe import clean, json_safe
+from processing.algorithms.codecs.moments import first_moment, moment
+from processing.algorithms.codecs.png_chunks import PngTexts, read_png_texts
 from processing.algorithms.codecs.probing import DEFAULT_LIMITS, Limits, open_image
+from processing.algorithms.codecs.texts import as_utf8, comment, copyright_text, utf16
+from processing.algorithms.codecs.xmp import Stated, iptc_of_photoshop, read_iptc, read_xmp
 
 _MAX_EXIF_BYTES = 1024 * 1024
 _MAX_ENTRIES = 200
@@ -31,6 +34,8 @@ _STRUCTURE = {
     "IPTCNAA",
 }
 _FLASH_FIRED = 1
+_BELOW_SEA = (1, 3, b"\x01", b"\x03")  # of the sea, of the ellipsoid (EXIF 3.0)
+NO_PLACE = (0.0, 0.0)  # what receivers write that have not found their place yet
 
 
 @dataclass(frozen=True)
@@ -49,30 +54,72 @@ class Metadata:
 
 
 def read_metadata(stream: BinaryIO, *, limits: Limits = DEFAULT_LIMITS) -> Metadata:
-    """Read EXIF of an image file; broken EXIF gives what can be read, never an error.
+    """Read the metadata of an image file; broken ones give what can be read, never an error.
 
-    All values are JSON that PostgreSQL takes: finite numbers, no NUL characters, bounded length and depth.
+    EXIF comes first; XMP and then IPTC and the texts of a PNG fill in what it does not state. All values are JSON
+    that PostgreSQL takes: finite numbers, no NUL characters, bounded length and depth.
 
     Raises:
         ProcessingError: only where the file itself is no acceptable image.
     """
-    image = open_image(stream, limits=limits)[0]
-    block = image.info.get("exif") or b""  # pillow-heif says None where there is no block
+    image, info = open_image(stream, limits=limits)
+    texts = read_png_texts(stream) if info.format == "png" else PngTexts()
+    block = image.info.get("exif") or texts.exif or b""  # pillow-heif says None where there is no block
+    raw: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    place: dict[str, Any] = {}
     if len(block) > _MAX_EXIF_BYTES:
-        return Metadata(
-            raw={"ignored": f"The EXIF block has {len(block):,} bytes; the limit is {_MAX_EXIF_BYTES:,}."}
+        raw = {"ignored": f"The EXIF block has {len(block):,} bytes; the limit is {_MAX_EXIF_BYTES:,}."}
+    elif (exif := _exif_of(image, texts.exif)) is not None:
+        is_little_endian = getattr(exif, "endian", None) == "<"
+        fields = _decoded(
+            _named(exif, ExifTags.TAGS) | _named(_directory(exif, ExifTags.IFD.Exif), ExifTags.TAGS),
+            is_little_endian,
         )
-    exif = _exif_of(image)
-    if exif is None:
-        return Metadata()
-    fields = _named(exif, ExifTags.TAGS) | _named(_directory(exif, ExifTags.IFD.Exif), ExifTags.TAGS)
-    place = _named(_directory(exif, ExifTags.IFD.GPSInfo), ExifTags.GPSTAGS)
-    raw = {name: json_safe(value) for name, value in fields.items() if name not in _STRUCTURE}
-    return Metadata(exif=_normalise(fields), raw=raw, gps=_gps(place))
+        place = _named(_directory(exif, ExifTags.IFD.GPSInfo), ExifTags.GPSTAGS)
+        raw = {name: json_safe(value) for name, value in fields.items() if name not in _STRUCTURE}
+    stated = [read_xmp(_xmp_of(image, texts)), read_iptc(_iptc_of(image, texts)), _stated_by(texts)]
+    return Metadata(exif=_normalise(fields, stated), raw=raw, gps=_gps(place) or _stated_place(stated))
 
 
-def _exif_of(image: Image.Image) -> Image.Exif | None:
+def _xmp_of(image: Image.Image, texts: PngTexts) -> bytes | str | None:
+    packet = texts.xmp or image.info.get("xmp") or getattr(image, "tag_v2", {}).get(700)
+    return packet if isinstance(packet, bytes | str) else None
+
+
+def _iptc_of(image: Image.Image, texts: PngTexts) -> bytes | None:
+    """In a JPEG inside Photoshop's resources, in a TIFF also on its own, in a PNG as a text."""
+    resources = image.info.get("photoshop")
+    if isinstance(resources, Mapping):
+        block = resources.get(0x0404)
+        return block if isinstance(block, bytes) else None
+    tags = getattr(image, "tag_v2", {})
+    for block in (texts.iptc, tags.get(33723), tags.get(34377)):
+        if isinstance(block, bytes) and block:
+            return iptc_of_photoshop(block) if block.startswith(b"8BIM") else block
+    return None
+
+
+def _stated_by(texts: PngTexts) -> Stated:
+    """The keywords that the PNG specification names."""
+    names = {
+        "artist": "Author",
+        "copyright": "Copyright",
+        "description": "Description",
+        "title": "Title",
+        "software": "Software",
+    }
+    found = {name: clean(texts.words[word]).strip() for name, word in names.items() if word in texts.words}
+    taken = texts.words.get("Creation Time")
+    return Stated(texts={name: text for name, text in found.items() if text}, taken=(taken,) if taken else ())
+
+
+def _exif_of(image: Image.Image, png_block: bytes | None) -> Image.Exif | None:
     try:
+        if png_block:  # perhaps behind the pixels
+            exif = Image.Exif()
+            exif.load(png_block)
+            return exif
         # The base class: a PNG would otherwise be decoded in search of a chunk behind its pixels.
         return Image.Image.getexif(image)
     except MemoryError:
@@ -103,14 +150,46 @@ def _named(directory: Mapping[int, Any], names: Mapping[int, str]) -> dict[str, 
     return fields
 
 
-def _normalise(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _decoded(fields: Mapping[str, Any], is_little_endian: bool) -> dict[str, Any]:
+    """The fields with every text in the encoding that it is in, up to where it ends."""
+    return {name: _decoded_value(name, value, is_little_endian) for name, value in fields.items()}
+
+
+def _decoded_value(name: str, value: Any, is_little_endian: bool) -> Any:
+    if name.startswith("XP") and isinstance(value, bytes | tuple):
+        try:
+            return utf16(bytes(value), is_little_endian=True)  # Windows writes no other
+        except (TypeError, ValueError):
+            return value
+    if name == "UserComment" and isinstance(value, bytes):
+        text = comment(value, is_little_endian=is_little_endian)
+        return value if text is None else text
+    if name == "Copyright" and isinstance(value, str):
+        return copyright_text(as_utf8(value))
+    return value
+
+
+def _normalise(fields: Mapping[str, Any], stated: Iterable[Stated]) -> dict[str, Any]:
     exposure_s = _number(fields.get("ExposureTime"), above=0)
     flash = _number(fields.get("Flash"))
-    values = {
+    words: dict[str, str | None] = {
         "camera_make": _text(fields.get("Make")),
         "camera_model": _text(fields.get("Model")),
-        "camera": _camera(_text(fields.get("Make")), _text(fields.get("Model"))),
         "lens": _text(fields.get("LensModel")),
+        "software": _text(fields.get("Software")),
+        "artist": _text(fields.get("Artist")) or _text(fields.get("XPAuthor")),
+        "copyright": _text(fields.get("Copyright")),
+        "description": _text(fields.get("ImageDescription")),
+        "title": _text(fields.get("XPTitle")),
+        "comment": _text(fields.get("UserComment")) or _text(fields.get("XPComment")),
+    }
+    for other in stated:
+        words |= {name: text for name, text in other.texts.items() if not words.get(name)}
+    values = {
+        "camera_make": words["camera_make"],
+        "camera_model": words["camera_model"],
+        "camera": _camera(words["camera_make"], words["camera_model"]),
+        "lens": words["lens"],
         "exposure_time_s": exposure_s,
         "exposure": _exposure(exposure_s),
         "f_number": _number(fields.get("FNumber"), above=0),
@@ -118,12 +197,14 @@ def _normalise(fields: Mapping[str, Any]) -> dict[str, Any]:
         "focal_length_mm": _number(fields.get("FocalLength"), above=0),
         "focal_length_35mm": _number(fields.get("FocalLengthIn35mmFilm"), above=0),
         "flash_fired": None if flash is None else bool(int(flash) & _FLASH_FIRED),
-        "captured_at": _captured_at(fields),
+        "captured_at": _captured_at(fields, stated),
         "orientation": _number(fields.get("Orientation")),
-        "software": _text(fields.get("Software")),
-        "artist": _text(fields.get("Artist")),
-        "copyright": _text(fields.get("Copyright")),
-        "description": _text(fields.get("ImageDescription")),
+        "software": words["software"],
+        "artist": words["artist"],
+        "copyright": words["copyright"],
+        "description": words["description"],
+        "title": words["title"],
+        "comment": words["comment"],
     }
     return {name: value for name, value in values.items() if value not in (None, "")}
 
@@ -141,29 +222,31 @@ def _exposure(seconds: float | None) -> str | None:
     return f"1/{round(1 / seconds)} s" if 1e-9 < seconds <= 0.5 else f"{seconds:g} s"
 
 
-def _captured_at(fields: Mapping[str, Any]) -> str | None:
-    """ISO 8601 time of the exposure, with its UTC offset where the camera wrote one (EXIF 2.31)."""
-    for name, offset in (
-        ("DateTimeOriginal", "OffsetTimeOriginal"),
-        ("DateTimeDigitized", "OffsetTimeDigitized"),
-        ("DateTime", "OffsetTime"),
-    ):
-        text, zone = _text(fields.get(name)), _text(fields.get(offset))
-        for candidate, form in ((f"{text}{zone}", "%Y:%m:%d %H:%M:%S%z"), (f"{text}", "%Y:%m:%d %H:%M:%S")):
-            try:
-                return datetime.strptime(candidate, form).isoformat()
-            except (ValueError, OverflowError):
-                continue
-    return None
+def _captured_at(fields: Mapping[str, Any], stated: Iterable[Stated]) -> str | None:
+    """ISO 8601 time of the exposure, with its UTC offset where one is written; the best source first."""
+
+    def of_exif(name: str, offset: str) -> tuple[str | None, str | None]:
+        return _text(fields.get(name)), _text(fields.get(offset))
+
+    return first_moment(
+        [
+            of_exif("DateTimeOriginal", "OffsetTimeOriginal"),
+            *((text, None) for other in stated for text in other.taken),
+            of_exif("DateTimeDigitized", "OffsetTimeDigitized"),
+            *((text, None) for other in stated for text in other.digitized),
+            of_exif("DateTime", "OffsetTime"),
+        ]
+    )
 
 
 def _gps(place: Mapping[str, Any]) -> dict[str, Any] | None:
     latitude = _degrees(place.get("GPSLatitude"), place.get("GPSLatitudeRef"), limit=90)
     longitude = _degrees(place.get("GPSLongitude"), place.get("GPSLongitudeRef"), limit=180)
-    if latitude is None or longitude is None:
+    if latitude is None or longitude is None or (latitude, longitude) == NO_PLACE:
         return None
     altitude = _number(place.get("GPSAltitude"))
-    is_below_sea = place.get("GPSAltitudeRef") in (1, b"\x01")
+    reference = place.get("GPSAltitudeRef")
+    is_below_sea = (reference[:1] if isinstance(reference, bytes) else reference) in _BELOW_SEA
     values = {
         "latitude": latitude,
         "longitude": longitude,
@@ -181,20 +264,28 @@ def _degrees(parts: Any, reference: Any, *, limit: int) -> float | None:
     degrees = sum(number / 60.0**power for power, number in enumerate(numbers))
     if not 0 <= degrees <= limit:
         return None
-    return round(-degrees if _text(reference) in ("S", "W") else degrees, 7)
+    letter = (_text(reference) or "N")[0].upper()  # `s` and `South` are written too
+    return round(-degrees if letter in "SW" else degrees, 7)
+
+
+def _stated_place(stated: Iterable[Stated]) -> dict[str, Any] | None:
+    for other in stated:
+        latitude, longitude = other.latitude, other.longitude
+        if latitude is None or longitude is None or (latitude, longitude) == NO_PLACE:
+            continue
+        if abs(latitude) <= 90 and abs(longitude) <= 180:
+            altitude = {} if other.altitude_m is None else {"altitude_m": _number(other.altitude_m)}
+            return {"latitude": latitude, "longitude": longitude, **altitude}
+    return None
 
 
 def _gps_time(place: Mapping[str, Any]) -> str | None:
     clock = _numbers(place.get("GPSTimeStamp"))
     if len(clock) != 3:
         return None
-    text = "{} {:02.0f}:{:02.0f}:{:02.0f}".format(
-        _text(place.get("GPSDateStamp")), *(int(part) for part in clock)
-    )
-    try:
-        return datetime.strptime(text, "%Y:%m:%d %H:%M:%S").isoformat() + "Z"
-    except ValueError:
-        return None
+    text = "{} {:02d}:{:02d}:{:02d}Z".format(_text(place.get("GPSDateStamp")), *(int(part) for part in clock))
+    found = moment(text)
+    return found and found.replace("+00:00", "Z")
 
 
 def _numbers(values: Any) -> list[float]:

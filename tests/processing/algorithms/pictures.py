@@ -2,6 +2,7 @@
 
 import io
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,11 @@ def file_of(image: Image.Image | np.ndarray, format: str = "PNG", **options: Any
     image.save(stream, format, **options)
     stream.seek(0)
     return stream
+
+
+def png_chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG file with its length and checksum."""
+    return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
 
 
 def pixels_of(data: bytes, mode: str | None = None) -> np.ndarray:
