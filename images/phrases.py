@@ -45,6 +45,10 @@ def metadata_too_large(size: int, limit: int) -> str:
     return f"The metadata is too large ({byte_size(size)} of JSON). The limit is {byte_size(limit)}."
 
 
+def metadata_too_deep(limit: int) -> str:
+    return f"Lists and objects are nested too deeply. The limit is {limit} levels."
+
+
 def empty_file(name: str) -> str:
     return f"The file '{name}' is empty (0 bytes)."
 

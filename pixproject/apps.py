@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class PixprojectConfig(AppConfig):
@@ -7,3 +8,6 @@ class PixprojectConfig(AppConfig):
 
     def ready(self) -> None:
         from pixproject import checks  # noqa: F401  registers the checks
+        from pixproject.web.base import readable_rows
+
+        connection_created.connect(readable_rows.register, dispatch_uid="readable rows")

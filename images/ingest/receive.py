@@ -18,10 +18,12 @@ from api.core.disk import ensure_free_space, scratch_root
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from images import phrases
 from images.models import Image
-from pixproject.web.base.text import has_unstorable_characters
+from pixproject.web.base.text import has_unstorable_characters, is_deeper_than
 
 CHUNK = 1 << 20
 MAX_METADATA_BYTES = 16_384
+# Far below what Python's JSON reader allows: that depends on how many calls are open when a row is read.
+MAX_METADATA_DEPTH = 50
 MAX_REFERENCE = 200
 MAX_TAGS = 50
 MAX_TAG = 64
@@ -139,6 +141,8 @@ def _metadata_errors(facts: UploadMetadata) -> Iterator[FieldError]:
             yield FieldError("metadata", ErrorCode.TOO_LONG, detail)
         elif has_unstorable_characters(facts.metadata):
             yield FieldError("metadata", ErrorCode.INVALID, api_phrases.UNSTORABLE)
+        elif is_deeper_than(facts.metadata, MAX_METADATA_DEPTH):
+            yield FieldError("metadata", ErrorCode.INVALID, phrases.metadata_too_deep(MAX_METADATA_DEPTH))
     except (ValueError, RecursionError, TypeError):
         yield FieldError(
             "metadata", ErrorCode.INVALID, "Infinite numbers and deeply nested values are not allowed."

@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,10 +183,12 @@ def measured(inspection: compute.Inspection) -> dict[str, Any]:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """A camera's time; one without an offset counts as UTC."""
+    """A camera's time in UTC; one without an offset counts as UTC. What a row could not give back is left out."""
     try:
         moment = parse_datetime(text) if text else None
-        return timezone.make_aware(moment) if moment and timezone.is_naive(moment) else moment
+        if moment is None:
+            return None
+        return (timezone.make_aware(moment) if timezone.is_naive(moment) else moment).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -1,4 +1,5 @@
 import uuid
+from datetime import UTC, datetime
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -7,6 +8,8 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.db import models
 from django.db.models import Q
+
+EARLIEST_CAPTURE, LATEST_CAPTURE = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Image(models.Model):
@@ -90,6 +93,12 @@ class Image(models.Model):
             models.CheckConstraint(condition=Q(sha256__regex=r"^[0-9a-f]{64}$"), name="image_sha256_is_hex"),
             models.CheckConstraint(
                 condition=Q(byte_size__gt=0, width__gt=0, height__gt=0), name="image_has_size"
+            ),
+            # Python reads the years 1 to 9999, in whatever time zone: a row beyond could not be read again.
+            models.CheckConstraint(
+                condition=Q(captured_at=None)
+                | Q(captured_at__gte=EARLIEST_CAPTURE, captured_at__lt=LATEST_CAPTURE),
+                name="image_captured_at_readable",
             ),
         ]
         indexes = [

@@ -21,6 +21,19 @@ def has_unstorable_characters(value: Any) -> bool:
     return False
 
 
+def is_deeper_than(value: Any, limit: int) -> bool:
+    """Whether lists and objects are nested in more than `limit` levels."""
+    level = [value]
+    for _ in range(limit + 1):
+        containers = [part for part in level if isinstance(part, dict | list | tuple)]
+        if not containers:
+            return False
+        level = [
+            inner for part in containers for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+    return True
+
+
 def byte_size(value: int) -> str:
     """1234567 -> '1.2 MB' (decimal units, as file managers show them)."""
     if value < 1000:
