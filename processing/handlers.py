@@ -12,7 +12,7 @@ from processing.algorithms.codecs.probing import Limits
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.operations.table import OPERATIONS
 from processing.engine.registry import Claim, Handler
-from processing.models import Artifact, OperationArtifact
+from processing.models import Artifact, Operation, OperationArtifact, ResultSource
 from processing.states import Queue
 from processing.tasks import operations as compute
 
@@ -77,19 +77,24 @@ def _store_file(output: compute.Output) -> str:
 
 
 def _save(claim: Claim, results: list[Stored]) -> dict[str, Any]:
-    image = image_model().objects.only("original_filename").get(pk=claim.image_id)
-    for stored in results:
-        OperationArtifact.named(
-            _artifact(claim, stored),
-            operation_id=claim.operation_id,
-            operation=claim.name,
-            source_name=image.original_filename,
-            folder=claim.output_folder,
-            prefix=claim.filename_prefix,
-        ).save(force_insert=True)
+    links = OperationArtifact.named(
+        [_artifact(claim, stored) for stored in results],
+        operation_id=claim.operation_id,
+        operation=claim.name,
+        source=_source(claim),
+        folder=claim.output_folder,
+        prefix=claim.filename_prefix,
+    )
+    OperationArtifact.objects.bulk_create(links)
     facts = [stored.output.facts for stored in results if stored.output.facts]
     notes = [note for stored in results for note in stored.output.notes]
     return {"notes": notes} | ({"facts": facts[0]} if facts else {})
+
+
+def _source(claim: Claim) -> ResultSource:
+    image = image_model().objects.only("original_filename", "sha256").get(pk=claim.image_id)
+    number = Operation.objects.values_list("name_number", flat=True).get(pk=claim.operation_id)
+    return ResultSource(image.original_filename, image.sha256, number)
 
 
 def _artifact(claim: Claim, stored: Stored) -> Artifact:

@@ -1,4 +1,6 @@
 import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -7,7 +9,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from processing.facts import sentences
-from processing.names import result_name
+from processing.names import new_pair, result_name
 from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority, Queue
 
 
@@ -123,6 +125,9 @@ class Operation(models.Model):
     worker = models.CharField(max_length=100, blank=True)
     progress = models.FloatField(default=0)
     cached = models.BooleanField(default=False)
+    name_number = models.PositiveIntegerField(
+        default=1, help_text="Which of the job's results with the same name it makes."
+    )
     error_code = models.CharField(max_length=64, blank=True)
     error_detail = models.TextField(blank=True)
     result = models.JSONField(
@@ -207,6 +212,15 @@ class Artifact(models.Model):
         return sentences(self.facts)
 
 
+@dataclass(frozen=True)
+class ResultSource:
+    """What a result is made from; `number` tells it from the job's other results of the same name."""
+
+    name: str
+    sha256: str
+    number: int = 1
+
+
 class OperationArtifact(models.Model):
     """An operation's result under the name that its request asked for."""
 
@@ -216,6 +230,9 @@ class OperationArtifact(models.Model):
     role = models.CharField(max_length=32, default="result")
     folder = models.CharField(max_length=200, blank=True)
     name = models.CharField(max_length=255)
+    # Kept here, since the image may be purged while its result stays.
+    source_name = models.CharField(max_length=255, blank=True, help_text="What it was made from.")
+    source_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["operation_id", "role"]
@@ -231,23 +248,36 @@ class OperationArtifact(models.Model):
     @classmethod
     def named(
         cls,
-        artifact: Artifact,
+        artifacts: Iterable[Artifact],
         *,
         operation_id: int,
         operation: str,
-        source_name: str,
+        source: ResultSource,
         folder: str,
         prefix: str,
-    ) -> "OperationArtifact":
-        """A new link, not saved yet, under the name that follows from the request and the source."""
-        name = result_name(
-            operation=operation,
-            role=artifact.role,
-            source_name=source_name,
-            extension=artifact.format,
-            prefix=prefix,
-        )
-        return cls(operation_id=operation_id, artifact=artifact, role=artifact.role, folder=folder, name=name)
+    ) -> "list[OperationArtifact]":
+        """The links to all results of an operation, not saved yet, under names that tell their source."""
+        pair = new_pair()
+        return [
+            cls(
+                operation_id=operation_id,
+                artifact=artifact,
+                role=artifact.role,
+                folder=folder,
+                name=result_name(
+                    operation=operation,
+                    role=artifact.role,
+                    source_name=source.name,
+                    extension=artifact.format,
+                    prefix=prefix,
+                    number=source.number,
+                    pair=pair,
+                ),
+                source_name=source.name,
+                source_sha256=source.sha256,
+            )
+            for artifact in artifacts
+        ]
 
 
 class JobEvent(models.Model):

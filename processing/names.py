@@ -2,17 +2,21 @@
 
 import re
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from django.utils import timezone
 from django.utils.text import get_valid_filename
 
 DEFAULT_FOLDER = "processed_images"
-MAX_STEM = 150
+# With the longest prefix, operation, number and extension, names stay within the 255 characters of a file system.
+MAX_STEM = 120
+MAX_PAIR_STEM = 75
 MAX_FOLDER = 200
 MAX_PREFIX = 100
-# Roles whose files are known by a moment and a random part instead of by what they were made from.
-TIMESTAMPED_ROLES = ("enhanced", "original_copy")
+# What the files of a pair are called; they share a moment and an identifier, and both name their source.
+PAIRED_ROLES = {"enhanced": "enhanced", "original_copy": "original"}
 
 
 def clean_folder(text: str) -> str:
@@ -31,10 +35,46 @@ def _clean(text: str) -> str:
     return get_valid_filename(text).strip(".") if text.strip(". ") else ""
 
 
-def result_name(*, operation: str, role: str, source_name: str, extension: str, prefix: str) -> str:
-    """The file name of a result, from what the request asked for and what it was made from."""
-    if role in TIMESTAMPED_ROLES:
-        stamp = timezone.now().strftime("%Y%m%dT%H%M%S%fZ")
-        return f"{prefix}{role}_{stamp}_{uuid.uuid4()}.{extension}"
-    stem = _clean(PurePosixPath(source_name).stem)[:MAX_STEM] or "image"
-    return f"{prefix}{stem}_{operation}.{extension}"
+def new_pair() -> str:
+    """What the two results of one print share in their names: when they were made, and an identifier."""
+    return f"{timezone.now():%Y%m%dT%H%M%S%fZ}_{uuid.uuid4()}"
+
+
+def result_name(
+    *,
+    operation: str,
+    role: str,
+    source_name: str,
+    extension: str,
+    prefix: str,
+    number: int = 1,
+    pair: str = "",
+) -> str:
+    """The file name of a result: what it was made from and by what.
+
+    Args:
+        number: which of several results with the same source name and operation it is, from 1.
+        pair: what the results of one operation share (`new_pair`), for roles that come in pairs.
+    """
+    if role in PAIRED_ROLES:
+        return f"{prefix}{_stem(source_name)[:MAX_PAIR_STEM]}_{pair}_{PAIRED_ROLES[role]}.{extension}"
+    counter = f"_{number}" if number > 1 else ""
+    return f"{prefix}{_stem(source_name)}_{operation}{counter}.{extension}"
+
+
+def numbered(results: Iterable[tuple[str, str]]) -> list[int]:
+    """For each (source name, operation) of a job, which of those with the same file name it is, from 1.
+
+    The extension does not count: it is only known when the result is there. File systems that ignore case exist.
+    """
+    seen: Counter[str] = Counter()
+    numbers = []
+    for source_name, operation in results:
+        name = f"{_stem(source_name)}_{operation}".casefold()
+        seen[name] += 1
+        numbers.append(seen[name])
+    return numbers
+
+
+def _stem(source_name: str) -> str:
+    return _clean(PurePosixPath(source_name).stem)[:MAX_STEM] or "image"

@@ -32,6 +32,8 @@ class ArtifactSerializer(serializers.Serializer):
     sha256 = serializers.CharField(source="artifact.sha256")
     name = serializers.CharField()
     folder = serializers.CharField()
+    source_name = serializers.CharField(help_text="The file name of the image that it was made from.")
+    source_sha256 = serializers.CharField()
     notes = serializers.ListField(source="artifact.notes", child=serializers.CharField())
     facts = serializers.DictField(
         source="artifact.facts",
@@ -57,6 +59,8 @@ class ArtifactSerializer(serializers.Serializer):
 def removed_artifacts(operation: Operation) -> list[dict[str, Any]]:
     """Results whose files are gone, told like the others but without a url."""
     facts = {
+        "source_name": "",
+        "source_sha256": "",
         "operation": operation.name,
         "operation_id": operation.pk,
         "job": str(operation.job_id),

@@ -217,6 +217,7 @@ def _new_operations(work: Work, images: Sequence[Any]) -> list[NewOperation]:
             image_id=image.pk,
             cache_key=cache_key(image.sha256, name, parameters),
             source_name=image.original_filename,
+            source_sha256=image.sha256,
             queue=queue_of(name, parameters),
         )
         for image in images

@@ -10,12 +10,11 @@ from django.db.models import QuerySet
 
 from api.core.disk import scratch_root
 from batches.models import Batch, BatchImage
+from pixproject.web.base.text import plain_cell
 
 CHUNK = 1 << 16
 ROWS_AT_ONCE = 500
 SEPARATOR = ";"  # between several values of one cell
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 COLUMNS = (
     "image_id",
@@ -108,6 +107,4 @@ def _cell(value: Any) -> Any:
         value = SEPARATOR.join(str(item["code"]) if isinstance(item, dict) else str(item) for item in value)
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
+    return plain_cell(value)

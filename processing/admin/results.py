@@ -17,10 +17,28 @@ from processing.models import OperationArtifact
 class ResultAdmin(PixModelAdmin):
     """Read only: results are made by operations and removed by retention."""
 
-    list_display = ("result", "operation_name", "format", "dimensions", "size", "folder", "made_at")
+    list_display = (
+        "result",
+        "source_name",
+        "operation_name",
+        "format",
+        "dimensions",
+        "size",
+        "folder",
+        "made_at",
+    )
     list_filter = ("artifact__format", "role", "artifact__created_at")
-    search_fields = ("name", "folder", "operation__name", "operation__job__reference")
-    search_help_text = "File name, folder, operation, reference, or the ID of a result, job, image or file"
+    search_fields = (
+        "name",
+        "source_name",
+        "source_sha256",
+        "folder",
+        "operation__name",
+        "operation__job__reference",
+    )
+    search_help_text = (
+        "File name, source name, folder, operation, reference, or the ID of a result, job, image or file"
+    )
     uuid_search = ("pk", "artifact_id", "operation__job_id", "artifact__image_id")
     ordering = ("-artifact__created_at", "-pk")
     fields = ("name",)

@@ -14,10 +14,18 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from api.core.phrases import counted
-from processing import files, phrases
+from processing import files, names, phrases
 from processing.engine import leases, wakeups
 from processing.engine.registry import HANDLERS
-from processing.models import Artifact, Job, JobEvent, Operation, OperationArtifact, QueueControl
+from processing.models import (
+    Artifact,
+    Job,
+    JobEvent,
+    Operation,
+    OperationArtifact,
+    QueueControl,
+    ResultSource,
+)
 from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority
 
 ANALYZE_AFTER = 500  # rows: a larger submission makes the planner's statistics stale
@@ -33,6 +41,7 @@ class NewOperation:
     image_id: UUID | None = None
     cache_key: str = ""
     source_name: str = ""
+    source_sha256: str = ""
     queue: str = ""  # that of its handler unless told
 
     @property
@@ -77,10 +86,7 @@ def submit_job(
             operations_completed=sum(hits),
             **_already_done(all(hits)),
         )
-        rows = [
-            _row(job, position, new, hit)
-            for position, (new, hit) in enumerate(zip(operations, hits, strict=True))
-        ]
+        rows = _rows(job, operations, hits)
         _copy(rows)
         _link_cached(job, rows, operations, cached)
         _tell(
@@ -99,11 +105,20 @@ def _already_done(is_done: bool) -> dict[str, Any]:
     return {"status": JobStatus.COMPLETED, "started_at": now, "finished_at": now} if is_done else {}
 
 
-def _row(job: Job, position: int, new: NewOperation, is_cached: bool) -> Operation:
+def _rows(job: Job, operations: Sequence[NewOperation], hits: Sequence[bool]) -> list[Operation]:
+    numbers = names.numbered((new.source_name, new.name) for new in operations)
+    return [
+        _row(job, position, new, is_cached=hit, name_number=number)
+        for position, (new, hit, number) in enumerate(zip(operations, hits, numbers, strict=True))
+    ]
+
+
+def _row(job: Job, position: int, new: NewOperation, *, is_cached: bool, name_number: int) -> Operation:
     row = Operation(
         job=job,
         position=position,
         name=new.name,
+        name_number=name_number,
         parameters=dict(new.parameters),
         image_id=new.image_id,
         cache_key=new.cache_key,
@@ -155,17 +170,17 @@ def _link_cached(
         return
     ids = dict(job.operations.filter(cached=True).values_list("position", "pk"))
     links = [
-        OperationArtifact.named(
-            artifact,
+        link
+        for row, new in zip(rows, operations, strict=True)
+        if row.cached
+        for link in OperationArtifact.named(
+            cached[new.cache_key],
             operation_id=ids[row.position],
             operation=new.name,
-            source_name=new.source_name,
+            source=ResultSource(new.source_name, new.source_sha256, row.name_number),
             folder=job.output_folder,
             prefix=job.filename_prefix,
         )
-        for row, new in zip(rows, operations, strict=True)
-        if row.cached
-        for artifact in cached[new.cache_key]
     ]
     OperationArtifact.objects.bulk_create(links, batch_size=CHUNK)
 

@@ -90,6 +90,14 @@ class Savings:
     bytes: int
     percent: int
 
+    @property
+    def grown_bytes(self) -> int:
+        return -self.bytes
+
+    @property
+    def grown_percent(self) -> int:
+        return -self.percent
+
 
 def savings(job: Job) -> Savings | None:
     """None without results whose sources are known."""

@@ -1,5 +1,8 @@
 """Several results as one ZIP that is made while it is sent: nothing is gathered in memory or on disk."""
 
+import csv
+import io
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
@@ -7,10 +10,21 @@ from django.core.files.storage import default_storage
 from zipstream import ZIP_STORED, ZipStream
 
 from api.core.errors import ApiError, ErrorCode
+from pixproject.web.base.text import plain_cell
 from processing import files, phrases
 from processing.models import OperationArtifact
 
 CHUNK = 1 << 18
+MANIFEST = "manifest.csv"
+MANIFEST_COLUMNS = (
+    "source_name",
+    "source_sha256",
+    "operation",
+    "parameters",
+    "result_name",
+    "bytes",
+    "sha256",
+)
 
 
 def archive(results: Sequence[OperationArtifact]) -> ZipStream:
@@ -26,9 +40,30 @@ def archive(results: Sequence[OperationArtifact]) -> ZipStream:
         detail = phrases.files_missing(len(missing), len(results), missing[0].name)
         raise ApiError(ErrorCode.FILE_MISSING, detail)
     stream = ZipStream(compress_type=ZIP_STORED, sized=True)
-    for path, link in zip(unique_paths(results), results, strict=True):
+    paths = unique_paths(results)
+    stream.add(manifest(results, paths), MANIFEST)
+    for path, link in zip(paths, results, strict=True):
         stream.add(chunks_of(link.artifact.file), path, size=link.artifact.byte_size)
     return stream
+
+
+def manifest(results: Sequence[OperationArtifact], paths: Sequence[str]) -> bytes:
+    """A CSV that says of each file in an archive what it was made from, and how."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(MANIFEST_COLUMNS)
+    for link, path in zip(results, paths, strict=True):
+        row = (
+            link.source_name,
+            link.source_sha256,
+            link.operation.name,
+            json.dumps(link.operation.parameters, ensure_ascii=False, sort_keys=True),
+            PurePosixPath(path).name,
+            link.artifact.byte_size,
+            link.artifact.sha256,
+        )
+        writer.writerow([plain_cell(value) for value in row])
+    return text.getvalue().encode()
 
 
 def unique_paths(results: Sequence[OperationArtifact]) -> list[str]:

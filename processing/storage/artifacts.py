@@ -90,6 +90,8 @@ def _note(link: OperationArtifact, at: str, why: str) -> dict[str, Any]:
         "sha256": artifact.sha256,
         "name": link.name,
         "folder": link.folder,
+        "source_name": link.source_name,
+        "source_sha256": link.source_sha256,
         "removed_at": at,
         "why": why,
     }

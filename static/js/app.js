@@ -82,7 +82,7 @@ function initLiveParts() {
     const { target } = event.detail;
     focused = target.contains(document.activeElement) ? document.activeElement.id : null;
     opened = Array.from(target.querySelectorAll("details[id][open]"), (part) => part.id);
-    if (!target.querySelector("input:active")) return;
+    if (!target.querySelector("input:active, .is-dragged")) return;
     event.detail.shouldSwap = false; // a slider is being dragged: the part would be pulled away from the hand
     setTimeout(() => window.htmx.trigger(target, "again"), 1000);
   });

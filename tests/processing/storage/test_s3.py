@@ -72,7 +72,7 @@ def test_whole_way_of_a_picture(bucket, commits):
     part = client.get(webp["links"]["file"], headers={"Range": "bytes=0-3"})
     assert (part.status_code, b"".join(part.streaming_content)) == (206, b"RIFF")
     archive = b"".join(client.get(job["links"]["download"]).streaming_content)
-    assert len(zipfile.ZipFile(io.BytesIO(archive)).namelist()) == 2
+    assert len(zipfile.ZipFile(io.BytesIO(archive)).namelist()) == 3
     assert client.get(webp["links"]["compare"]).json()["psnr_db"] > 20
     assert health.check_storage()[0] == "ok"
 
