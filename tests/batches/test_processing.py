@@ -111,7 +111,7 @@ def test_one_job_with_the_batchs_priority_and_results_as_zip(anna):
     assert "1 image skipped, for example c.webp" in job.events.get(code="images_left_out").message
     results = list(OperationArtifact.objects.filter(operation__job=job).order_by("operation__position"))
     names = zipfile.ZipFile(io.BytesIO(b"".join(archive(results)))).namelist()
-    assert names == ["Shoes/a_webp.webp", "Shoes/b_webp.webp"]
+    assert names == ["manifest.csv", "Shoes/a_webp.webp", "Shoes/b_webp.webp"]
 
     assert processing.estimate_batch(batch, TO_WEBP)["cached"] == 2
     again = processing.process_batch(batch, TO_WEBP, priority=Priority.LOW)

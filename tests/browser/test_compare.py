@@ -78,5 +78,3 @@ def test_a_result_names_its_source_and_warns_when_it_grew(open_page, job_path, s
     expect(grown).to_contain_text("larger than the original")
     quiet = page.evaluate("getComputedStyle(document.body).color")
     assert grown.evaluate("e => getComputedStyle(e).color") != quiet
-    if target := __import__("os").environ.get("SHOTS"):
-        page.screenshot(path=f"{target}/job_{size[0]}.png", full_page=True)
