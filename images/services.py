@@ -133,7 +133,9 @@ def _locked(keys: Sequence[UUID], statuses: Sequence[str]) -> list[Image]:
 
     Nor do they wait for new rows that refer to these images, in whatever order: the images' keys stay as they are.
     """
-    images = Image.objects.select_for_update(no_key=True).defer("exif", "exif_raw")
+    images = Image.objects.select_for_update(no_key=True).defer(
+        *("exif", "exif_raw", "gps", "metadata", "issues", "captured_at")  # unreadable ones are no obstacle
+    )
     return list(images.filter(pk__in=keys, status__in=statuses).order_by("pk"))
 
 

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
+from unfold.views import ChangeList
 
 from api.access.permissions import missing
 from api.core.errors import ApiError
@@ -25,10 +26,12 @@ from images.admin.vectors import VectorActions, vectors_context
 from images.models import Image, Rendition
 from images.pages.quality import quality_context
 from images.quality import fingerprints
+from images.readable import readable, readable_image
 from pixproject.web.admin import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
 from pixproject.web.templatetags.pix import byte_size
 from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
 from processing.algorithms.errors import ProcessingError
+from processing.filters import uuid_or_none
 from processing.models import Artifact, Job, OperationArtifact
 
 MOST_RESULTS = 24
@@ -49,6 +52,14 @@ class StatusFilter(DefaultFilter):
         return queryset.filter(status__in=(Image.Status.READY, Image.Status.DAMAGED))
 
 
+class ReadableChangeList(ChangeList):
+    """A row with values that cannot be read is listed without them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = readable(self.result_list)
+
+
 @admin.register(Image)
 class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
     """Every change goes through `images.services`, as at every other door."""
@@ -65,6 +76,13 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Image]:
         return services.listed(super().get_queryset(request))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ReadableChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Image | None:
+        key = uuid_or_none(object_id)
+        return None if key is None else readable_image(self.get_queryset(request).filter(pk=key))
 
     @display(description="Image", ordering="original_filename")
     def picture(self, image: Image) -> SafeString:

@@ -113,6 +113,9 @@ class Image(models.Model):
             GinIndex(fields=["tags"], name="image_by_tag"),
         ]
 
+    # What of the row could not be read (`images.readable`) and is shown as empty.
+    unreadable_fields: tuple[str, ...] = ()
+
     def __str__(self) -> str:
         return self.title or self.original_filename
 

@@ -1,11 +1,12 @@
 """The pages of images: the library, its trash, one image."""
 
+import logging
 import uuid
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
@@ -18,6 +19,7 @@ from images.pages.forms import EditForm, FilesForm, PinForm, SelectionForm
 from images.pages.quality import quality_context
 from images.pages.similar import similar_context
 from images.quality import fingerprints
+from images.readable import readable_image
 from images.vectors import text_search
 from pixproject.web.access import needs, next_path, tell
 from pixproject.web.forms import read, sent
@@ -26,6 +28,7 @@ from processing.models import OperationArtifact
 from processing.pages import job_presenter
 from processing.pages.result_presenter import Result
 
+logger = logging.getLogger("pix.images")
 MAX_TO_PROCESS = 100  # as many ids as fit into an address
 JOBS_SHOWN = 10
 RESULTS_SHOWN = 12
@@ -108,12 +111,22 @@ def _apply(request: HttpRequest, images: list[Image], action: str) -> HttpRespon
 
 def _image(image_id: uuid.UUID) -> Image:
     images = Image.objects.exclude(status=Image.Status.PURGED).select_related("uploaded_by")
-    return get_object_or_404(images, pk=image_id)
+    image = readable_image(images.filter(pk=image_id))
+    if image is None:
+        raise Http404
+    return image
 
 
 @require_safe
 def detail(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
-    return _detail_page(request, _image(image_id))
+    image = _image(image_id)
+    try:
+        return _detail_page(request, image)
+    except (
+        Exception
+    ):  # whatever is stored for this one image: it is told, and the image can be put into the trash
+        logger.exception("The page of image %s cannot be shown", image.pk)
+        return render(request, "images/unreadable.html", {"image": image})
 
 
 def _detail_page(request: HttpRequest, image: Image, *, status: int = 200) -> HttpResponse:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from api.core.errors import ApiError
 from images.api.filters import ImageFilter
 from images.models import Image
+from images.readable import readable
 from images.services import library, listed
 from processing.algorithms.quality.causes import CAUSES
 
@@ -76,7 +77,7 @@ def page(request: HttpRequest, *, is_trash: bool) -> Page:
         moment, pk = position
         images = images.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=pk))
     # The newest first, the id deciding between equals: a page that is added to never repeats or skips a row.
-    rows = list(
+    rows = readable(
         images.order_by("-created_at", "-id").defer("exif", "exif_raw", "gps", "metadata")[: PAGE_SIZE + 1]
     )
     is_more = len(rows) > PAGE_SIZE
@@ -103,5 +104,10 @@ def formats_present() -> list[str]:
 
 def selected(ids: list[uuid.UUID]) -> list[Image]:
     """The images that a form names, unknown ones left out."""
-    found = listed(Image.objects.exclude(status=Image.Status.PURGED)).in_bulk(ids)
+    # Only what an action needs: also an image that cannot be read as a whole can be put into the trash.
+    found = (
+        Image.objects.only("status", "title", "original_filename")
+        .exclude(status=Image.Status.PURGED)
+        .in_bulk(ids)
+    )
     return [found[pk] for pk in ids if pk in found]

@@ -14,8 +14,10 @@ from django.utils.safestring import SafeString, mark_safe
 
 from api.access.permissions import has_scope as user_has_scope
 from pixproject.web.base import text
+from pixproject.web.templatetags.shielding import shielded
 
 register = template.Library()
+register.tag("shielded", shielded)
 
 STATUS_LABELS = {
     "queued": "Waiting",
