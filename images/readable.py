@@ -1,7 +1,7 @@
 """A row with a value that cannot be read is shown without that value: it must not take a whole page down."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import DataError
@@ -51,7 +51,7 @@ def readable_image(images: QuerySet[Image]) -> Image | None:
 def _mended(image: Image) -> Image:
     """Each value read by itself."""
     rows, lost = Image.objects.filter(pk=image.pk), []
-    for field in _fields():
+    for field in _fields().values():
         try:
             setattr(image, field.attname, rows.values_list(field.attname, flat=True).get())
         except UNREADABLE:
@@ -65,13 +65,13 @@ def _checked(image: Image) -> Image:
     """What is stored in another shape than all that reads it expects is left out as well."""
     loaded = [name for name in SHAPES if name in image.__dict__]
     for name in [name for name in loaded if not SHAPES[name](image.__dict__[name])]:
-        setattr(image, name, _empty(Image._meta.get_field(name)))
+        setattr(image, name, _empty(_fields()[name]))
         image.unreadable_fields += (name,)
     return image
 
 
-def _fields() -> Iterable[Field]:
-    return [field for field in Image._meta.concrete_fields if not field.primary_key]
+def _fields() -> dict[str, Field]:
+    return {field.name: field for field in Image._meta.concrete_fields if not field.primary_key}
 
 
 def _empty(field: Field) -> Any:

@@ -57,7 +57,8 @@ class ReadableChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = readable(self.result_list)
+        rows: Any = self.result_list
+        self.result_list = readable(rows)
 
 
 @admin.register(Image)
