@@ -57,8 +57,7 @@ class ReadableChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows: Any = self.result_list
-        self.result_list = readable(rows)
+        self.result_list = readable(self.result_list)  # type: ignore[has-type]
 
 
 @admin.register(Image)
