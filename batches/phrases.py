@@ -12,6 +12,7 @@ from batches.models import Batch, GroupingChange
 SELECT_IMAGES = "Select at least one image."
 CHOOSE_ACTION = "Choose an action."
 REASON_NEEDED = "Give a reason for sending the batch back."
+APPROVAL_REASON_NEEDED = "Give a reason for approving a batch that is not finished."
 NOTHING_CHANGED = "Nothing changed."
 JOB_STARTED = "The job has started."
 NOTHING_TO_SPLIT = "The group was dissolved in the meantime. Nothing was split."
@@ -36,6 +37,20 @@ def suggestions(count: int) -> str:
 def step(change: GroupingChange) -> str:
     """A step of the history as a message: Moved 37 images from boots to red shoes."""
     return f"{capfirst(change.summary)}."
+
+
+def unfinished(ungrouped: int, groups_open: int, undecided: int) -> str:
+    """3 images in no group, 2 groups not confirmed, 5 images without a decision."""
+    parts = (
+        f"{images(ungrouped)} in no group" if ungrouped else "",
+        f"{groups(groups_open)} not confirmed" if groups_open else "",
+        f"{images(undecided)} without a decision" if undecided else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def not_finished(what: str) -> str:
+    return f"This batch is not finished: {what}. To approve it all the same, confirm it and give a reason."
 
 
 def too_many_found(limit: int) -> str:

@@ -1,8 +1,10 @@
 """The way of a batch through its review: work, validation, acceptance, approved."""
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count, Q
 
 from api.access import audit
 from api.access.permissions import has_scope, require_scope
@@ -11,7 +13,7 @@ from batches import phrases
 from batches.groups.validation import checked_text
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
-from batches.models import Batch
+from batches.models import Batch, BatchImage, Group
 
 Stage = Batch.Stage
 MAX_REASON = 500
@@ -27,6 +29,40 @@ DONE = {
     "reject": "sent the batch back to work",
     "reopen": "reopened the batch",
 }
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """What nobody has decided on in a batch.
+
+    Attributes:
+        ungrouped: images in no group that are not rejected.
+        groups_open: groups that nobody has confirmed.
+        undecided: images that are neither accepted nor rejected nor in a confirmed group.
+    """
+
+    ungrouped: int
+    groups_open: int
+    undecided: int
+
+    def __bool__(self) -> bool:
+        return bool(self.ungrouped or self.groups_open or self.undecided)
+
+    def __str__(self) -> str:
+        return phrases.unfinished(self.ungrouped, self.groups_open, self.undecided)
+
+
+def unfinished(batch: Batch) -> Unfinished:
+    """What is still open in a batch, of the images that are in the library."""
+    present = BatchImage.objects.filter(batch=batch).present()
+    pending = Q(decision=BatchImage.Decision.PENDING) & ~Q(group__status=Group.Status.CONFIRMED)
+    counts = present.aggregate(
+        ungrouped=Count("pk", filter=Q(group=None) & ~Q(decision=BatchImage.Decision.REJECTED)),
+        groups_open=Count("group", filter=~Q(group__status=Group.Status.CONFIRMED), distinct=True),
+        # A pending image without a group has no status to compare: SQL answers neither yes nor no.
+        undecided=Count("pk", filter=pending | Q(group=None, decision=BatchImage.Decision.PENDING)),
+    )
+    return Unfinished(**counts)
 
 
 def moves_open_to(batch: Batch, user: Any, *, subject: Any = None) -> list[str]:
@@ -62,6 +98,7 @@ def move(
     actor: Any,
     subject: Any = None,
     reason: str = "",
+    confirm: bool = False,
     seen: ExpectedVersion | None = None,
 ) -> Batch:
     """Hand a batch on, send it back or open it again.
@@ -69,10 +106,11 @@ def move(
     Args:
         name: submit, approve, reject or reopen.
         subject: whose scopes count: the request, where a key limits its user.
-        reason: why it goes back; needed for a rejection.
+        reason: why it goes back; needed for a rejection, and to approve an unfinished batch.
+        confirm: approve it although it is unfinished.
 
     Raises:
-        ApiError: 409 where the batch is at another stage, 400 for a rejection without a reason.
+        ApiError: 409 where the batch is at another stage, or unfinished and not confirmed; 400 without a needed reason.
         PermissionDenied: where the move needs another scope.
     """
     reason = _checked_reason(name, reason)
@@ -87,6 +125,7 @@ def move(
             detail = f"Cannot {name} a batch in the stage {locked.review_stage}. Allowed stages: {stages}."
             raise ApiError(ErrorCode.CONFLICT, detail)
         require_scope(actor if subject is None else subject, _scope_of(locked, name, actor))
+        told = _checked_unfinished(locked, reason=reason, confirm=confirm) if name == "approve" else {}
         before, locked.review_stage = locked.review_stage, target
         locked.save(update_fields=["review_stage", "updated_at"])
         done = DONE.get(name) or f"{'approved' if target == Stage.APPROVED else 'validated'} the batch"
@@ -94,8 +133,26 @@ def move(
         cell = {"batch": {str(locked.pk): {"review_stage": target}}}
         was = {"batch": {str(locked.pk): {"review_stage": before}}}
         changes.record(locked, kind=Kind.STAGE, summary=summary, actor=actor, forward=cell, inverse=was)
-        audit.record(f"batch.{name}", locked, actor=actor, detail={"stage": target, "reason": reason})
+        audit.record(f"batch.{name}", locked, actor=actor, detail={"stage": target, "reason": reason, **told})
     return locked
+
+
+def _checked_unfinished(batch: Batch, *, reason: str, confirm: bool) -> dict[str, Any]:
+    """What the audit log keeps of a batch that is approved although it is unfinished.
+
+    Raises:
+        ApiError: 409 `batch_unfinished` with the counts, 400 for a confirmation without a reason.
+    """
+    found = unfinished(batch)
+    if not found:
+        return {}
+    counts = asdict(found)
+    if not confirm:
+        detail = phrases.not_finished(str(found))
+        raise ApiError(ErrorCode.BATCH_UNFINISHED, detail, extra={"unfinished": counts})
+    if not reason:
+        raise invalid_field("reason", phrases.APPROVAL_REASON_NEEDED, code=ErrorCode.REQUIRED)
+    return {"unfinished": counts}
 
 
 def _checked_reason(name: str, reason: str) -> str:

@@ -51,6 +51,10 @@ class ErrorCode(models.TextChoices):
     FILE_MISSING = "file_missing", "The record exists, but its file is missing."
     METHOD_NOT_ALLOWED = "method_not_allowed", "This address does not support the method."
     NOT_ACCEPTABLE = "not_acceptable", "None of the available formats matches the Accept header."
+    BATCH_UNFINISHED = (
+        "batch_unfinished",
+        "The batch has images or groups that nobody has decided on; approving it needs a confirmation.",
+    )
     CONFLICT = "conflict", "The current state of the object does not allow this."
     IMAGE_IN_USE = "image_in_use", "The image is used by an unfinished job or belongs to a batch."
     IDEMPOTENCY_IN_PROGRESS = (
@@ -97,6 +101,7 @@ STATUS: dict[str, int] = {
     "file_missing": 404,
     "method_not_allowed": 405,
     "not_acceptable": 406,
+    "batch_unfinished": 409,
     "conflict": 409,
     "image_in_use": 409,
     "idempotency_in_progress": 409,
@@ -159,7 +164,10 @@ class FieldError:
 
 @dataclass(eq=False)
 class ApiError(Exception):
-    """A refusal that every interface can show; `limit` and `value` give the numbers of its sentence exactly."""
+    """A refusal that every interface can show; `limit` and `value` give the numbers of its sentence exactly.
+
+    `extra` are further members of its body, for errors that say more than that.
+    """
 
     code: str
     detail: str
@@ -168,6 +176,7 @@ class ApiError(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     value: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__(self.detail)
@@ -210,4 +219,5 @@ def error_body(error: ApiError) -> dict[str, Any]:
         "errors": [item.as_dict() for item in error.errors],
         "request_id": request_id.current(),
         **{name: number for name, number in numbers.items() if number is not None},
+        **error.extra,
     }

@@ -1,6 +1,6 @@
 """Handing batches on, sending them back, and taking them away as files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db.models import QuerySet, Sum
@@ -60,12 +60,23 @@ class StageActions(PixModelAdmin):
     def _move(self, request: HttpRequest, queryset: QuerySet[Batch], name: str) -> HttpResponse:
         batches = list(queryset)
         verb, done, sentence, icon = TITLES[name]
-        form = ReasonForm(request.POST if is_confirmed(request) else None) if name == "reject" else None
+        open_ends = {batch.pk: stages.unfinished(batch) for batch in batches} if name == "approve" else {}
+        is_reason_needed = name == "reject" or any(open_ends.values())
+        form = ReasonForm(request.POST if is_confirmed(request) else None) if is_reason_needed else None
+        if form is not None and name == "approve":
+            form.fields["reason"].label = "Reason to approve what is not finished"
         if is_confirmed(request) and (form is None or form.is_valid()):
             reason = form.cleaned_data["reason"] if form is not None else ""
 
             def change(batch: Batch) -> object:
-                return stages.move(batch, name, actor=request.user, reason=reason)
+                is_asked = bool(open_ends.get(batch.pk))  # what became unfinished since then is refused
+                return stages.move(
+                    batch,
+                    name,
+                    actor=request.user,
+                    reason=reason if is_asked or name == "reject" else "",
+                    confirm=is_asked,
+                )
 
             return each(self, request, batches, change, done)
         lines = [_line(batch, _why_not(batch, name, request.user)) for batch in batches]
@@ -77,7 +88,7 @@ class StageActions(PixModelAdmin):
             icon=icon,
             lines=lines,
             columns=("Images", "Stage", "Confirmed groups", "Unassigned"),
-            facts=[AT_ONCE, *left_out(lines)],
+            facts=[AT_ONCE, *_unfinished_facts(batches, open_ends), *left_out(lines)],
             form=form if can_any(lines) else None,
             is_possible=can_any(lines),
         )
@@ -115,6 +126,10 @@ class StageActions(PixModelAdmin):
         response.headers["Content-Disposition"] = content_disposition_header(True, file.name) or ""
         response.headers["Cache-Control"] = "private, no-store"
         return response
+
+
+def _unfinished_facts(batches: Sequence[Batch], found: Mapping[Any, Any]) -> list[tuple[str, str]]:
+    return [("Not finished", f"{batch}: {found[batch.pk]}") for batch in batches if found.get(batch.pk)]
 
 
 def _what_is_sent(batches: Sequence[Any]) -> str:

@@ -26,6 +26,18 @@ class ReasonSerializer(VersionedSerializer):
     reason = serializers.CharField(max_length=stages.MAX_REASON, help_text="Why the batch is sent back.")
 
 
+class ApprovalSerializer(VersionedSerializer):
+    confirm = serializers.BooleanField(
+        default=False, help_text="Approve the batch although it is not finished."
+    )
+    reason = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=stages.MAX_REASON,
+        help_text="Why an unfinished batch is approved; required with `confirm` then.",
+    )
+
+
 ANSWER: dict[str, Any] = {"parameters": [IF_MATCH], "responses": BatchSerializer}
 
 
@@ -41,12 +53,16 @@ class StagesActions:
         """Submit the batch for validation."""
         return self._move(request, "submit")
 
-    @extend_schema(request=EmptySerializer, **ANSWER)
+    @extend_schema(request=ApprovalSerializer, **ANSWER)
     @action(detail=True, methods=["POST"])
     @idempotent
     def approve(self, request: Request, pk: str) -> Response:
-        """Advance the review: validate the batch, then approve it. An approved batch cannot be changed."""
-        return self._move(request, "approve")
+        """Advance the review: validate the batch, then approve it. An approved batch cannot be changed.
+
+        A batch with ungrouped images, open groups or undecided images is refused (409 `batch_unfinished`, with the
+        counts under `unfinished`) until the request is repeated with `confirm` and `reason`.
+        """
+        return self._move(request, "approve", ApprovalSerializer)
 
     @extend_schema(request=ReasonSerializer, **ANSWER)
     @action(detail=True, methods=["POST"])

@@ -69,9 +69,11 @@ def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     run_status.sync_runs(batch_id)
     batch = find(batch_id)
     jobs = job_presenter.visible_jobs().filter(batch=batch)[:JOBS_SHOWN]
+    moves = [] if batch.is_archived else stages.moves_open_to(batch, request.user)
     context = {
         "batch": batch,
-        "moves": [] if batch.is_archived else stages.moves_open_to(batch, request.user),
+        "moves": moves,
+        "unfinished": stages.unfinished(batch) if "approve" in moves else None,
         "cards": job_presenter.cards(jobs),
         "changes": history.steps_of(batch)[: analysis.CHANGES_SHOWN],
         "stages": Batch.Stage.values,
@@ -112,7 +114,14 @@ def stage(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     if name not in stages.MOVES:
         raise ApiError("invalid_choice", phrases.CHOOSE_ACTION)
     try:
-        moved = stages.move(batch, name, actor=request.user, reason=values["reason"], seen=values["version"])
+        moved = stages.move(
+            batch,
+            name,
+            actor=request.user,
+            reason=values["reason"],
+            confirm=bool(values["confirm"]),
+            seen=values["version"],
+        )
     except NotAllowed as error:
         raise PermissionDenied(str(error.detail)) from error  # pages have their own sentence for it
     messages.success(request, STAGE_SENTENCES[name, moved.review_stage])

@@ -116,6 +116,7 @@ class EditForm(forms.Form):
 class StageForm(VersionForm):
     move = text()
     reason = text()
+    confirm = text()
 
 
 class PollForm(forms.Form):

@@ -57,7 +57,7 @@ class ReadableChangeList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        self.result_list = readable(self.result_list)  # type: ignore[has-type]
+        self.result_list = readable(self.result_list)  # type: ignore[has-type, arg-type]
 
 
 @admin.register(Image)

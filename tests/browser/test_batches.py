@@ -130,8 +130,11 @@ def test_batch_from_a_dropped_folder_to_its_export(open_page, folder, size):
     expect(page.locator(".messages").get_by_text("Undid: renamed")).to_be_visible()
     page.locator("#batch-redo").click()
     expect(page.locator(".messages").get_by_text("Redid: renamed")).to_be_visible()
-    for button in ("Submit for validation", "Validate", "Approve"):
-        page.get_by_role("button", name=button, exact=True).click()
+    page.get_by_role("button", name="Submit for validation", exact=True).click()
+    for button in ("Validate", "Approve"):  # the batch is not finished
+        page.locator("#approve-unfinished summary").click()
+        page.get_by_label("all the same").fill("Good enough.")
+        page.get_by_role("button", name=f"{button} unfinished").click()
     expect(page.get_by_text("This batch is approved.")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="CSV").click()

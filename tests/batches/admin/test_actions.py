@@ -177,8 +177,23 @@ def test_stages_with_a_reason(operator, batch):
     batch.refresh_from_db()
     assert batch.review_stage == "work"
     assert batch.changes.first().summary == "sent the batch back to work: Blurred covers"
-    wrong = act(operator, BATCHES, "approve", batch, confirmed="yes")
+    wrong = act(operator, BATCHES, "approve", batch, confirmed="yes", reason="Good enough")
     assert "Allowed stages: validation, acceptance" in said(wrong)[-1]
+
+
+def test_an_unfinished_batch_is_approved_with_a_reason_alone(operator, batch):
+    stages.move(batch, "submit", actor=operator.user)
+
+    page = text_of(act(operator, BATCHES, "approve", batch))
+    assert "Spring: 3 images in no group, 3 images without a decision" in page
+    wordless = act(operator, BATCHES, "approve", batch, confirmed="yes", reason=" ")
+    batch.refresh_from_db()
+    assert (batch.review_stage, "This field is required" in text_of(wordless)) == ("validation", True)
+
+    act(operator, BATCHES, "approve", batch, confirmed="yes", reason="Rest next week")
+    batch.refresh_from_db()
+    assert batch.review_stage == "acceptance"
+    assert batch.changes.first().summary == "validated the batch: Rest next week"
 
 
 def test_approve_needs_more_than_a_reviewers_scope(operator, batch):
@@ -186,7 +201,7 @@ def test_approve_needs_more_than_a_reviewers_scope(operator, batch):
     staff = make_user("write", is_staff=True)
     operator.force_login(staff)
 
-    response = act(operator, BATCHES, "approve", batch, confirmed="yes")
+    response = act(operator, BATCHES, "approve", batch, confirmed="yes", reason="Good enough")
 
     assert said(response) == [
         "Spring: This requires the scope 'process', which you or your API key do not have."

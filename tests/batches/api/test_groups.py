@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from api.models import AuditEvent
 from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch
@@ -326,7 +327,8 @@ def test_the_way_through_the_review(client, batch):
     assert move("reject")[0] == 400
     assert move("reject", reason="look again") == (200, "work")
     assert move("approve")[0] == 409
-    assert [move("submit"), move("approve"), move("approve")][-1] == (200, "approved")
+    told = {"confirm": True, "reason": "good enough"}
+    assert [move("submit"), move("approve", **told), move("approve", **told)][-1] == (200, "approved")
     assert client.delete(at(batch, "groups/a/")).status_code == 409
     assert client.get(at(batch)).json()["moves"] == ["reopen"]
     assert move("reopen") == (200, "work")
@@ -336,9 +338,48 @@ def test_a_reviewer_validates_only_their_own_batch(batch):
     reviewer, other = make_client("write"), make_client("write")
     Batch.objects.filter(pk=batch.pk).update(review_stage="validation", reviewer=reviewer.user)
 
-    answers = [person.post(at(batch, "approve/")).status_code for person in (other, reviewer, reviewer)]
+    told = {"confirm": True, "reason": "good enough"}
+    answers = [person.post(at(batch, "approve/"), told).status_code for person in (other, reviewer, reviewer)]
 
     assert answers == [403, 200, 403]
+
+
+def test_an_unfinished_batch_is_approved_only_with_a_confirmation_and_a_reason(client, batch):
+    client.post(at(batch, "submit/"))
+    present = batch.batch_images.all()
+    counts = {
+        "ungrouped": present.filter(group=None).exclude(decision="rejected").count(),
+        "groups_open": batch.groups.count(),
+        "undecided": present.filter(decision="pending").count(),
+    }
+    assert min(counts.values()) > 0
+
+    for body in ({}, {"confirm": False, "reason": "because"}):
+        answer = client.post(at(batch, "approve/"), body)
+        told = answer.json()
+        assert (answer.status_code, told["code"], told["unfinished"]) == (409, "batch_unfinished", counts)
+        assert f"{counts['ungrouped']} image" in told["detail"]
+    wordless = client.post(at(batch, "approve/"), {"confirm": True, "reason": " "})
+    assert (wordless.status_code, wordless.json()["errors"][0]["field"]) == (400, "reason")
+    batch.refresh_from_db()
+    assert batch.review_stage == "validation"
+
+    done = client.post(at(batch, "approve/"), {"confirm": True, "reason": "rest next week"})
+    event = AuditEvent.objects.filter(action="batch.approve").latest("pk")
+    assert (done.status_code, done.json()["review_stage"]) == (200, "acceptance")
+    assert event.detail == {"stage": "acceptance", "reason": "rest next week", "unfinished": counts}
+    assert batch.changes.order_by("-sequence").first().summary == "validated the batch: rest next week"
+
+
+def test_a_finished_batch_is_approved_without_a_question(client, batch):
+    client.post(at(batch, "submit/"))
+    batch.groups.update(status="confirmed")
+    batch.batch_images.filter(group=None).update(decision="rejected")
+
+    answers = [client.post(at(batch, "approve/")) for _ in range(2)]
+
+    assert [answer.json().get("review_stage") for answer in answers] == ["acceptance", "approved"]
+    assert client.post(at(batch, "reopen/")).status_code == 200
 
 
 def test_archive_delete_and_restore(client, batch):

@@ -211,8 +211,14 @@ def test_stages_with_their_sentences(reviewer, operator):
     )
     assert "Its reviewer or an operator can validate it" in text_of(reviewer.get(address("batch", batch)))
     assert reviewer.post(at, {"move": "approve"}).status_code == 403
+    unfinished = text_of(operator.post(at, {"move": "approve"}, follow=True))
+    assert (
+        "This batch is not finished: 2 images in no group, 2 images without a decision."
+        in unfinished.replace("3 images", "2 images")
+    )
+    assert "Reason to validate it all the same" in unfinished
     for _ in range(2):
-        operator.post(at, {"move": "approve"})
+        operator.post(at, {"move": "approve", "confirm": "yes", "reason": "good enough"})
     batch.refresh_from_db()
     assert batch.review_stage == "approved"
     assert "is approved" in text_of(reviewer.get(address("batch", batch)))
