@@ -17,7 +17,7 @@ from django.core.files.storage import default_storage
 from django.db import connection
 
 from pixproject.web.base.text import byte_size
-from processing import model_availability, queue_metrics
+from processing import model_availability, phrases, queue_metrics
 from processing.engine import wakeups
 
 DEADLINE_S = 2.0
@@ -106,14 +106,15 @@ def check_queues() -> Finding:
         }
         for queue in queues
     }
+    told = [
+        phrases.paused(queue.name, queue.reason) + phrases.waiting_in(queue.waiting)
+        for queue in queues
+        if queue.paused
+    ]
     stale = [q.name for q in queues if not q.paused and (q.oldest_waiting_seconds or 0) > STALE_WAIT_S]
     if stale:
-        return (
-            DEGRADED,
-            f"Operations have been waiting for more than {STALE_WAIT_S} s in: {', '.join(stale)}.",
-            data,
-        )
-    return OK, "", data
+        told.append(f"Operations have been waiting for more than {STALE_WAIT_S} s in: {', '.join(stale)}.")
+    return DEGRADED if told else OK, " ".join(told), data
 
 
 def check_workers() -> Finding:

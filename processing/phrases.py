@@ -9,6 +9,7 @@ NOT_AN_OPERATION = 'An operation is a name or {"name": …, "parameters": {…}}
 NO_ORIGINAL = "The original file is missing or damaged. Upload the image again."
 IMAGE_DELETED = "The image was deleted."
 WAITING_FOR_WORKER = "Waiting for a free worker."
+UNEXPECTED = "An unexpected error stopped this operation. The log of the worker has the details."
 NOTHING_TO_CANCEL = "The job has already finished; there is nothing to cancel."
 NOTHING_TO_RETRY = "There is nothing to retry."
 PRIORITY_TOO_LATE = "The job has already finished; its priority cannot be changed."
@@ -46,6 +47,11 @@ def files_missing(count: int, total: int, first: str) -> str:
 def paused(queue: str, reason: str) -> str:
     because = f": {reason.rstrip('.')}" if reason else ""
     return f"The queue “{queue}” is paused{because}."
+
+
+def waiting_in(count: int) -> str:
+    """Follows a sentence about a queue."""
+    return f" {counted(count, 'operation')} waiting." if count else ""
 
 
 def unserved(queue: str) -> str:

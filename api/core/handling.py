@@ -96,6 +96,8 @@ def _known_code(code: str) -> str:
 def from_drf(exc: drf_errors.APIException) -> ApiError:
     code = SYNONYMS.get(str(exc.default_code), str(exc.default_code))
     detail = str(exc.detail)
+    if isinstance(exc, drf_errors.ParseError) and detail.startswith("JSON parse error"):
+        detail = "The body is not valid JSON."
     if isinstance(exc, drf_errors.PermissionDenied) and detail.startswith("CSRF"):
         code = ErrorCode.CSRF_FAILED
     headers = {}
@@ -118,7 +120,7 @@ def from_django(exc: BaseException) -> ApiError | None:
     if isinstance(exc, django_errors.RequestDataTooBig):
         return ApiError(ErrorCode.REQUEST_TOO_LARGE, _request_too_large(exc))
     if isinstance(exc, django_errors.SuspiciousOperation | MultiPartParserError | UnreadablePostError):
-        return ApiError(ErrorCode.MALFORMED, f"The request could not be read: {exc}")
+        return ApiError(ErrorCode.MALFORMED, _unreadable(exc))
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("The database did not answer", exc_info=exc)
         detail = "The database is not available right now. Try again in a few seconds."
@@ -129,6 +131,15 @@ def from_django(exc: BaseException) -> ApiError | None:
             ErrorCode.INVALID, "A value cannot be stored because of a character or size that is not allowed."
         )
     return None
+
+
+def _unreadable(exc: BaseException) -> str:
+    """Parsers speak of boundaries and buffers: people are told what was wrong, in words of ours."""
+    if isinstance(exc, MultiPartParserError):
+        return "The form data could not be read: its boundary is missing or wrong, or it ends too early."
+    if isinstance(exc, django_errors.TooManyFieldsSent):
+        return "The request has too many fields."
+    return "The request could not be read."
 
 
 def _request_too_large(exc: Exception) -> str:

@@ -14,6 +14,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 
 from api.core.disk import scratch_root
 from pixproject.web.base import request_id
+from processing import phrases
 from processing.algorithms.errors import ProcessingError
 from processing.engine import leases
 from processing.engine.registry import HANDLERS, Claim, Handler, NotYet
@@ -223,7 +224,7 @@ def failure_of(error: BaseException) -> Failure | None:
         case OperationalError() | InterfaceError():
             return Failure("database_away", "The database was not available.", is_charged=False)
     logger.error("Operation failed", exc_info=error)
-    return Failure("internal_error", f"Unexpected error: {type(error).__name__}.")
+    return Failure("internal_error", phrases.UNEXPECTED)
 
 
 def _record_failures(claims: Sequence[Claim], failure: Failure | None, started: float) -> None:

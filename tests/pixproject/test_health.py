@@ -10,6 +10,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from pixproject import health
+from processing.engine import jobs
 from processing.models import WorkerHeartbeat
 from tests.factories.rest import client_of, finished, make_image, submit
 
@@ -168,3 +169,13 @@ def test_probes_answer_whatever_host_they_ask_for(settings, probe):
     assert client.get(probe, HTTP_HOST="10.0.3.7:8000").status_code == 200
     others = [client.get(path, HTTP_HOST="10.0.3.7:8000") for path in ("/api/health/", "/api/images/")]
     assert [answer.status_code for answer in others] == [400, 400]
+
+
+def test_a_paused_queue_is_told_with_its_reason():
+    jobs.pause_queue("ml", reason="new weights")
+
+    status, detail, _ = health.check_queues()
+
+    assert (status, detail) == ("degraded", "The queue “ml” is paused: new weights.")
+    jobs.resume_queue("ml")
+    assert health.check_queues()[:2] == ("ok", "")

@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -209,9 +210,29 @@ def _read_at(stream: BinaryIO, position: int, size: int) -> bytes:
     return stream.read(size)
 
 
+# What readers say, and what it means. Their own words would tell people of list indices and struct formats.
+_REASONS = (
+    (
+        r"truncated|not enough|unexpected end|cut off|end of file|eof|premature|incomplete",
+        "the file ends too early",
+    ),
+    (r"checksum|crc", "a checksum does not match"),
+    (
+        r"unsupported|not implemented|unknown|cannot handle|cannot find loader",
+        "it is of a variant that cannot be read",
+    ),
+    (
+        r"broken|corrupt|bad |invalid|decod|decompress|zlib|unrecognized|error -?[0-9]",
+        "its data cannot be decoded",
+    ),
+)
+
+
 def _reason(error: Exception) -> str:
-    """The reader's own words, short and without object addresses."""
-    text = str(error)
-    if not text or "cannot identify image file" in text:
-        return "its structure cannot be read"
-    return text.splitlines()[0].rstrip(".")[:160]
+    """Why a file cannot be read, in a sentence of ours."""
+    words = str(error).lower()
+    if not isinstance(error, LookupError | TypeError | struct.error):
+        for pattern, reason in _REASONS:
+            if re.search(pattern, words):
+                return reason
+    return "its structure cannot be read"
