@@ -22,21 +22,25 @@ TOGETHER_FOR = timedelta(minutes=10)
 
 
 def add_images(
-    batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: ExpectedVersion | None = None
+    batch: Batch, image_ids: Sequence[UUID], *, actor: Any, expected_version: ExpectedVersion | None = None
 ) -> Step:
     """Put images at the end of a batch; the step counts those that were not in it yet.
 
     Raises:
         ApiError: 400 naming the images that do not exist or lie in the trash.
     """
-    wanted = list(dict.fromkeys(image_ids))
+    requested_ids = list(dict.fromkeys(image_ids))
     with transaction.atomic():
         # The images' rows first, as uploads and purges do: an image cannot be purged while it enters a batch.
-        images = Image.objects.select_for_update(no_key=True).filter(pk__in=wanted, status__in=Image.PRESENT)
-        _check_all_there(wanted, set(images.order_by("pk").values_list("pk", flat=True)))
-        with changes.edit(batch, actor=actor, kind=Kind.ADD_IMAGES, seen=seen) as edit:
-            inside = set(batch.batch_images.filter(image__in=wanted).values_list("image", flat=True))
-            new = [key for key in wanted if key not in inside]
+        images = Image.objects.select_for_update(no_key=True).filter(
+            pk__in=requested_ids, status__in=Image.PRESENT
+        )
+        _check_all_there(requested_ids, set(images.order_by("pk").values_list("pk", flat=True)))
+        with changes.edit(
+            batch, actor=actor, kind=Kind.ADD_IMAGES, expected_version=expected_version
+        ) as edit:
+            inside = set(batch.batch_images.filter(image__in=requested_ids).values_list("image", flat=True))
+            new = [key for key in requested_ids if key not in inside]
             last = _last_position(batch)
             for number, key in enumerate(new, start=1):
                 edit.add_image(key, position=last + number, by=actor)
@@ -50,8 +54,8 @@ def _last_position(batch: Batch) -> int:
     return int(batch.batch_images.aggregate(last=Max("position"))["last"] or 0)
 
 
-def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
-    if missing := [key for key in wanted if key not in found]:
+def _check_all_there(requested_ids: Sequence[UUID], existing: set[UUID]) -> None:
+    if missing := [key for key in requested_ids if key not in existing]:
         errors = [
             FieldError(
                 "image_ids", ErrorCode.DOES_NOT_EXIST, f"Image {key} does not exist or has been deleted."
@@ -62,14 +66,14 @@ def _check_all_there(wanted: Sequence[UUID], found: set[UUID]) -> None:
 
 
 def remove_images(
-    batch: Batch, image_ids: Sequence[UUID], *, actor: Any, seen: ExpectedVersion | None = None
+    batch: Batch, image_ids: Sequence[UUID], *, actor: Any, expected_version: ExpectedVersion | None = None
 ) -> Step:
     """Take images out of a batch; they stay in the library.
 
     Raises:
         ApiError: 400 naming an image that is not in the batch.
     """
-    with changes.edit(batch, actor=actor, kind=Kind.REMOVE_IMAGES, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.REMOVE_IMAGES, expected_version=expected_version) as edit:
         inside = list(edit.members(list(dict.fromkeys(image_ids))))
         for key in inside:
             edit.drop_image(key)

@@ -65,10 +65,12 @@ def created(count: int) -> str:
     return f"The batch was created with {images(count)}."
 
 
-def added(count: int, known: int = 0) -> str:
+def added(count: int, existing: int = 0) -> str:
     """3 images added. 1 was already in the batch."""
-    rest = ngettext(" {} was already in the batch.", " {} were already in the batch.", known).format(known)
-    return f"{images(count)} added.{rest if known else ''}"
+    rest = ngettext(" {} was already in the batch.", " {} were already in the batch.", existing).format(
+        existing
+    )
+    return f"{images(count)} added.{rest if existing else ''}"
 
 
 def removed(count: int) -> str:
@@ -117,12 +119,12 @@ def approved(batch: Batch) -> str:
 
 def difference(bits: int | None, distance: float | None) -> str:
     """How far two images are apart: 'distance 0.042 · 3 of 64 bits differ'; empty where nothing was compared."""
-    known = []
+    parts = []
     if distance is not None:
-        known.append(f"distance {distance:.3f}")
+        parts.append(f"distance {distance:.3f}")
     if bits is not None:
-        known.append(f"{bits} of 64 bits differ")
-    return " · ".join(known)
+        parts.append(f"{bits} of 64 bits differ")
+    return " · ".join(parts)
 
 
 def moves(*, keeps: int, gains: int, loses: int, sources: Sequence[tuple[str, int]]) -> str:

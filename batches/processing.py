@@ -91,17 +91,17 @@ def _named(batch: Batch, keys: Any) -> list[UUID]:
     if not isinstance(keys, list | tuple) or not keys:
         raise invalid_field("filter.image_ids", phrases.SELECT_IMAGES, code=ErrorCode.REQUIRED)
     try:
-        wanted = list(dict.fromkeys(UUID(str(key)) for key in keys))
+        requested_ids = list(dict.fromkeys(UUID(str(key)) for key in keys))
     except ValueError as error:
         raise invalid_field("filter.image_ids", "Enter a list of image IDs.") from error
-    inside = set(batch.batch_images.filter(image__in=wanted).values_list("image", flat=True))
-    if strangers := [key for key in wanted if key not in inside]:
+    inside = set(batch.batch_images.filter(image__in=requested_ids).values_list("image", flat=True))
+    if strangers := [key for key in requested_ids if key not in inside]:
         errors = [
             FieldError("filter.image_ids", ErrorCode.DOES_NOT_EXIST, phrases.not_in_batch(key))
             for key in strangers[:LISTED]
         ]
         raise ApiError(ErrorCode.DOES_NOT_EXIST, f"filter.image_ids: {errors[0].detail}", errors=errors)
-    return wanted
+    return requested_ids
 
 
 def _of_quality(least: Any) -> Q:
@@ -156,12 +156,12 @@ def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | Non
         `LISTED` images that the work does not fit, each with its reason.
     """
     changes.check_open(batch, approved_ok=True)
-    found = suited(batch, work, filters=filters)
+    applicable = suited(batch, work, filters=filters)
     return {
-        "images": len(found.images),
-        **services.estimate_work(work, found.images),
-        "left_out_count": len(found.left_out),
-        "left_out": [left_out.as_dict() for left_out in found.left_out[:LISTED]],
+        "images": len(applicable.images),
+        **services.estimate_work(work, applicable.images),
+        "left_out_count": len(applicable.left_out),
+        "left_out": [left_out.as_dict() for left_out in applicable.left_out[:LISTED]],
     }
 
 
@@ -188,16 +188,16 @@ def process_batch(
     with transaction.atomic():
         locked = changes.lock(batch)  # so that it is not deleted meanwhile
         changes.check_open(locked, approved_ok=True)
-        found = suited(locked, work, filters=filters)
-        if not found.images:
-            raise _nothing_left(found)
+        applicable = suited(locked, work, filters=filters)
+        if not applicable.images:
+            raise _nothing_left(applicable)
         delivery = replace(
             delivery,
             priority=locked.priority if priority is None else priority,
             output_folder=delivery.output_folder or locked.batch_name.replace("/", "_").replace("\\", "_"),
         )
-        job = services.submit_work(work, found.images, delivery, batch_id=locked.pk)
-        _record(locked, job, found, filters, actor=delivery.requested_by)
+        job = services.submit_work(work, applicable.images, delivery, batch_id=locked.pk)
+        _record(locked, job, applicable, filters, actor=delivery.requested_by)
     return job
 
 
@@ -237,20 +237,25 @@ def _changed_jobs(batch: Batch, name: str, counts: Sequence[int], actor: Any) ->
     return changed
 
 
-def _nothing_left(found: Suited) -> ApiError:
-    if not found.left_out:
+def _nothing_left(applicable: Suited) -> ApiError:
+    if not applicable.left_out:
         return invalid_field("filter", "The filter matches no images in this batch.", code=ErrorCode.REQUIRED)
-    detail = f"None of the selected images can be processed. {found.reasons}"
-    errors = [FieldError(str(left.image), left.code, left.detail) for left in found.left_out[:LISTED]]
+    detail = f"None of the selected images can be processed. {applicable.reasons}"
+    errors = [FieldError(str(left.image), left.code, left.detail) for left in applicable.left_out[:LISTED]]
     return ApiError(ErrorCode.INVALID, detail, errors=errors)
 
 
-def _record(batch: Batch, job: Job, found: Suited, filters: Mapping[str, Any] | None, *, actor: Any) -> None:
-    detail = {"job": str(job.pk), "images": len(found.images), "left_out": len(found.left_out)}
+def _record(
+    batch: Batch, job: Job, applicable: Suited, filters: Mapping[str, Any] | None, *, actor: Any
+) -> None:
+    detail = {"job": str(job.pk), "images": len(applicable.images), "left_out": len(applicable.left_out)}
     chosen = {name: value for name, value in (filters or {}).items() if name != "image_ids"}
     audit.record("batch.process", batch, actor=actor, detail={**detail, "filter": chosen})
-    if found.left_out:
-        data = {"count": len(found.left_out), "images": [left.as_dict() for left in found.left_out[:LISTED]]}
+    if applicable.left_out:
+        data = {
+            "count": len(applicable.left_out),
+            "images": [left.as_dict() for left in applicable.left_out[:LISTED]],
+        }
         JobEvent.objects.create(
-            job=job, level="warning", code="images_left_out", message=found.reasons, data=data
+            job=job, level="warning", code="images_left_out", message=applicable.reasons, data=data
         )

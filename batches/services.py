@@ -125,14 +125,18 @@ def _person(who: Any, *, field: str) -> Any:
 
 
 def update_batch(
-    batch: Batch, *, actor: Any, values: Mapping[str, Any], seen: changes.ExpectedVersion | None = None
+    batch: Batch,
+    *,
+    actor: Any,
+    values: Mapping[str, Any],
+    expected_version: changes.ExpectedVersion | None = None,
 ) -> Batch:
     """Change what describes a batch; a new priority is that of its unfinished jobs too."""
     values = _checked(values)
     with transaction.atomic():
         locked = changes.lock(batch)
         changes.check_open(locked, approved_ok=True)
-        changes.check_version(locked, seen)
+        changes.check_version(locked, expected_version)
         before = {name: getattr(locked, name) for name in values}
         for name, value in values.items():
             setattr(locked, name, value)

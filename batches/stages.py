@@ -99,7 +99,7 @@ def move(
     subject: Any = None,
     reason: str = "",
     confirm: bool = False,
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> Batch:
     """Hand a batch on, send it back or open it again.
 
@@ -118,7 +118,7 @@ def move(
         locked = changes.lock(batch)
         if locked.is_archived or locked.deleted_at is not None:
             changes.check_open(locked)
-        changes.check_version(locked, seen)
+        changes.check_version(locked, expected_version)
         target = MOVES[name].get(locked.review_stage)
         if target is None:
             stages = ", ".join(MOVES[name])

@@ -77,10 +77,10 @@ def _sources(submission: Submission) -> list[Image]:
 def _known_images(ids: Sequence[UUID]) -> list[Image]:
     """The named images, in the order of the request; locked, so that none is purged before its job exists."""
     field = "image" if len(ids) == 1 else "images"
-    found = {image.pk: image for image in _locked(pk__in=ids)}
-    if missing := [pk for pk in ids if pk not in found]:
+    existing = {image.pk: image for image in _locked(pk__in=ids)}
+    if missing := [pk for pk in ids if pk not in existing]:
         raise invalid_field(field, _missing(missing), code=ErrorCode.DOES_NOT_EXIST)
-    images = [found[pk] for pk in ids]
+    images = [existing[pk] for pk in ids]
     _refuse_unusable(images, field)
     return images
 

@@ -107,13 +107,15 @@ def _row(source: Canvas, layer: Layer, target: Canvas, row: int) -> None:
 
 
 def _block(source: Canvas, layer: Layer, target: Canvas, row: int, column: int, count: int) -> None:
-    seen, other, made = (buffer[:, : count * source.channels] for buffer in _thread_buffers(source.channels))
-    seen.view(IN, IN, count, -1).copy_(source.tiles(IN, row, column, count, margin=0))
-    torch.mm(_INPUT_2D, seen, out=other)
-    products = seen.view(IN * IN, count, -1)
+    transformed, other, made = (
+        buffer[:, : count * source.channels] for buffer in _thread_buffers(source.channels)
+    )
+    transformed.view(IN, IN, count, -1).copy_(source.tiles(IN, row, column, count, margin=0))
+    torch.mm(_INPUT_2D, transformed, out=other)
+    products = transformed.view(IN * IN, count, -1)
     torch.bmm(other.view(IN * IN, count, -1), layer.weight, out=products)
     products[_CONSTANT].add_(layer.bias)
-    torch.mm(_OUTPUT_2D, seen, out=made)
+    torch.mm(_OUTPUT_2D, transformed, out=made)
     target.tiles(OUT, row, column, count, margin=1).copy_(made.relu_().view(OUT, OUT, count, -1))
 
 

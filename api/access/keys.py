@@ -95,14 +95,14 @@ def note_use(key: ApiKey) -> None:
 
 def checked_scopes(scopes: Iterable[str]) -> list[str]:
     """The scopes in their order, each once."""
-    wanted = {scope.strip() for scope in scopes} - {""}
-    if unknown := sorted(wanted - set(Scope.values)):
+    requested = {scope.strip() for scope in scopes} - {""}
+    if unknown := sorted(requested - set(Scope.values)):
         raise invalid_field("scopes", phrases.not_a_choice(unknown[0], Scope.values))
-    if not wanted:
+    if not requested:
         raise invalid_field(
             "scopes", f"Choose at least one of: {', '.join(Scope.values)}.", code=ErrorCode.REQUIRED
         )
-    return [scope for scope in Scope.values if scope in wanted]
+    return [scope for scope in Scope.values if scope in requested]
 
 
 def _checked_name(name: str) -> str:

@@ -133,21 +133,21 @@ class ApiKeyAdmin(PixModelAdmin):
         return TemplateResponse(request, "admin/api/apikey/created.html", context)
 
     def _create(self, request: HttpRequest, form: KeyForm) -> UUID | None:
-        asked = form.cleaned_data
+        values = form.cleaned_data
         try:
-            owner = key_owner(asked["user"].get_username(), scopes=asked["scopes"])
+            owner = key_owner(values["user"].get_username(), scopes=values["scopes"])
             key, text = create_key(
-                asked["name"],
+                values["name"],
                 user=owner,
-                scopes=asked["scopes"],
-                expires_at=asked["expires_at"],
-                key_id=asked["key_id"],
+                scopes=values["scopes"],
+                expires_at=values["expires_at"],
+                key_id=values["key_id"],
             )
         except ApiError as error:
             add_refusal(form, error)
             return None
         except KeyExists:  # by this very form
-            return UUID(str(asked["key_id"]))
+            return UUID(str(values["key_id"]))
         self.audit(request, "api_key.create", key, {"name": key.name, "scopes": key.scopes})
         request.session[NEW_KEY_IN_SESSION] = (str(key.pk), text)
         return key.pk

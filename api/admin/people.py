@@ -86,8 +86,8 @@ class RoleAdmin(PixModelAdmin):
 
     @display(description="Scopes")
     def scopes(self, group: Group) -> str:
-        held = scopes_up_to([GROUP_SCOPES[group.name]]) if group.name in GROUP_SCOPES else set()
-        return ", ".join(scope for scope in Scope.values if scope in held) or "–"
+        scopes = scopes_up_to([GROUP_SCOPES[group.name]]) if group.name in GROUP_SCOPES else set()
+        return ", ".join(scope for scope in Scope.values if scope in scopes) or "–"
 
     @display(description="People", ordering="member_count")
     def members(self, group: Group) -> int:

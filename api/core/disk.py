@@ -21,9 +21,9 @@ def free_bytes() -> int:
     return shutil.disk_usage(scratch_root()).free
 
 
-def ensure_free_space(wanted: int = 0) -> None:
+def ensure_free_space(needed_bytes: int = 0) -> None:
     """Refuse new work when the disk is nearly full."""
-    free = free_bytes() - wanted
+    free = free_bytes() - needed_bytes
     if free < settings.MIN_FREE_DISK_BYTES:
         raise ApiError(
             ErrorCode.DISK_FULL,

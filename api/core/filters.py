@@ -39,16 +39,16 @@ class StrictFilterBackend(DjangoFilterBackend):
         if getattr(view, "detail", False):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        known = {*PAGING, *getattr(view, "query_parameters", ()), *(filterset.filters if filterset else ())}
-        check_parameters(request, known)
+        allowed = {*PAGING, *getattr(view, "query_parameters", ()), *(filterset.filters if filterset else ())}
+        check_parameters(request, allowed)
         filtered: QuerySet = super().filter_queryset(request, queryset, view)
         return filtered
 
 
-def check_parameters(request: Request, known: set[str]) -> None:
+def check_parameters(request: Request, allowed: set[str]) -> None:
     """Refuse parameters with unknown names, and text that no row can hold."""
-    if unknown := set(request.query_params) - known:
-        raise unknown_fields(unknown, phrases.unknown_filter(known))
+    if unknown := set(request.query_params) - allowed:
+        raise unknown_fields(unknown, phrases.unknown_filter(allowed))
     for name, values in request.query_params.lists():
         if any(has_unstorable_characters(value) for value in values):
             raise invalid_field(name, phrases.UNSTORABLE)

@@ -115,8 +115,8 @@ def _holds_files(value: Any) -> bool:
 
 
 def _digest(file: UploadedFile) -> str:
-    if known := getattr(file, "sha256", None):
-        return str(known)
+    if sha256 := getattr(file, "sha256", None):
+        return str(sha256)
     digest = hashlib.sha256()
     for chunk in file.chunks(HASH_CHUNK):
         digest.update(chunk)

@@ -62,10 +62,10 @@ class MeView(APIView):
 
     @extend_schema(responses=MeSerializer, tags=["me"])
     def get(self, request: Request) -> Response:
-        held = scopes_of(request)
+        scopes = scopes_of(request)
         body = {
             "user": request.user,
-            "scopes": [scope for scope in Scope.values if scope in held],
+            "scopes": [scope for scope in Scope.values if scope in scopes],
             "api_key": request.auth if isinstance(request.auth, ApiKey) else None,
             "limits": limits(),
         }
@@ -94,12 +94,12 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(request=NewApiKeySerializer, responses={201: CreatedApiKeySerializer})
     def create(self, request: Request) -> Response:
         """Create a key. Not idempotent on purpose: a stored response would keep the key's text."""
-        asked = NewApiKeySerializer.read(request)
-        if lacking := sorted(scopes_up_to(asked["scopes"]) - scopes_of(request)):
+        values = NewApiKeySerializer.read(request)
+        if lacking := sorted(scopes_up_to(values["scopes"]) - scopes_of(request)):
             require_scope(request, lacking[0])
-        owner = key_owner(asked.get("user") or request.user.username, scopes=asked["scopes"])
+        owner = key_owner(values.get("user") or request.user.username, scopes=values["scopes"])
         key, text = create_key(
-            asked["name"], user=owner, scopes=asked["scopes"], expires_at=asked.get("expires_at")
+            values["name"], user=owner, scopes=values["scopes"], expires_at=values.get("expires_at")
         )
         audit.record("api_key.create", key, request=request, detail={"name": key.name, "scopes": key.scopes})
         key.key = text  # type: ignore[attr-defined]

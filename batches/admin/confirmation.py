@@ -12,7 +12,8 @@ from django.template.response import TemplateResponse
 from rest_framework.exceptions import PermissionDenied
 
 from api.core.errors import ApiError
-from pixproject.web.admin import PixModelAdmin, go_back, plural
+from api.core.phrases import counted
+from pixproject.web.admin import PixModelAdmin, go_back
 
 MOST_SENTENCES = 10
 MOST_LINES = 50
@@ -87,14 +88,14 @@ def can_any(lines: Sequence[Line]) -> bool:
 def left_out(lines: Sequence[Line]) -> list[tuple[str, str]]:
     """How many of the chosen batches it will not touch, as a fact of the question."""
     count = sum(1 for line in lines if line.refusal)
-    return [("Skipped", f"{count} of {plural(len(lines), 'batch', 'batches')}")] if count else []
+    return [("Skipped", f"{count} of {counted(len(lines), 'batch', 'batches')}")] if count else []
 
 
 def images_in(batches: Iterable[Any]) -> str:
     """Such as: 3 batches with 120 images."""
     chosen = list(batches)
     images = sum(batch.image_count for batch in chosen)
-    return f"{plural(len(chosen), 'batch', 'batches')} with {plural(images, 'image')}"
+    return f"{counted(len(chosen), 'batch', 'batches')} with {counted(images, 'image')}"
 
 
 def each(
@@ -129,9 +130,9 @@ def each(
 
 def tell(request: HttpRequest, changed: int, total: int, done: str, refusals: Sequence[str]) -> None:
     if changed:
-        messages.success(request, f"{changed} of {plural(total, 'batch', 'batches')} {done}.")
+        messages.success(request, f"{changed} of {counted(total, 'batch', 'batches')} {done}.")
     for sentence in refusals[:MOST_SENTENCES]:
         messages.error(request, sentence)
     if len(refusals) > MOST_SENTENCES:
-        more = plural(len(refusals) - MOST_SENTENCES, "more batch was", "more batches were")
+        more = counted(len(refusals) - MOST_SENTENCES, "more batch was", "more batches were")
         messages.error(request, f"{more} skipped for similar reasons.")

@@ -115,16 +115,16 @@ def groups_with_pictures(batch: Batch) -> QuerySet[Group]:
     picture = Coalesce(
         Subquery(cover.values("pk")), Subquery(first.values("image")[:1]), output_field=UUIDField()
     )
-    found: QuerySet[Group] = batch.groups.with_counts().annotate(picture=picture)[:MOST_GROUPS]
-    return found
+    groups: QuerySet[Group] = batch.groups.with_counts().annotate(picture=picture)[:MOST_GROUPS]
+    return groups
 
 
 def _runs(batch: Batch) -> QuerySet[ClusterRun]:
     bulky = ("groups", "centroids", "projection", "grid")
-    found: QuerySet[ClusterRun] = (
+    runs: QuerySet[ClusterRun] = (
         batch.runs.select_related("created_by").defer(*bulky).order_by("-number")[:MOST_RUNS]
     )
-    return found
+    return runs
 
 
 def _jobs(batch: Batch) -> QuerySet:

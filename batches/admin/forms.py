@@ -35,9 +35,9 @@ ACTIVATION_TITLES = {
 
 def people(*also: Any) -> QuerySet:
     """Who may be assigned work, and those who have it already."""
-    known = [user.pk for user in also if user is not None]
+    current = [user.pk for user in also if user is not None]
     may_write = presenters.people().order_by().values("pk")
-    users: QuerySet = get_user_model().objects.filter(Q(pk__in=may_write) | Q(pk__in=known))
+    users: QuerySet = get_user_model().objects.filter(Q(pk__in=may_write) | Q(pk__in=current))
     return users.order_by("username")
 
 
@@ -62,9 +62,9 @@ class BatchForm(forms.Form):
         if batch is not None:
             initial = {name: _value(batch, name) for name in self.base_fields}
         super().__init__(data, initial=initial)
-        known = (batch.assignee, batch.reviewer) if batch is not None else ()
+        people_now = (batch.assignee, batch.reviewer) if batch is not None else ()
         for name in ("assignee", "reviewer"):
-            self.fields[name].queryset = people(*known)  # type: ignore[attr-defined]
+            self.fields[name].queryset = people(*people_now)  # type: ignore[attr-defined]
 
     def changed_values(self) -> dict[str, Any]:
         return {name: self.cleaned_data[name] for name in self.changed_data}

@@ -8,13 +8,14 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from api.core.errors import ApiError
+from api.core.phrases import counted
 from batches import processing as batch_work
 from batches.admin.confirmation import Line, back_url, images_in, rows, tell
 from batches.models import BatchImage
 from batches.pages.forms import FILTERS, FiltersForm
 from images.admin.process import TEXTS, DeliveryForm, asked_work, operation_forms, work_as_json
 from images.quality.service import ISSUE_CODES
-from pixproject.web.admin import PixModelAdmin, plural
+from pixproject.web.admin import PixModelAdmin
 from pixproject.web.base import request_id
 from pixproject.web.forms import read
 from pixproject.web.templatetags.pix_admin import duration
@@ -96,35 +97,36 @@ def _estimate(batches: Sequence[Any], work: Work, filters: Mapping[str, str]) ->
     notes: dict[str, None] = {}
     for batch in batches:
         try:
-            found = batch_work.estimate_batch(batch, work, filters=filters)
+            estimate = batch_work.estimate_batch(batch, work, filters=filters)
         except ApiError as error:
             first = first or error
             lines.append(Line(batch, refusal=error.detail))
             continue
-        lines.append(_line(batch, found))
+        lines.append(_line(batch, estimate))
         for name in totals:
-            totals[name] += found["seconds"][name] if name in found["seconds"] else found[name]
-        notes |= dict.fromkeys(found["notes"])
+            totals[name] += estimate["seconds"][name] if name in estimate["seconds"] else estimate[name]
+        notes |= dict.fromkeys(estimate["notes"])
     if first is not None and all(line.refusal for line in lines):
         raise first
     return {"rows": rows(lines, COLUMNS), "estimate": totals, "notes": list(notes)}
 
 
-def _line(batch: Any, found: Mapping[str, Any]) -> Line:
+def _line(batch: Any, estimate: Mapping[str, Any]) -> Line:
     left_out = ""
-    if found["left_out"]:
-        example = found["left_out"][0]
-        left_out = f"{found['left_out_count']}, for example {example['name']}: {example['detail']}"
-    if not found["images"]:
+    if estimate["left_out"]:
+        example = estimate["left_out"][0]
+        left_out = f"{estimate['left_out_count']}, for example {example['name']}: {example['detail']}"
+    if not estimate["images"]:
         return Line(
             batch,
             refusal=left_out and f"All images are skipped: {left_out}" or "The filter matches no images.",
         )
-    seconds = duration(found["seconds"]["p50"]) if found["based_on"] else "unknown"
-    if found["cached"] == found["items"]:
+    seconds = duration(estimate["seconds"]["p50"]) if estimate["based_on"] else "unknown"
+    if estimate["cached"] == estimate["items"]:
         seconds = "no time: all results are cached"
     return Line(
-        batch, (str(found["images"]), str(found["items"]), str(found["cached"]), seconds, left_out or "–")
+        batch,
+        (str(estimate["images"]), str(estimate["items"]), str(estimate["cached"]), seconds, left_out or "–"),
     )
 
 
@@ -148,4 +150,4 @@ def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResp
 
 
 def _submitted(started: Sequence[Job]) -> str:
-    return f"submitted: {plural(sum(job.operations_total for job in started), 'operation')}"
+    return f"submitted: {counted(sum(job.operations_total for job in started), 'operation')}"

@@ -10,6 +10,7 @@ from django.template.response import TemplateResponse
 from unfold.decorators import action
 
 from api.core.errors import ApiError
+from api.core.phrases import counted
 from batches.admin.confirmation import Line, Question, ask, back_url, each, images_in, is_confirmed
 from batches.admin.forms import AnalyzeForm, analysis_initial
 from batches.admin.process import process_page
@@ -17,7 +18,7 @@ from batches.clustering import service as analysis
 from batches.history import changes
 from batches.models import Batch, ClusterRun
 from batches.processing import cancel_jobs, retry_jobs
-from pixproject.web.admin import PixModelAdmin, add_refusal, plural
+from pixproject.web.admin import PixModelAdmin, add_refusal
 from pixproject.web.templatetags.pix_admin import duration
 from processing import estimates
 from processing.models import Operation
@@ -29,9 +30,7 @@ def range_of(p50: float, p90: float, based_on: int) -> str:
         return "nothing to compute"
     if not based_on:
         return f"about {duration(p50)} (a guess: no similar work has been measured here)"
-    return (
-        f"about {duration(p50)}, rarely more than {duration(p90)} (from {plural(based_on, 'measured piece')})"
-    )
+    return f"about {duration(p50)}, rarely more than {duration(p90)} (from {counted(based_on, 'measured piece')})"
 
 
 class WorkActions(PixModelAdmin):
@@ -145,15 +144,15 @@ def _analysis_question(form: AnalyzeForm, batches: Sequence[Any], parameters: di
     for batch in batches:
         try:
             changes.check_open(batch)
-            found = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)
+            estimate = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)
         except ApiError as error:
             lines.append(Line(batch, refusal=error.detail))
             continue
         possible += 1
-        seconds = found["seconds"]
-        p50, p90, based_on = p50 + seconds["p50"], p90 + seconds["p90"], based_on + found["based_on"]
-        cells = (str(found["images"]), str(found["to_embed"]), duration(seconds["p50"]))
-        lines.append(Line(batch, (*cells, " ".join(found["notes"]))))
+        seconds = estimate["seconds"]
+        p50, p90, based_on = p50 + seconds["p50"], p90 + seconds["p90"], based_on + estimate["based_on"]
+        cells = (str(estimate["images"]), str(estimate["to_embed"]), duration(seconds["p50"]))
+        lines.append(Line(batch, (*cells, " ".join(estimate["notes"]))))
     return Question(
         act="analyze",
         title=f"Analyze {images_in(batches)}?",
@@ -186,8 +185,8 @@ def _posted(form: AnalyzeForm, name: str) -> str:
 
 def _operations(batches: Sequence[Any], statuses: Sequence[str]) -> Counter[tuple[Any, str, str]]:
     """How many operations each batch has in these statuses: by (batch, name, queue)."""
-    found = Operation.objects.filter(job__batch__in=[batch.pk for batch in batches], status__in=statuses)
-    return Counter(found.order_by().values_list("job__batch", "name", "queue"))
+    operations = Operation.objects.filter(job__batch__in=[batch.pk for batch in batches], status__in=statuses)
+    return Counter(operations.order_by().values_list("job__batch", "name", "queue"))
 
 
 def _as_work(counts: Counter[tuple[Any, str, str]]) -> Counter[tuple[str, str]]:

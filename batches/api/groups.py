@@ -143,8 +143,8 @@ class GroupsActions:
     @action(detail=True)
     def groups(self, request: Request, pk: str) -> Response:
         """All groups of the batch."""
-        batch, asked = self.get_object(), GroupsQuery.read(request)
-        rows = listed_groups(batch, ordering=asked["ordering"])
+        batch, query = self.get_object(), GroupsQuery.read(request)
+        rows = listed_groups(batch, ordering=query["ordering"])
         body = {
             "count": len(rows),
             "results": GroupSerializer(rows, many=True).data,
@@ -159,18 +159,18 @@ class GroupsActions:
     def create_group(self, request: Request, pk: str) -> Response:
         """Create a group, optionally with images."""
         batch = self.get_object()
-        asked = NewGroupSerializer.read(request)
-        return _group_step(batch, request, grouping.create_group, status=201, **asked)
+        values = NewGroupSerializer.read(request)
+        return _group_step(batch, request, grouping.create_group, status=201, **values)
 
     @extend_schema(request=SetGroupsSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
     @groups.mapping.put
     def set_groups(self, request: Request, pk: str) -> Response:
         """Set the group of each listed image: `{"groups": {label: [ids]}}` or `{"assignments": […]}`."""
-        batch, asked = self.get_object(), SetGroupsSerializer.read(request)
-        wanted, creates = asked.get("groups"), asked.get("create", "groups" in asked)
+        batch, values = self.get_object(), SetGroupsSerializer.read(request)
+        wanted, creates = values.get("groups"), values.get("create", "groups" in values)
         if wanted is None:
             wanted = {}
-            for row in asked["assignments"]:
+            for row in values["assignments"]:
                 wanted.setdefault(row["group_label"] or "", []).append(row["image_id"])
         return _step(batch, request, grouping.set_groups, groups=wanted, creates=creates)
 
@@ -179,10 +179,10 @@ class GroupsActions:
     @idempotent
     def merge_groups(self, request: Request, pk: str) -> Response:
         """Merge groups: move all images into one and remove the empty groups."""
-        batch, asked = self.get_object(), MergeSerializer.read(request)
-        into, sources = asked["into"], asked["from"]
-        seen = expected_version(request)
-        step = grouping.merge(batch, into=into, sources=sources, actor=request.user, seen=seen)
+        batch, values = self.get_object(), MergeSerializer.read(request)
+        into, sources = values["into"], values["from"]
+        version = expected_version(request)
+        step = grouping.merge(batch, into=into, sources=sources, actor=request.user, expected_version=version)
         return changed(batch, step.change, group=groups_json(batch, into)[0])
 
     @extend_schema(request=MoveSerializer, parameters=[IF_MATCH], responses=ChangedSerializer)
@@ -211,10 +211,10 @@ class GroupsActions:
     def group(self, request: Request, pk: str, label: str) -> Response:
         """One group."""
         batch = self.get_object()
-        found = groups_json(batch, label)
-        if not found:
+        groups = groups_json(batch, label)
+        if not groups:
             raise _unknown(label)
-        return Response(found[0], headers=etag(batch.version))
+        return Response(groups[0], headers=etag(batch.version))
 
     @extend_schema(request=GroupChangesSerializer, parameters=[IF_MATCH], responses=ChangedGroupSerializer)
     @group.mapping.patch
@@ -243,11 +243,11 @@ def _group_step(
     return changed(batch, step.change, status=status, group=group_json(batch, step.group))
 
 
-def _written(batch: Batch, request: Request, write: Callable[..., AnyStep], **asked: Any) -> AnyStep:
-    seen = expected_version(request)
-    if "label" in asked and write is not grouping.create_group:
-        _check_label(batch, asked["label"])
-    return write(batch, actor=request.user, seen=seen, **asked)
+def _written(batch: Batch, request: Request, write: Callable[..., AnyStep], **values: Any) -> AnyStep:
+    version = expected_version(request)
+    if "label" in values and write is not grouping.create_group:
+        _check_label(batch, values["label"])
+    return write(batch, actor=request.user, expected_version=version, **values)
 
 
 def _check_label(batch: Batch, label: str) -> None:

@@ -71,9 +71,9 @@ class HistoryActions:
     @action(detail=True, pagination_class=None)
     def changes(self, request: Request, pk: str) -> Response:
         """Changes of the groups, newest first."""
-        batch, asked = self.get_object(), ChangesQuery.read(request)
+        batch, query = self.get_object(), ChangesQuery.read(request)
         pages = HistoryPagination()
-        rows: Any = pages.paginate_queryset(changes.history(batch, since=asked.get("since")), request)
+        rows: Any = pages.paginate_queryset(changes.history(batch, since=query.get("since")), request)
         undo, redo = changes.next_undo(batch), changes.next_redo(batch)
         body = {
             "next": pages.get_next_link(),
@@ -110,14 +110,20 @@ class HistoryActions:
         """Redo the step that was undone last."""
         batch = self.get_object()
         RedoSerializer.read(request)
-        return _answer(batch, changes.redo(batch, actor=request.user, seen=expected_version(request)))
+        return _answer(
+            batch, changes.redo(batch, actor=request.user, expected_version=expected_version(request))
+        )
 
     def _undo(self, request: Request, sequence: int | None = None) -> Response:
-        batch, asked = self.get_object(), UndoSerializer.read(request)
+        batch, values = self.get_object(), UndoSerializer.read(request)
         return _answer(
             batch,
             changes.undo(
-                batch, actor=request.user, seen=expected_version(request), **asked, sequence=sequence
+                batch,
+                actor=request.user,
+                expected_version=expected_version(request),
+                **values,
+                sequence=sequence,
             ),
         )
 

@@ -87,11 +87,11 @@ class ImagesActions:
         """The batch's images in their order, each with its place in the batch."""
         check_parameters(request, {*PAGING, *MemberFilter.base_filters})
         batch = self.get_object()
-        found = MemberFilter(request.query_params, queryset=members_of(batch), batch=batch)
-        if not found.is_valid():
-            raise translate_validation(found.errors)
+        images = MemberFilter(request.query_params, queryset=members_of(batch), batch=batch)
+        if not images.is_valid():
+            raise translate_validation(images.errors)
         response: Response = self.get_paginated_response(
-            members_json(self.paginate_queryset(found.qs), request)
+            members_json(self.paginate_queryset(images.qs), request)
         )
         response["ETag"] = etag(batch.version)["ETag"]
         return response
@@ -111,11 +111,13 @@ class ImagesActions:
         batch = self.get_object()
         if request.FILES:
             return upload(request, batch=batch)
-        asked = ChosenImagesSerializer.read(request)
-        if not asked.get("image_ids") and "filter" not in asked:
+        values = ChosenImagesSerializer.read(request)
+        if not values.get("image_ids") and "filter" not in values:
             raise invalid_field("image_ids", "Send image_ids or filter.", code=ErrorCode.REQUIRED)
-        wanted = chosen_ids(asked, request)
-        step = services.add_images(batch, wanted, actor=request.user, seen=expected_version(request))
+        image_ids = chosen_ids(values, request)
+        step = services.add_images(
+            batch, image_ids, actor=request.user, expected_version=expected_version(request)
+        )
         return _counted(batch, step, "added")
 
     @extend_schema(request=ImageIdsSerializer, parameters=[IF_MATCH], responses=RemovedSerializer)
@@ -124,8 +126,10 @@ class ImagesActions:
     def remove_images(self, request: Request, pk: str) -> Response:
         """Remove images from the batch; they stay in the library."""
         batch = self.get_object()
-        wanted = ImageIdsSerializer.read(request)["image_ids"]
-        step = services.remove_images(batch, wanted, actor=request.user, seen=expected_version(request))
+        image_ids = ImageIdsSerializer.read(request)["image_ids"]
+        step = services.remove_images(
+            batch, image_ids, actor=request.user, expected_version=expected_version(request)
+        )
         return _counted(batch, step, "removed")
 
     @extend_schema(parameters=[IF_MATCH], responses={204: None})
@@ -133,10 +137,10 @@ class ImagesActions:
     def remove_image(self, request: Request, pk: str, image_id: str) -> Response:
         """Remove one image from the batch."""
         batch = self.get_object()
-        seen = expected_version(request)
+        version = expected_version(request)
         if not batch.batch_images.filter(image=image_id).exists():
             raise ApiError(ErrorCode.NOT_FOUND, f"The image {image_id} is not in this batch.")
-        services.remove_images(batch, [UUID(image_id)], actor=request.user, seen=seen)
+        services.remove_images(batch, [UUID(image_id)], actor=request.user, expected_version=version)
         return Response(status=204, headers=etag(batch.version))
 
 

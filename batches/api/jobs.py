@@ -129,16 +129,16 @@ class JobsActions:
     @idempotent
     def process(self, request: Request, pk: str) -> Response:
         """Run operations or a pipeline on all or some images, as one job."""
-        batch, asked = self.get_object(), ProcessSerializer.read(request)
-        work, filters = asked["work"], asked.get("filter", {})
-        if asked["dry_run"]:
+        batch, values = self.get_object(), ProcessSerializer.read(request)
+        work, filters = values["work"], values.get("filter", {})
+        if values["dry_run"]:
             return Response({"dry_run": True, **batch_work.estimate_batch(batch, work, filters=filters)})
         job = batch_work.process_batch(
             batch,
             work,
             filters=filters,
-            delivery=delivery_of(asked, request),
-            priority=services.priority_of(asked["priority"]) if asked.get("priority") else None,
+            delivery=delivery_of(values, request),
+            priority=services.priority_of(values["priority"]) if values.get("priority") else None,
         )
         return accepted(job)
 
@@ -146,9 +146,9 @@ class JobsActions:
     @action(detail=True, methods=["POST"], url_path="jobs/retry")
     def retry_jobs(self, request: Request, pk: str) -> Response:
         """Retry the failed and cancelled operations of the batch's jobs; finished ones stay as they are."""
-        asked = RetryJobsSerializer.read(request)
+        values = RetryJobsSerializer.read(request)
         changed = batch_work.retry_jobs(
-            self.get_object(), only_failed=asked.get("only") == "failed", actor=request.user
+            self.get_object(), only_failed=values.get("only") == "failed", actor=request.user
         )
         return Response(asdict(changed))
 
@@ -170,8 +170,8 @@ class JobsActions:
     @action(detail=True)
     def export(self, request: Request, pk: str) -> HttpResponseBase:
         """The batch as a file: CSV, JSON manifest, or ZIP of the originals with one folder per group."""
-        asked = ExportQuery.read(request)
-        return _sent(self.get_object(), asked["format"], has_rejected=asked["rejected"])
+        query = ExportQuery.read(request)
+        return _sent(self.get_object(), query["format"], has_rejected=query["rejected"])
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     @action(detail=True)

@@ -124,15 +124,15 @@ class NearDuplicatesActions:
     @action(detail=True, url_path="near-duplicates")
     def near_duplicates(self, request: Request, pk: str) -> Response:
         """Sets of images that show the same thing, each with the image to keep and why."""
-        batch, asked = self.get_object(), NearSetsQuery.read(request)
-        threshold, limit, offset = asked["threshold"], asked["limit"], asked["offset"]
-        found = near_sets.sets(batch, threshold)
+        batch, query = self.get_object(), NearSetsQuery.read(request)
+        threshold, limit, offset = query["threshold"], query["limit"], query["offset"]
+        sets = near_sets.sets(batch, threshold)
         body = {
             "threshold": threshold,
             "steps": near_sets.counts(batch),
             "is_cut": near_sets.is_cut(batch),
-            "count": len(found),
-            "results": NearSetSerializer(found[offset : offset + limit], many=True).data,
+            "count": len(sets),
+            "results": NearSetSerializer(sets[offset : offset + limit], many=True).data,
             "version": batch.version,
         }
         return Response(body, headers=etag(batch.version))
@@ -142,13 +142,17 @@ class NearDuplicatesActions:
     @idempotent
     def resolve_near_duplicates(self, request: Request, pk: str) -> Response:
         """Decide sets in one step: reject all but the image to keep, or mark the images as different."""
-        batch, asked = self.get_object(), ResolveSetsSerializer.read(request)
-        verdict, is_dry_run, seen = asked["verdict"], asked["dry_run"], expected_version(request)
-        decisions = near_sets.all_decisions(batch, asked["threshold"]) if asked["all"] else asked["decisions"]
+        batch, values = self.get_object(), ResolveSetsSerializer.read(request)
+        verdict, is_dry_run, version = values["verdict"], values["dry_run"], expected_version(request)
+        decisions = (
+            near_sets.all_decisions(batch, values["threshold"]) if values["all"] else values["decisions"]
+        )
         if not decisions:  # all of none
             return changed(batch, None, dry_run=is_dry_run, sets=0, rejected=0, pairs=0)
         counts = vars(near_sets.preview(batch, decisions=decisions, verdict=verdict))
         if is_dry_run:
             return changed(batch, None, dry_run=True, **counts)
-        change = near_sets.resolve(batch, decisions=decisions, verdict=verdict, actor=request.user, seen=seen)
+        change = near_sets.resolve(
+            batch, decisions=decisions, verdict=verdict, actor=request.user, expected_version=version
+        )
         return changed(batch, change, dry_run=False, **counts)

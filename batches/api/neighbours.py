@@ -113,9 +113,9 @@ class NeighboursActions:
     @action(detail=True, url_path="map")
     def map_of_images(self, request: Request, pk: str) -> HttpResponseBase:
         """All images as points."""
-        asked = MapQuery.read(request)
-        batch, run = self.get_object(), asked.get("run")
-        if asked["format"] == "f32":
+        query = MapQuery.read(request)
+        batch, run = self.get_object(), query.get("run")
+        if query["format"] == "f32":
             return HttpResponse(
                 projection.packed(batch, run),
                 content_type="application/octet-stream",
@@ -132,20 +132,21 @@ class NeighboursActions:
     @action(detail=True, pagination_class=None)
     def suggestions(self, request: Request, pk: str) -> Response:
         """Ungrouped images with their nearest groups, nearest first."""
-        batch, asked = self.get_object(), SuggestionsQuery.read(request)
-        label = asked.get("group")
-        vectors.hold(batch)
+        batch, query = self.get_object(), SuggestionsQuery.read(request)
+        label = query.get("group")
+        state = vectors.embedding_state(batch)
         page = statistics.suggestions(
             batch,
-            max_distance=asked.get("max_distance"),
+            max_distance=query.get("max_distance"),
             group_label=label,
-            limit=asked["limit"],
-            offset=asked["offset"],
+            limit=query["limit"],
+            offset=query["offset"],
+            state=state,
         )
         body = {
             "count": page.count,
             "unassigned": page.total_unassigned,
-            "steps": statistics.counts_by_distance(batch, group_label=label),
+            "steps": statistics.counts_by_distance(batch, group_label=label, state=state),
             "results": [_suggestion(row) for row in page.results],
             "version": batch.version,
         }

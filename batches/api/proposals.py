@@ -93,10 +93,10 @@ class ProposalsActions:
         """What activating the run would change, group by group, largest changes first."""
         DiffQuery.read(request)
         batch = settled(self.get_object())
-        found = asdict(activation.plan(batch, run_of(batch, number)))
-        for item in found["items"]:
+        diff = asdict(activation.plan(batch, run_of(batch, number)))
+        for item in diff["items"]:
             item["sources"] = [{"title": title, "count": count} for title, count in item["sources"]]
-        return Response(found, headers=etag(found["version"]))
+        return Response(diff, headers=etag(diff["version"]))
 
     @extend_schema(request=ActivateSerializer, parameters=[IF_MATCH, IN_PATH], responses=ActivatedSerializer)
     @action(detail=True, methods=["POST"], url_path=f"{NUMBER}/activate")
@@ -105,8 +105,12 @@ class ProposalsActions:
         """Activate all or some of the run's groups; what people placed or locked stays."""
         batch = settled(self.get_object())
         run = run_of(batch, number)
-        asked = ActivateSerializer.read(request)
+        values = ActivateSerializer.read(request)
         change = activation.activate(
-            batch, run, actor=request.user, items=asked.get("items"), seen=expected_version(request)
+            batch,
+            run,
+            actor=request.user,
+            items=values.get("items"),
+            expected_version=expected_version(request),
         )
         return changed(batch, change, run=RunSerializer(run_of(batch, number)).data)

@@ -63,12 +63,12 @@ class ChosenImagesSerializer(VersionedSerializer):
         return attrs
 
 
-def chosen_ids(asked: Mapping[str, Any], request: Request) -> list[UUID]:
+def chosen_ids(values: Mapping[str, Any], request: Request) -> list[UUID]:
     """The images that a request names by ids or by a filter; none where it names none."""
-    if "filter" not in asked:
-        return list(asked.get("image_ids", ()))
-    found = chosen(asked["filter"], queryset=library(), request=request)
-    return list(found.values_list("pk", flat=True))
+    if "filter" not in values:
+        return list(values.get("image_ids", ()))
+    images = chosen(values["filter"], queryset=library(), request=request)
+    return list(images.values_list("pk", flat=True))
 
 
 def expected_version(request: Request) -> ExpectedVersion | None:

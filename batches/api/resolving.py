@@ -50,12 +50,14 @@ class ResolvingActions:
     @idempotent
     def accept_suggestions(self, request: Request, pk: str) -> Response:
         """Put images into the groups nearest to them."""
-        batch, asked = self.get_object(), AcceptSerializer.read(request)
-        if asked.pop("dry_run"):
-            rows = suggestions.preview(batch, **asked)
+        batch, values = self.get_object(), AcceptSerializer.read(request)
+        if values.pop("dry_run"):
+            rows = suggestions.preview(batch, **values)
             groups = [
                 {"group_label": group.label, "title": group.title, "count": count} for group, count in rows
             ]
             return changed(batch, None, dry_run=True, count=sum(count for _, count in rows), groups=groups)
-        change, count = suggestions.accept(batch, actor=request.user, seen=expected_version(request), **asked)
+        change, count = suggestions.accept(
+            batch, actor=request.user, expected_version=expected_version(request), **values
+        )
         return changed(batch, change, dry_run=False, count=count)

@@ -59,6 +59,6 @@ def group_json(batch: Batch, group: Group) -> dict[str, Any]:
     return groups_json(batch, group.label)[0]
 
 
-def check_unchanged(batch: Batch, seen: ExpectedVersion | None) -> None:
+def check_unchanged(batch: Batch, expected_version: ExpectedVersion | None) -> None:
     """Refuse what was decided on an older state; within a transaction, whose lock then keeps it so."""
-    changes.check_version(changes.lock(batch), seen)
+    changes.check_version(changes.lock(batch), expected_version)

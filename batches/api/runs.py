@@ -208,14 +208,14 @@ class RunsActions:
 
     @idempotent
     def _start(self, request: Request) -> Response:
-        batch, asked = self.get_object(), AnalyzeSerializer.read(request)
-        given = {name: value for name, value in asked.items() if name not in _WORDS}
+        batch, values = self.get_object(), AnalyzeSerializer.read(request)
+        given = {name: value for name, value in values.items() if name not in _WORDS}
         parameters = analysis.parse_parameters(given, fallback=stored_parameters(batch.parameters))
-        mode = asked.get("mode", "full")
-        if asked.get("dry_run"):
-            found = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)
-            return Response({"dry_run": True, **found})
-        words = {name: asked[name] for name in ("activate", "sizes", "samples") if name in asked}
+        mode = values.get("mode", "full")
+        if values.get("dry_run"):
+            estimate = analysis.estimate_analysis(batch, parameters=parameters, mode=mode)
+            return Response({"dry_run": True, **estimate})
+        words = {name: values[name] for name in ("activate", "sizes", "samples") if name in values}
         with transaction.atomic():
             check_unchanged(batch, expected_version(request))
             run = analysis.submit_analysis(
@@ -253,10 +253,10 @@ def settled(batch: Batch) -> Batch:
 
 def run_of(batch: Batch, number: str | int) -> ClusterRun:
     """A run by its number, else 404."""
-    found: ClusterRun | None = _runs(batch).filter(number=min(int(number), 2**31 - 1)).first()
-    if found is None:
+    run: ClusterRun | None = _runs(batch).filter(number=min(int(number), 2**31 - 1)).first()
+    if run is None:
         raise ApiError(ErrorCode.NOT_FOUND, f"The batch has no run {number}.")
-    return found
+    return run
 
 
 def _runs(batch: Batch) -> QuerySet[ClusterRun]:

@@ -88,14 +88,17 @@ class SplittingActions:
 
     @idempotent
     def _split(self, request: Request) -> Response:
-        batch, asked, seen = self.get_object(), SplitSerializer.read(request), expected_version(request)
-        label, user = asked["label"], request.user
-        if asked["auto"]:
+        batch, values, version = self.get_object(), SplitSerializer.read(request), expected_version(request)
+        label, user = values["label"], request.user
+        if values["auto"]:
             return _begun(
-                batch, splitting.submit_split(batch, label, actor=user, source=door(request), seen=seen)
+                batch,
+                splitting.submit_split(
+                    batch, label, actor=user, source=door(request), expected_version=version
+                ),
             )
-        chosen, name = asked["image_ids"], asked.get("name", "")
-        step = grouping.split(batch, label, chosen, name=name, actor=user, seen=seen)
+        chosen, name = values["image_ids"], values.get("name", "")
+        step = grouping.split(batch, label, chosen, name=name, actor=user, expected_version=version)
         return changed(batch, step.change, status=201, group=groups_json(batch, step.group.label)[0])
 
 

@@ -102,8 +102,15 @@ class StagesActions:
     def _move(
         self, request: Request, name: str, body: type[VersionedSerializer] = EmptySerializer
     ) -> Response:
-        batch, asked = self.get_object(), body.read(request)
-        stages.move(batch, name, actor=request.user, subject=request, seen=expected_version(request), **asked)
+        batch, values = self.get_object(), body.read(request)
+        stages.move(
+            batch,
+            name,
+            actor=request.user,
+            subject=request,
+            expected_version=expected_version(request),
+            **values,
+        )
         return batch_answer(batch, request)
 
     def _put(self, request: Request, write: Callable[..., Batch]) -> Response:

@@ -143,12 +143,12 @@ class BatchFilter(filters.FilterSet):
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        asked = self.form.cleaned_data
-        if not asked.get("deleted"):
+        query = self.form.cleaned_data
+        if not query.get("deleted"):
             queryset = queryset.filter(deleted_at=None)
         queryset = super().filter_queryset(queryset)
         # The id makes the order of equal rows steady, or pages would repeat and miss some.
-        return queryset.order_by(*queryset.query.order_by, "-id") if asked.get("ordering") else queryset
+        return queryset.order_by(*queryset.query.order_by, "-id") if query.get("ordering") else queryset
 
     def of_priority(self, batches: QuerySet, _name: str, word: str) -> QuerySet:
         return batches.filter(priority=services.priority_of(word))
@@ -189,8 +189,8 @@ class BatchViewSet(
         return Scope.PROCESS if name in PROCESS else None
 
     def get_queryset(self) -> QuerySet[Batch]:
-        found: QuerySet[Batch] = super().get_queryset()
-        return found if self.action in ("list", "restore") else found.filter(deleted_at=None)
+        batches: QuerySet[Batch] = super().get_queryset()
+        return batches if self.action in ("list", "restore") else batches.filter(deleted_at=None)
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Batches, newest first; deleted ones only with `?deleted=true`."""
@@ -206,18 +206,18 @@ class BatchViewSet(
         """Create a batch from `image_ids`, from a `filter` of the image list, from uploaded files, or empty."""
         if request.FILES:
             return self._create_with_files(request)
-        asked = NewBatchSerializer.read(request)
-        ids = chosen_ids(asked, request)
-        described = {name: value for name, value in asked.items() if name not in ("image_ids", "filter")}
+        values = NewBatchSerializer.read(request)
+        ids = chosen_ids(values, request)
+        described = {name: value for name, value in values.items() if name not in ("image_ids", "filter")}
         batch = services.create_batch(owner=request.user, image_ids=ids, **described)
         return _created(batch, request)
 
     def _create_with_files(self, request: Request) -> Response:
-        asked = NewBatchFormSerializer.read(request)
-        described = {name: asked[name] for name in IN_FORMS if name in asked}
+        values = NewBatchFormSerializer.read(request)
+        described = {name: values[name] for name in IN_FORMS if name in values}
         with removed_on_error(), transaction.atomic():
             batch = services.create_batch(owner=request.user, **described)
-            answer = take_in(request, asked, batch=batch)
+            answer = take_in(request, values, batch=batch)
             if answer.status_code >= 400:  # none of the files was taken: then there is no batch either
                 transaction.set_rollback(True)
                 return answer
@@ -237,7 +237,9 @@ class BatchViewSet(
         """Change the description of the batch."""
         batch = self.get_object()
         values = BatchChangesSerializer.read(request)
-        services.update_batch(batch, actor=request.user, values=values, seen=expected_version(request))
+        services.update_batch(
+            batch, actor=request.user, values=values, expected_version=expected_version(request)
+        )
         return batch_answer(batch, request)
 
     @extend_schema(parameters=[IF_MATCH], responses={204: OpenApiResponse(description="Deleted.")})

@@ -29,7 +29,7 @@ def activate(
     *,
     actor: Any,
     items: Collection[str] | None = None,
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> GroupingChange | None:
     """Make a run's groups those of the batch, as one step of the history.
 
@@ -46,7 +46,7 @@ def activate(
     """
     check(batch, run)
     with transaction.atomic():
-        with changes.edit(batch, actor=actor, kind=Kind.APPLY_RUN, seen=seen) as edit:
+        with changes.edit(batch, actor=actor, kind=Kind.APPLY_RUN, expected_version=expected_version) as edit:
             proposal = propose(edit.batch, run)
             accepted = _accepted(proposal, run, items)
             if edit.batch.active_run_id == run.pk and not any(m.key in accepted for m in proposal.moves):
@@ -105,13 +105,13 @@ class _Writing:
         """The batch's group of each accepted label; new ones are made by size, so that labels follow from the run."""
         labels = {int(key[1:]) for key in self._accepted if key.startswith("r")}
         groups = self._edit.groups
-        found = {
+        targets = {
             label: groups[group_id] for label, group_id in self._proposal.carried.items() if label in labels
         }
         coming = Counter(move.to for move in self._moves if move.to is not None)
-        for label in sorted(labels - set(found), key=lambda label: (-coming[label], label)):
-            found[label] = self._edit.new_group()
-        return found
+        for label in sorted(labels - set(targets), key=lambda label: (-coming[label], label)):
+            targets[label] = self._edit.new_group()
+        return targets
 
     def _place(self, move: Move, group: Group | None) -> None:
         by = AssignedBy.PROPAGATED if self._is_incremental else AssignedBy.AUTO

@@ -34,18 +34,18 @@ def analyse(task: Task) -> Outcome:
 
 def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
     parameters, vectors = cluster_parameters(task), inputs["vectors"]
-    found = cluster(vectors, parameters, seed=task.seed, progress=tell)
-    labelling = found.labelling
+    clustering = cluster(vectors, parameters, seed=task.seed, progress=tell)
+    labelling = clustering.labelling
     return Outcome(
         labels=labelling.labels,
         probabilities=labelling.probabilities,
         outlier_scores=labelling.outlier_scores,
-        coordinates=found.projection.coordinates,
-        groups=facts(vectors, labelling.labels, found.groups, labelling.persistence),
-        centroids=found.groups.centroids,
-        projection=np.vstack([found.projection.mean, found.projection.components]),
-        validity=found.validity,
-        versions=found.versions,
+        coordinates=clustering.projection.coordinates,
+        groups=facts(vectors, labelling.labels, clustering.groups, labelling.persistence),
+        centroids=clustering.groups.centroids,
+        projection=np.vstack([clustering.projection.mean, clustering.projection.components]),
+        validity=clustering.validity,
+        versions=clustering.versions,
         notes=labelling.notes,
         context=task.context,
     )

@@ -137,11 +137,11 @@ def items_of(proposal: Proposal, run: ClusterRun) -> list[DiffItem]:
 
 
 def _inside(proposal: Proposal) -> dict[UUID, list[UUID]]:
-    found: dict[UUID, list[UUID]] = {}
+    by_group: dict[UUID, list[UUID]] = {}
     for place in proposal.places:
         if place.group_id is not None:
-            found.setdefault(place.group_id, []).append(place.image_id)
-    return found
+            by_group.setdefault(place.group_id, []).append(place.image_id)
+    return by_group
 
 
 def _titles(proposal: Proposal, run: ClusterRun) -> dict[int, str]:

@@ -110,14 +110,14 @@ def _incremental_inputs(run: ClusterRun, vectors: Vectors) -> tuple[dict[str, np
     }
     movable = set(batch.batch_images.movable().values_list("image_id", flat=True))
     base = batch.runs.filter(number=run.parameters["base_run"]).first() or active
-    known = set(base.assignments.values_list("image_id", flat=True))
+    assigned = set(base.assignments.values_list("image_id", flat=True))
     places = [rows.get(key, (None, None, None)) for key in vectors.image_ids]
     group_ids = sorted({group_id for group_id, *_ in places if group_id is not None})
     number = {group_id: index for index, group_id in enumerate(group_ids)}
     is_free = [
         place[0] is None and key in movable for place, key in zip(places, vectors.image_ids, strict=True)
     ]
-    is_new = [free and key not in known for free, key in zip(is_free, vectors.image_ids, strict=True)]
+    is_new = [free and key not in assigned for free, key in zip(is_free, vectors.image_ids, strict=True)]
     width = vectors.numbers.shape[1]
     inputs = {
         "labels": np.array([-1 if place[0] is None else number[place[0]] for place in places], np.intp),

@@ -157,17 +157,17 @@ def parse_parameters(data: Mapping[str, Any], *, fallback: Mapping[str, Any] | N
         for name in data
         if name not in PARAMETERS
     ]
-    found = dict(DEFAULTS)
+    parameters = dict(DEFAULTS)
     for name in PARAMETERS:
         if isinstance(fallback, Mapping) and name in fallback:
             value, why = _checked(name, fallback[name])
-            found[name] = found[name] if why else value
+            parameters[name] = parameters[name] if why else value
         if name in data:
-            found[name], why = _checked(name, data[name])
+            parameters[name], why = _checked(name, data[name])
             errors += [why] if why else []
     if errors:
         raise ApiError(errors[0].code, f"{errors[0].field}: {errors[0].detail}", errors=errors)
-    return found
+    return parameters
 
 
 def _checked(name: str, given: Any) -> tuple[Any, FieldError | None]:
@@ -186,7 +186,7 @@ def parse_grid(
     Raises:
         ApiError: 400 naming the value that is wrong, or for more than 64 pairs.
     """
-    found: dict[str, list[Any]] = {}
+    grid: dict[str, list[Any]] = {}
     for field, name, values in (
         ("sizes", "min_cluster_size", DEFAULT_SIZES if sizes is None else sizes),
         ("samples", "min_samples", DEFAULT_SAMPLES if samples is None else samples),
@@ -194,13 +194,13 @@ def parse_grid(
         checked = [_checked(name, value) for value in values]
         if wrong := next((why for _, why in checked if why), None):
             raise invalid_field(field, wrong.detail)
-        found[field] = list(dict.fromkeys(value for value, _ in checked))
-        if not found[field]:
+        grid[field] = list(dict.fromkeys(value for value, _ in checked))
+        if not grid[field]:
             raise invalid_field(field, "Enter at least one value.")
-    pairs = len(found["sizes"]) * len(found["samples"])
+    pairs = len(grid["sizes"]) * len(grid["samples"])
     if pairs > MOST_CELLS:
         raise invalid_field("sizes", f"The grid has {pairs} combinations. The limit is {MOST_CELLS}.")
-    return found["sizes"], found["samples"]
+    return grid["sizes"], grid["samples"]
 
 
 def one_of(field: str, value: Any, allowed: Sequence[str]) -> str:

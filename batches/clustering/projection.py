@@ -91,13 +91,13 @@ def points(batch: Batch, run: int | None = None) -> Map:
     labels = {key: group.label for key, group in groups.items()}
     rows = list(_rows(batch))
     placed = _placed(chosen, {row[0] for row in rows})
-    found = [_point(row, placed[row[0]], labels) for row in rows if row[0] in placed]
+    points_shown = [_point(row, placed[row[0]], labels) for row in rows if row[0] in placed]
     return Map(
         run=chosen.number if chosen else None,
-        points=found,
+        points=points_shown,
         groups=sorted(groups.values(), key=lambda group: (len(group.label), group.label)),
-        proposed=_proposed({point.run_label for point in found}),
-        unplaced=len(rows) - len(found),
+        proposed=_proposed({point.run_label for point in points_shown}),
+        unplaced=len(rows) - len(points_shown),
         version=batch.version,
     )
 

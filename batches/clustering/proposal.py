@@ -68,16 +68,16 @@ def propose(batch: Batch, run: ClusterRun) -> Proposal:
     """
     members = list(batch.batch_images.order_by("position", "id").values_list("image_id", "group_id"))
     fixed = set(batch.batch_images.fixed().values_list("image_id", flat=True))
-    said = {
+    run_groups = {
         image_id: (label, probability, score)
         for image_id, label, probability, score in run.assignments.values_list(
             "image_id", "label", "probability", "outlier_score"
         )
     }
     places = [
-        Place(image_id, group_id, image_id in fixed, *said[image_id])
+        Place(image_id, group_id, image_id in fixed, *run_groups[image_id])
         for image_id, group_id in members
-        if image_id in said
+        if image_id in run_groups
     ]
     groups = {group.pk: group for group in Group.objects.filter(batch=batch)}
     sizes = Counter(group_id for _, group_id in members if group_id is not None)
@@ -101,8 +101,8 @@ def _matched(places: list[Place]) -> dict[int, UUID]:
 
 def _named(run: ClusterRun, groups: Mapping[UUID, Group]) -> dict[int, UUID]:
     """An incremental run knows by id which groups it found."""
-    known = {row["label"]: UUID(row["group"]) for row in run.groups if row.get("group")}
-    return {label: group_id for label, group_id in known.items() if group_id in groups}
+    group_ids = {row["label"]: UUID(row["group"]) for row in run.groups if row.get("group")}
+    return {label: group_id for label, group_id in group_ids.items() if group_id in groups}
 
 
 def _joins(proposal: Proposal, run: ClusterRun) -> None:

@@ -35,28 +35,28 @@ def sync_runs(*batch_ids: UUID) -> int:
     return sum(_settle(run) for run in runs.select_related("job"))
 
 
-def _settle(seen: ClusterRun) -> bool:
-    if _due(seen, seen.job)[0] in (None, seen.status):
+def _settle(stale: ClusterRun) -> bool:
+    if _status_from_job(stale, stale.job)[0] in (None, stale.status):
         return False
     with transaction.atomic():
-        batch = Batch.objects.select_for_update(no_key=True).filter(pk=seen.batch_id).first()
+        batch = Batch.objects.select_for_update(no_key=True).filter(pk=stale.batch_id).first()
         run = (
             ClusterRun.objects.select_for_update(of=("self",))
             .select_related("job")
-            .filter(pk=seen.pk)
+            .filter(pk=stale.pk)
             .first()
         )
         if batch is None or run is None:
             return False
-        status, facts = _due(run, run.job)
+        status, facts = _status_from_job(run, run.job)
         if status in (None, run.status) or _is_taken(run, status):
             return False
         ClusterRun.objects.filter(pk=run.pk).update(status=status, **facts)
-        show(batch, _BATCH_STATUS[RunStatus(status)])
+        set_batch_status(batch, _BATCH_STATUS[RunStatus(status)])
     return True
 
 
-def show(batch: Batch, status: str) -> None:
+def set_batch_status(batch: Batch, status: str) -> None:
     """Set what a batch's run makes of its status; an archived batch stays archived."""
     own = Batch.objects.filter(pk=batch.pk).exclude(status=Batch.Status.ARCHIVED)
     own.update(status=status, updated_at=timezone.now())
@@ -68,7 +68,7 @@ def _is_taken(run: ClusterRun, status: Any) -> bool:
     return status in OPEN and run.status not in OPEN and others.exists()
 
 
-def _due(run: ClusterRun, job: Job | None) -> tuple[str | None, dict[str, Any]]:
+def _status_from_job(run: ClusterRun, job: Job | None) -> tuple[str | None, dict[str, Any]]:
     """The status that a run should have by its job, with the facts that go with it; None where it is right."""
     if run.status == RunStatus.COMPLETED:
         return None, {}

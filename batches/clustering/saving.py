@@ -13,7 +13,7 @@ from django.utils import timezone
 from api.core.errors import ApiError
 from batches.clustering import activation
 from batches.clustering.compute import Context, Outcome
-from batches.clustering.run_status import OPEN, show
+from batches.clustering.run_status import OPEN, set_batch_status
 from batches.models import Batch, ClusterRun
 from images.models import Image
 from processing.algorithms.errors import ProcessingError
@@ -45,7 +45,7 @@ def save(run_id: UUID, outcome: Outcome) -> dict[str, Any]:
     run.duration_ms = round(1000 * (time.time() - context.started))
     run.save(update_fields=["notes", "duration_ms"])
     is_done = run.mode != Mode.SWEEP or batch.active_run_id is not None
-    show(batch, Batch.Status.COMPLETE if is_done else Batch.Status.DRAFT)
+    set_batch_status(batch, Batch.Status.COMPLETE if is_done else Batch.Status.DRAFT)
     return _result(run, is_active=is_active)
 
 

@@ -119,10 +119,10 @@ def facts(
 
 def _cohesion(vectors: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     """float64 (g,): mean cosine of a group's members to the mean of their directions."""
-    found = np.zeros(count)
+    cohesion = np.zeros(count)
     for label in range(count):
         inside = as_points(vectors[labels == label], "cosine")
         centroid = inside.mean(axis=0)
         length = np.linalg.norm(centroid)
-        found[label] = np.mean(inside @ centroid) / length if length else 0.0
-    return found
+        cohesion[label] = np.mean(inside @ centroid) / length if length else 0.0
+    return cohesion

@@ -78,18 +78,18 @@ def state(batch: Batch, source: Source) -> str:
     return f"{batch.pk}:{source.model}:{':'.join(parts)}"
 
 
-def hold(batch: Batch) -> None:
-    """Look once for all that one answer tells of this object's batch: a look reads a row for every image."""
-    batch.held_look = look(batch)  # type: ignore[attr-defined]
+@dataclass(frozen=True)
+class EmbeddingState:
+    """Whose vectors speak for a batch, and the key of what is computed of them; reading it costs a row an image."""
+
+    source: Source | None
+    key: str = ""
 
 
-def look(batch: Batch) -> tuple[Source | None, str]:
-    """Whose vectors speak for a batch, and its state with them; those that are held, if any are."""
-    held: tuple[Source | None, str] | None = getattr(batch, "held_look", None)
-    if held is not None:
-        return held
+def embedding_state(batch: Batch) -> EmbeddingState:
+    """A request that needs several figures of a batch reads this once and passes it on."""
     source = source_of(batch)
-    return source, "" if source is None else state(batch, source)
+    return EmbeddingState(None) if source is None else EmbeddingState(source, state(batch, source))
 
 
 def load(batch: Batch, source: Source, *, group_id: UUID | None = None) -> tuple[list[UUID], np.ndarray]:

@@ -73,15 +73,15 @@ def pairs_of(batch: Batch) -> Pairs:
         decided = cursor.fetchall()
     keys, hashes = [row[0] for row in rows], [row[1] for row in rows]
     state = _digest(rows)
-    found: Candidates | None = cache.get(f"near-pairs:{state}")
-    if found is None:
-        found = _candidates(batch, source, keys, hashes)
-        cache.set(f"near-pairs:{state}", found, CACHED_S)
+    candidates: Candidates | None = cache.get(f"near-pairs:{state}")
+    if candidates is None:
+        candidates = _candidates(batch, source, keys, hashes)
+        cache.set(f"near-pairs:{state}", candidates, CACHED_S)
     places = {key: place for place, key in enumerate(keys)}
     return Pairs(
         keys,
         hashes,
-        found,
+        candidates,
         duplicates=_rows(decided, places, Verdict.DUPLICATE),
         apart=_rows(decided, places, Verdict.NOT_DUPLICATE),
         state=f"{state}:{_digest(sorted(decided))}",
@@ -94,7 +94,9 @@ def _digest(rows: object) -> str:
 
 def _rows(decided: Sequence[tuple], places: Mapping[UUID, int], verdict: str) -> np.ndarray:
     rows = {
-        (places[a], places[b]) for a, b, said in decided if said == verdict and a in places and b in places
+        (places[a], places[b])
+        for a, b, decided_as in decided
+        if decided_as == verdict and a in places and b in places
     }
     return np.array(sorted(rows), np.intp).reshape(-1, 2)
 
@@ -102,11 +104,11 @@ def _rows(decided: Sequence[tuple], places: Mapping[UUID, int], verdict: str) ->
 def _candidates(
     batch: Batch, source: vectors.Source, keys: Sequence[UUID], hashes: Sequence[int | None]
 ) -> Candidates:
-    known, found = vectors.load(batch, source)
+    embedded, matrix = vectors.load(batch, source)
     places = {key: place for place, key in enumerate(keys)}
-    rows = [places[key] for key in known if key in places]  # an image may have come in between
-    all_vectors = np.zeros((len(keys), found.shape[1]), np.float32)
-    all_vectors[rows] = found[[key in places for key in known]]
+    rows = [places[key] for key in embedded if key in places]  # an image may have come in between
+    all_vectors = np.zeros((len(keys), matrix.shape[1]), np.float32)
+    all_vectors[rows] = matrix[[key in places for key in embedded]]
     has_vector = np.zeros(len(keys), bool)
     has_vector[rows] = True
     return candidates(

@@ -49,7 +49,7 @@ def resolve(
     decisions: Sequence[Mapping[str, Any]],
     verdict: str,
     actor: Any,
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> GroupingChange | None:
     """Decide sets as one step: `duplicate` rejects the others, `not_duplicate` says that all are different pictures.
 
@@ -62,11 +62,13 @@ def resolve(
         ApiError: 400 for images that are not in the batch, are named twice, or kept and not kept, and for more than
             20 000 pairs; 409 where a pair was decided otherwise before, or where nothing of a set would remain.
     """
-    with changes.edit(batch, actor=actor, kind=Kind.RESOLVE_DUPLICATES, seen=seen) as edit:
+    with changes.edit(
+        batch, actor=actor, kind=Kind.RESOLVE_DUPLICATES, expected_version=expected_version
+    ) as edit:
         resolved, to_reject = _checked(edit, decisions, verdict)
-        wanted = _wanted(batch, resolved, verdict)
+        to_decide = _wanted(batch, resolved, verdict)
         now = timezone.now()
-        for pair in _pairs(wanted, is_written=True):
+        for pair in _pairs(to_decide, is_written=True):
             edit.set_pair(pair, verdict=str(verdict), decided_by=getattr(actor, "pk", None), decided_at=now)
         names = _names(to_reject.values())
         for key, kept in to_reject.items():
@@ -143,13 +145,13 @@ class _Wanted:
 
 
 def _wanted(batch: Batch, resolved: Sequence[_Decision], verdict: str) -> _Wanted:
-    known = near_pairs.pairs_of(batch)
+    pairs = near_pairs.pairs_of(batch)
     place = {key: number for number, decision in enumerate(resolved) for key in decision.all}
-    near = _near(known, place)
+    near = _near(pairs, place)
     of_kept = {_two(decision.keep, other) for decision in resolved for other in decision.others}
     # Different images must not come together again without the kept one.
     wanted = of_kept | set(near) if verdict == Verdict.NOT_DUPLICATE else of_kept
-    hashes = dict(zip(known.keys, known.hashes, strict=True))
+    hashes = dict(zip(pairs.keys, pairs.hashes, strict=True))
     needed = {two: near.get(two) or (_bits(hashes, two), None) for two in wanted}
     if len(needed) > MAX_PAIRS:
         detail = f"This would decide {len(needed)} pairs. The limit is {MAX_PAIRS}. Select fewer images."
@@ -162,11 +164,13 @@ def _two(one: UUID, other: UUID) -> Two:
     return (one, other) if one < other else (other, one)
 
 
-def _near(known: near_pairs.Pairs, place: Mapping[UUID, int]) -> dict[Two, tuple[int | None, float | None]]:
+def _near(pairs: near_pairs.Pairs, place: Mapping[UUID, int]) -> dict[Two, tuple[int | None, float | None]]:
     """What was measured of the pairs inside one decision."""
-    found = known.candidates
-    rows = zip(found.pairs.tolist(), found.bits.tolist(), found.distances.tolist(), strict=True)
-    named = ((known.keys[one], known.keys[other], bits, distance) for (one, other), bits, distance in rows)
+    candidates = pairs.candidates
+    rows = zip(
+        candidates.pairs.tolist(), candidates.bits.tolist(), candidates.distances.tolist(), strict=True
+    )
+    named = ((pairs.keys[one], pairs.keys[other], bits, distance) for (one, other), bits, distance in rows)
     return {
         _two(one, other): (bits, None if distance != distance else distance)
         for one, other, bits, distance in named

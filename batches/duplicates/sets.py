@@ -138,11 +138,11 @@ def counts(batch: Batch) -> list[tuple[float, int, int]]:
     """For a slider: threshold, sets without a decision, images in them."""
     pairs = near_pairs.pairs_of(batch)
     key = f"near-counts:{pairs.state}"
-    found: list[tuple[float, int, int]] | None = cache.get(key)
-    if found is None:
-        found = _count(pairs)
-        cache.set(key, found, CACHED_S)
-    return found
+    steps: list[tuple[float, int, int]] | None = cache.get(key)
+    if steps is None:
+        steps = _count(pairs)
+        cache.set(key, steps, CACHED_S)
+    return steps
 
 
 def is_cut(batch: Batch) -> bool:
@@ -152,16 +152,16 @@ def is_cut(batch: Batch) -> bool:
 
 def _count(pairs: Pairs) -> list[tuple[float, int, int]]:
     links = pairs.links()
-    found: list[tuple[float, int, int]] = []
+    steps: list[tuple[float, int, int]] = []
     counted = -1
     for threshold in THRESHOLDS:
         if pairs.candidates.count(threshold) == counted:
-            found.append((threshold, *found[-1][1:]))
+            steps.append((threshold, *steps[-1][1:]))
             continue
         counted = pairs.candidates.count(threshold)
         open_sets = [rows for rows in _rows_of_sets(pairs, threshold) if not _is_decided(rows, links)]
-        found.append((threshold, len(open_sets), sum(len(rows) for rows in open_sets)))
-    return found
+        steps.append((threshold, len(open_sets), sum(len(rows) for rows in open_sets)))
+    return steps
 
 
 def _check_threshold(threshold: float) -> float:
@@ -199,14 +199,14 @@ def _pairs_inside(
 ) -> list[list[tuple[int, int, int, float | None]]]:
     """For each set the candidates among its images, at the threshold."""
     place = {row: number for number, set_rows in enumerate(rows) for row in set_rows}
-    found: list[list[tuple[int, int, int, float | None]]] = [[] for _ in rows]
+    inside: list[list[tuple[int, int, int, float | None]]] = [[] for _ in rows]
     known = pairs.candidates
     count = known.count(threshold)
     columns = (known.pairs[:count].tolist(), known.bits[:count].tolist(), known.distances[:count].tolist())
     for (one, other), bits, distance in zip(*columns, strict=True):
         if one in place and place[one] == place.get(other):
-            found[place[one]].append((one, other, bits, None if distance != distance else distance))
-    return found
+            inside[place[one]].append((one, other, bits, None if distance != distance else distance))
+    return inside
 
 
 def _near_set(

@@ -95,11 +95,11 @@ def _listed(batch: Batch, listing: IO[bytes], *, has_rejected: bool) -> list[Ent
 def _folders(batch: Batch) -> dict[Any, str]:
     """The folder of each group, None among them: two groups of one name get two."""
     taken = {name.casefold(): 0 for name in (UNASSIGNED, REJECTED, MANIFEST)}
-    found: dict[Any, str] = {None: UNASSIGNED}
+    folders: dict[Any, str] = {None: UNASSIGNED}
     for group in Group.objects.filter(batch=batch).order_by("created_at", "label"):
         name = safe_name(group.title)
-        found[group.pk] = _free_folder(name, taken)
-    return found
+        folders[group.pk] = _free_folder(name, taken)
+    return folders
 
 
 def _free_folder(name: str, taken: dict[str, int]) -> str:

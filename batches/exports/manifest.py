@@ -111,8 +111,8 @@ _IMAGE_FIELDS = {
 
 def _images(batch: Batch) -> Iterator[dict[str, Any]]:
     """Each image with what the active run said of it, which people may have changed since."""
-    said = ClusterAssignment.objects.filter(run=batch.active_run_id, image=OuterRef("image"))
-    rows = members(batch).annotate(run_label=Subquery(said.values("label")[:1]))
+    assignments = ClusterAssignment.objects.filter(run=batch.active_run_id, image=OuterRef("image"))
+    rows = members(batch).annotate(run_label=Subquery(assignments.values("label")[:1]))
     for values in rows.values_list(*_IMAGE_FIELDS.values()).iterator(chunk_size=ROWS_AT_ONCE):
         row = dict(zip(_IMAGE_FIELDS, values, strict=True))
         row["captured_at"] = row["captured_at"] and row["captured_at"].isoformat()

@@ -55,13 +55,13 @@ def _size(group: Any) -> dict[str, Any]:
 def _quality(rows: QuerySet) -> dict[str, Any]:
     """The grades as a histogram: bars of ten grades each, 100 in the last."""
     graded = rows.filter(image__quality_grade__isnull=False)
-    found = graded.aggregate(
+    totals = graded.aggregate(
         measured=Count("pk"), mean=Avg("image__quality_grade"), least=Min("image__quality_grade")
     )
     bar = Least(Floor(F("image__quality_grade") / GRADES_PER_BAR), 100 / GRADES_PER_BAR - 1)
     counted = dict(graded.annotate(bar=bar).values_list("bar").annotate(count=Count("pk")))
     histogram = [counted.get(float(number), 0) for number in range(100 // GRADES_PER_BAR)]
-    return {**found, "histogram": histogram}
+    return {**totals, "histogram": histogram}
 
 
 def _issues(batch: Batch) -> dict[str, int]:

@@ -35,10 +35,10 @@ def move(
     *,
     to: str | None,
     actor: Any,
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> Step:
     """Put images into a group, or into none (`to` None). The machine leaves them there."""
-    with changes.edit(batch, actor=actor, kind=Kind.MOVE, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.MOVE, expected_version=expected_version) as edit:
         target = None if to is None else edit.group(to, field="to")
         _move(edit, edit.members(_named(image_ids)), target)
     return Step(change=edit.change)
@@ -73,11 +73,11 @@ def create_group(
     name: str = "",
     colour: str = "",
     image_ids: Sequence[UUID] = (),
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> GroupStep:
     """Make a group, with images when some are named."""
     label, name, colour = checked_label(label), checked_name(name), checked_colour(colour)
-    with changes.edit(batch, actor=actor, kind=Kind.CREATE_GROUP, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.CREATE_GROUP, expected_version=expected_version) as edit:
         members = edit.members(image_ids)
         group = edit.new_group(label=label, name=name, colour=colour)
         for key in members:
@@ -88,7 +88,12 @@ def create_group(
 
 
 def edit_group(
-    batch: Batch, label: str, *, actor: Any, values: Mapping[str, Any], seen: ExpectedVersion | None = None
+    batch: Batch,
+    label: str,
+    *,
+    actor: Any,
+    values: Mapping[str, Any],
+    expected_version: ExpectedVersion | None = None,
 ) -> GroupStep:
     """Rename a group, give it another label or colour, set its cover, confirm it or open it again.
 
@@ -97,7 +102,7 @@ def edit_group(
     """
     checked = checked_values(values)
     kind = Kind.CONFIRM if set(checked) == {"status"} else Kind.EDIT_GROUP
-    with changes.edit(batch, actor=actor, kind=kind, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=kind, expected_version=expected_version) as edit:
         group = edit.group(label)
         edit.summary = _summary(group, checked)
         _check_label_is_free(edit, group, checked.get("label", label))
@@ -128,9 +133,11 @@ def _check_cover(edit: Edit, group: Group, cover: UUID) -> None:
         raise invalid_field("cover", phrases.not_in_group(cover, group.title))
 
 
-def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion | None = None) -> Step:
+def delete_group(
+    batch: Batch, label: str, *, actor: Any, expected_version: ExpectedVersion | None = None
+) -> Step:
     """Dissolve a group; its images are in no group then."""
-    with changes.edit(batch, actor=actor, kind=Kind.DELETE_GROUP, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.DELETE_GROUP, expected_version=expected_version) as edit:
         group = edit.group(label)
         members = edit.members_of(group)
         for key in members:
@@ -141,14 +148,19 @@ def delete_group(batch: Batch, label: str, *, actor: Any, seen: ExpectedVersion 
 
 
 def merge(
-    batch: Batch, *, into: str, sources: Sequence[str], actor: Any, seen: ExpectedVersion | None = None
+    batch: Batch,
+    *,
+    into: str,
+    sources: Sequence[str],
+    actor: Any,
+    expected_version: ExpectedVersion | None = None,
 ) -> Step:
     """Put all images of several groups into one; the emptied groups go."""
     if not sources:
         raise invalid_field("from", "Select at least one group.", code=ErrorCode.REQUIRED)
     if into in sources:
         raise invalid_field("from", f"Group {into!r} cannot be merged into itself.")
-    with changes.edit(batch, actor=actor, kind=Kind.MERGE, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.MERGE, expected_version=expected_version) as edit:
         target = edit.group(into, field="into")
         groups = [edit.group(label, field="from") for label in dict.fromkeys(sources)]
         members = edit.members_of(*groups)
@@ -167,11 +179,11 @@ def split(
     *,
     actor: Any,
     name: str = "",
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> GroupStep:
     """Take some images of a group out into a new one."""
     name = checked_name(name)
-    with changes.edit(batch, actor=actor, kind=Kind.SPLIT, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.SPLIT, expected_version=expected_version) as edit:
         group = edit.group(label)
         chosen = edit.members(_named(image_ids))
         inside = edit.members_of(group)
@@ -221,7 +233,7 @@ def decide(
     decision: str,
     actor: Any,
     reason: str = "",
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> Step:
     """Accept or reject images, or leave it open again; a rejected one stays in its group and the machine leaves it."""
     if decision not in Decision.values:
@@ -229,7 +241,7 @@ def decide(
     reason = checked_text("reason", reason, limit=MAX_REASON)
     if reason and decision != Decision.REJECTED:
         raise invalid_field("reason", "Only a rejection can have a reason.")
-    with changes.edit(batch, actor=actor, kind=Kind.DECIDE, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.DECIDE, expected_version=expected_version) as edit:
         chosen = edit.members(_named(image_ids))
         for key in chosen:
             edit.set_image(key, decision=decision, reject_reason=reason)
@@ -239,10 +251,15 @@ def decide(
 
 
 def lock(
-    batch: Batch, image_ids: Sequence[UUID], *, locked: bool, actor: Any, seen: ExpectedVersion | None = None
+    batch: Batch,
+    image_ids: Sequence[UUID],
+    *,
+    locked: bool,
+    actor: Any,
+    expected_version: ExpectedVersion | None = None,
 ) -> Step:
     """Hold images where they are against every later run, or let go of them."""
-    with changes.edit(batch, actor=actor, kind=Kind.LOCK, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.LOCK, expected_version=expected_version) as edit:
         chosen = edit.members(_named(image_ids))
         for key in chosen:
             edit.set_image(key, locked=locked)
@@ -256,7 +273,7 @@ def set_groups(
     *,
     actor: Any,
     creates: bool = True,
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> Step:
     """Say for images which group each is in; images that are not named stay where they are.
 
@@ -270,7 +287,7 @@ def set_groups(
     twice = next((key for key, count in Counter(named).items() if count > 1), None)
     if twice is not None:
         raise invalid_field("groups", f"Image {twice} appears twice.")
-    with changes.edit(batch, actor=actor, kind=Kind.SET_GROUPS, seen=seen) as edit:
+    with changes.edit(batch, actor=actor, kind=Kind.SET_GROUPS, expected_version=expected_version) as edit:
         edit.members(named, field="groups")
         moved = 0
         for label, keys in groups.items():

@@ -90,7 +90,7 @@ def unassigned_count(batch: Batch) -> int:
 def image_ids_by_label(batch: Batch) -> dict[str, list[UUID]]:
     """The images of each group by its label, in the batch's order; those of no group under the empty label."""
     rows = batch.batch_images.present().order_by("position", "id").values_list("group__label", "image_id")
-    found: dict[str, list[UUID]] = {}
+    ids_by_label: dict[str, list[UUID]] = {}
     for label, key in rows:
-        found.setdefault(label or "", []).append(key)
-    return found
+        ids_by_label.setdefault(label or "", []).append(key)
+    return ids_by_label

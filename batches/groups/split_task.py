@@ -26,5 +26,5 @@ def split(members: tuple[str, ...], vectors: bytes) -> Parts:
     Raises:
         InvalidParameter: unusable vectors, or too many.
     """
-    found = split_group(np.frombuffer(vectors, np.float32).reshape(len(members), -1))
-    return Parts(members, tuple(int(label) for label in found.labels), found.note)
+    parts = split_group(np.frombuffer(vectors, np.float32).reshape(len(members), -1))
+    return Parts(members, tuple(int(label) for label in parts.labels), parts.note)

@@ -31,7 +31,12 @@ OPERATION = "split_group"
 
 
 def submit_split(
-    batch: Batch, label: str, *, actor: Any, source: str = "api", seen: ExpectedVersion | None = None
+    batch: Batch,
+    label: str,
+    *,
+    actor: Any,
+    source: str = "api",
+    expected_version: ExpectedVersion | None = None,
 ) -> Job:
     """Have a group split into its parts; the largest stays, each other becomes a group. Undone as one step.
 
@@ -45,7 +50,7 @@ def submit_split(
     with transaction.atomic():
         locked = changes.lock(batch)
         changes.check_open(locked)
-        changes.check_version(locked, seen)
+        changes.check_version(locked, expected_version)
         group = _group(locked, label)
         running = locked.jobs.filter(kind=JOB_KIND, parameters__group=str(group.pk))
         job: Job | None = running.exclude(status__in=JOB_TERMINAL).first()
@@ -90,9 +95,9 @@ def _check_splittable(batch: Batch, group: Group) -> None:
             f"{group.title} has {images(count)}. Only groups of 2 to {LARGEST_COUNT} images can be split."
         )
         raise ApiError(ErrorCode.CONFLICT, detail)
-    known = len(_members(batch, group)[0])
-    if known < 2:
-        detail = f"{group.title} has vectors for {known} of {images(count)}. Analyze the batch first."
+    embedded = len(_members(batch, group)[0])
+    if embedded < 2:
+        detail = f"{group.title} has vectors for {embedded} of {images(count)}. Analyze the batch first."
         raise ApiError(ErrorCode.CONFLICT, detail)
 
 
@@ -100,8 +105,8 @@ def _members(batch: Batch, group: Group) -> tuple[list[UUID], bytes]:
     source = vectors.source_of(batch)
     if source is None:
         return [], b""
-    keys, found = vectors.load(batch, source, group_id=group.pk)
-    return keys, found.tobytes()
+    keys, matrix = vectors.load(batch, source, group_id=group.pk)
+    return keys, matrix.tobytes()
 
 
 def _batch_and_group(claim: Claim) -> tuple[Batch | None, Group | None]:
@@ -112,12 +117,12 @@ def _batch_and_group(claim: Claim) -> tuple[Batch | None, Group | None]:
 
 def _load(claim: Claim, scratch: Path) -> tuple:
     batch, group = _batch_and_group(claim)
-    keys, found = _members(batch, group) if batch and group else ([], b"")
+    keys, matrix = _members(batch, group) if batch and group else ([], b"")
     if not keys:
         raise ProcessingError(
             "The group was dissolved or emptied in the meantime. Nothing was split.", code="gone"
         )
-    return tuple(str(key) for key in keys), found
+    return tuple(str(key) for key in keys), matrix
 
 
 def _save(claim: Claim, parts: Parts) -> dict[str, Any]:
@@ -153,21 +158,23 @@ def _still_there(group: Group, parts: Parts) -> tuple[list[list[UUID]], list[str
     ones. Images that left the group stay where they are.
     """
     rows = group.members.present().values_list("image_id", "locked", "decision")
-    held = {key: is_locked or decision == BatchImage.Decision.REJECTED for key, is_locked, decision in rows}
+    is_kept = {
+        key: is_locked or decision == BatchImage.Decision.REJECTED for key, is_locked, decision in rows
+    }
     labels = {UUID(key): label for key, label in zip(parts.members, parts.labels, strict=True)}
-    found: list[list[UUID]] = [[] for _ in range(max(parts.labels) + 1)]
+    parts_left: list[list[UUID]] = [[] for _ in range(max(parts.labels) + 1)]
     for key, label in labels.items():
-        if key in held and not held[key]:
-            found[label].append(key)
-    stays = any(is_held or key not in labels for key, is_held in held.items())
-    first = [found[0]] if found[0] or stays else []
-    return first + [part for part in found[1:] if part], _differences(labels, held)
+        if key in is_kept and not is_kept[key]:
+            parts_left[label].append(key)
+    stays = any(is_held or key not in labels for key, is_held in is_kept.items())
+    first = [parts_left[0]] if parts_left[0] or stays else []
+    return first + [part for part in parts_left[1:] if part], _differences(labels, is_kept)
 
 
-def _differences(labels: dict[UUID, int], held: dict[UUID, bool]) -> list[str]:
-    left = sum(key not in held for key in labels)
-    stayed = sum(is_held and labels.get(key, 0) > 0 for key, is_held in held.items())
-    unknown = sum(key not in labels for key in held)
+def _differences(labels: dict[UUID, int], is_kept: dict[UUID, bool]) -> list[str]:
+    left = sum(key not in is_kept for key in labels)
+    stayed = sum(is_held and labels.get(key, 0) > 0 for key, is_held in is_kept.items())
+    unknown = sum(key not in labels for key in is_kept)
     sentences = {
         f"{images(left)} left the group in the meantime and stayed where they are.": left,
         f"{images(stayed)} stayed in the group because of a lock or a rejection.": stayed,

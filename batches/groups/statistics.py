@@ -106,19 +106,19 @@ SELECT group_id, n, percentile_cont(%s) WITHIN GROUP (ORDER BY distance), 1 - av
 FROM measured GROUP BY group_id, n"""
 
 
-def group_facts(batch: Batch) -> dict[UUID, GroupFacts]:
+def group_facts(batch: Batch, *, state: vectors.EmbeddingState | None = None) -> dict[UUID, GroupFacts]:
     """The facts of each group that has an image with a vector; {} where nothing has one."""
-    source, state = vectors.look(batch)
-    return {} if source is None else dict(_measured(batch, source, state).facts)
+    state = state or vectors.embedding_state(batch)
+    return {} if state.source is None else dict(_measured(batch, state.source, state.key).facts)
 
 
-def _measured(batch: Batch, source: vectors.Source, state: str) -> _Measured:
-    key = f"group-facts:{state}"
-    found: _Measured | None = cache.get(key)
-    if found is None:
-        found = _measure(batch, source)
-        cache.set(key, found, CACHED_S)
-    return found
+def _measured(batch: Batch, source: vectors.Source, state_key: str) -> _Measured:
+    key = f"group-facts:{state_key}"
+    measured: _Measured | None = cache.get(key)
+    if measured is None:
+        measured = _measure(batch, source)
+        cache.set(key, measured, CACHED_S)
+    return measured
 
 
 def _measure(batch: Batch, source: vectors.Source) -> _Measured:
@@ -156,22 +156,24 @@ FROM waiting w CROSS JOIN LATERAL (
 GROUP BY w.image_id ORDER BY min(near.distance), w.image_id"""
 
 
-def _nearest(batch: Batch) -> tuple[list[Near], Mapping[UUID, GroupFacts]]:
+def _nearest(
+    batch: Batch, state: vectors.EmbeddingState | None
+) -> tuple[list[Near], Mapping[UUID, GroupFacts]]:
     """For each image that waits: its groups, the nearest image first; and the facts of the groups."""
-    source, state = vectors.look(batch)
-    if source is None:
+    state = state or vectors.embedding_state(batch)
+    if state.source is None:
         return [], {}
-    measured = _measured(batch, source, state)
+    measured = _measured(batch, state.source, state.key)
     waiting = _waiting(batch)
     if not waiting or not measured.facts:
         return [], measured.facts
     # What is locked, rejected or taken out by hand is no part of the state.
-    key = f"suggestions:{state}:{_digest(waiting)}"
-    found: list[Near] | None = cache.get(key)
-    if found is None:
-        found = _measure_nearest(source, measured, waiting)
-        cache.set(key, found, CACHED_S)
-    return found, measured.facts
+    key = f"suggestions:{state.key}:{_digest(waiting)}"
+    images: list[Near] | None = cache.get(key)
+    if images is None:
+        images = _measure_nearest(state.source, measured, waiting)
+        cache.set(key, images, CACHED_S)
+    return images, measured.facts
 
 
 def _waiting(batch: Batch) -> list[int]:
@@ -193,17 +195,24 @@ def _measure_nearest(source: vectors.Source, measured: _Measured, waiting: Seque
         return [Near(key, tuple(groups), tuple(distances)) for key, groups, distances in cursor.fetchall()]
 
 
-def nearest(batch: Batch, *, max_distance: float | None = None, group_label: str | None = None) -> list[Near]:
+def nearest(
+    batch: Batch,
+    *,
+    max_distance: float | None = None,
+    group_label: str | None = None,
+    state: vectors.EmbeddingState | None = None,
+) -> list[Near]:
     """The images in no group that have a group near them, the nearest first.
 
     Args:
         max_distance: none that is farther from its nearest group.
         group_label: only those whose nearest group is this.
+        state: of the batch's vectors, where the caller has read it already.
 
     Raises:
         ApiError: 400 for a label that the batch does not have, or a distance that is none.
     """
-    return _chosen(_nearest(batch)[0], _checked(max_distance), _group_of(batch, group_label))
+    return _chosen(_nearest(batch, state)[0], _checked(max_distance), _group_of(batch, group_label))
 
 
 def _checked(max_distance: float | None) -> float | None:
@@ -221,10 +230,10 @@ def _group_of(batch: Batch, label: str | None) -> UUID | None:
     return UUID(str(key))
 
 
-def _chosen(found: Sequence[Near], max_distance: float | None, group_id: UUID | None) -> list[Near]:
+def _chosen(images: Sequence[Near], max_distance: float | None, group_id: UUID | None) -> list[Near]:
     return [
         near
-        for near in found
+        for near in images
         if (max_distance is None or near.distances[0] <= max_distance)
         and (group_id is None or near.groups[0] == group_id)
     ]
@@ -237,10 +246,11 @@ def suggestions(
     group_label: str | None = None,
     limit: int = 50,
     offset: int = 0,
+    state: vectors.EmbeddingState | None = None,
 ) -> Page:
     """A page of the images in no group with the groups nearest to them; see `nearest`."""
-    found, facts = _nearest(batch)
-    chosen = _chosen(found, _checked(max_distance), _group_of(batch, group_label))
+    images, facts = _nearest(batch, state)
+    chosen = _chosen(images, _checked(max_distance), _group_of(batch, group_label))
     page = chosen[offset : offset + limit]
     names = dict(
         Image.objects.filter(pk__in=[near.image_id for near in page]).values_list("pk", "original_filename")
@@ -265,9 +275,11 @@ def _choice(group: Group, distance: float, radius: float) -> Choice:
     return Choice(group, distance, distance <= radius, distance / radius if radius > 0 else None)
 
 
-def counts_by_distance(batch: Batch, *, group_label: str | None = None) -> list[tuple[float, int]]:
+def counts_by_distance(
+    batch: Batch, *, group_label: str | None = None, state: vectors.EmbeddingState | None = None
+) -> list[tuple[float, int]]:
     """For a slider: distances from that of the nearest image to that of the farthest, and how many are up to each."""
-    distances = sorted(near.distances[0] for near in nearest(batch, group_label=group_label))
+    distances = sorted(near.distances[0] for near in nearest(batch, group_label=group_label, state=state))
     if not distances:
         return []
     steps = sorted({_step(distances, number) for number in range(STEPS + 1)})

@@ -21,7 +21,7 @@ def accept(
     group_label: str | None = None,
     max_distance: float | None = None,
     actor: Any,
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
 ) -> tuple[GroupingChange | None, int]:
     """Put images that are in no group into the group nearest to each; answers the change and how many.
 
@@ -35,7 +35,9 @@ def accept(
             suggested any more: somebody has placed, locked or rejected it, or it has no vector.
     """
     _check_request(image_ids, group_label, max_distance)
-    with changes.edit(batch, actor=actor, kind=Kind.ACCEPT_SUGGESTIONS, seen=seen) as edit:
+    with changes.edit(
+        batch, actor=actor, kind=Kind.ACCEPT_SUGGESTIONS, expected_version=expected_version
+    ) as edit:
         if image_ids is None:
             targets = _targets(
                 edit, statistics.nearest(batch, max_distance=max_distance, group_label=group_label)
@@ -61,8 +63,8 @@ def preview(
     changes.check_open(batch)
     edit = Edit(batch)
     if image_ids is None:
-        found = statistics.nearest(batch, max_distance=max_distance, group_label=group_label)
-        targets = _targets(edit, found)
+        images = statistics.nearest(batch, max_distance=max_distance, group_label=group_label)
+        targets = _targets(edit, images)
     else:
         targets = _named(edit, batch, image_ids, group_label)
     return _by_group(targets)
@@ -79,8 +81,8 @@ def _check_request(
         raise invalid_field("max_distance", "This cannot be combined with image_ids.")
 
 
-def _targets(edit: Edit, found: Sequence[statistics.Near]) -> dict[UUID, Group]:
-    return {near.image_id: edit.groups[near.groups[0]] for near in found if near.groups[0] in edit.groups}
+def _targets(edit: Edit, images: Sequence[statistics.Near]) -> dict[UUID, Group]:
+    return {near.image_id: edit.groups[near.groups[0]] for near in images if near.groups[0] in edit.groups}
 
 
 def _named(edit: Edit, batch: Batch, image_ids: Sequence[UUID], group_label: str | None) -> dict[UUID, Group]:

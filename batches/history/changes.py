@@ -62,20 +62,23 @@ def check_open(batch: Batch, *, approved_ok: bool = False) -> None:
         raise ApiError(ErrorCode.CONFLICT, phrases.approved(batch))
 
 
-def check_version(batch: Batch, seen: ExpectedVersion | None) -> None:
+def check_version(batch: Batch, expected_version: ExpectedVersion | None) -> None:
     """Refuse a decision that was made on an older state, saying what happened since."""
-    if seen is None or seen.version == batch.version:
+    if expected_version is None or expected_version.version == batch.version:
         return
-    since = batch.changes.filter(version__gt=seen.version).order_by("sequence")
+    since = batch.changes.filter(version__gt=expected_version.version).order_by("sequence")
     last = since.last()
     newest = f" Last change: {last.actor_name or 'Pix'} {last.summary}." if last else ""
-    detail = f"The batch is at version {batch.version}, not {seen.version}.{newest} Reload it and try again."
-    code = ErrorCode.PRECONDITION_FAILED if seen.is_header else ErrorCode.CONFLICT
+    versions = f"The batch is at version {batch.version}, not {expected_version.version}."
+    detail = f"{versions}{newest} Reload it and try again."
+    code = ErrorCode.PRECONDITION_FAILED if expected_version.is_header else ErrorCode.CONFLICT
     raise ApiError(code, detail, headers={"ETag": f'"{batch.version}"'})
 
 
 @contextmanager
-def edit(batch: Batch, *, actor: Any, kind: str, seen: ExpectedVersion | None = None) -> Iterator[Edit]:
+def edit(
+    batch: Batch, *, actor: Any, kind: str, expected_version: ExpectedVersion | None = None
+) -> Iterator[Edit]:
     """Change a batch's groups and images inside the block; all of it is written at its end, as one step.
 
     Raises:
@@ -84,7 +87,7 @@ def edit(batch: Batch, *, actor: Any, kind: str, seen: ExpectedVersion | None = 
     with transaction.atomic():
         locked = lock(batch)
         check_open(locked)
-        check_version(locked, seen)
+        check_version(locked, expected_version)
         under_way = Edit(locked)
         yield under_way
         forward, inverse = under_way.difference()
@@ -136,7 +139,7 @@ def undo(
     *,
     actor: Any,
     sequence: int | None = None,
-    seen: ExpectedVersion | None = None,
+    expected_version: ExpectedVersion | None = None,
     skip_conflicts: bool = False,
 ) -> GroupingChange:
     """Take back the last step, or the one with this number.
@@ -149,7 +152,7 @@ def undo(
             where later changes touch the same images or groups; `errors` names them.
     """
     with transaction.atomic():
-        locked = _ready(batch, seen)
+        locked = _ready(batch, expected_version)
         step = _step(locked, sequence)
         entry = _revert(locked, step, kind=Kind.UNDO, actor=actor, skip_conflicts=skip_conflicts)
         _mark(step, undone_by=entry)
@@ -157,14 +160,14 @@ def undo(
     return entry
 
 
-def redo(batch: Batch, *, actor: Any, seen: ExpectedVersion | None = None) -> GroupingChange:
+def redo(batch: Batch, *, actor: Any, expected_version: ExpectedVersion | None = None) -> GroupingChange:
     """Do the step again that was undone last; not after a new step, which continues from what undoing left.
 
     Raises:
         ApiError: 409 where there is nothing to redo, or where later changes conflict with it.
     """
     with transaction.atomic():
-        locked = _ready(batch, seen)
+        locked = _ready(batch, expected_version)
         taken_back = next_redo(locked)
         if taken_back is None:
             raise ApiError(ErrorCode.CONFLICT, "There is nothing to redo.")
@@ -179,8 +182,8 @@ def redo(batch: Batch, *, actor: Any, seen: ExpectedVersion | None = None) -> Gr
 def next_undo(batch: Batch) -> GroupingChange | None:
     """The step that undo takes back; its payload, which may be large, is loaded by whoever reads it."""
     steps = _steps(batch).filter(undone_by=None).defer("forward", "inverse")
-    found: GroupingChange | None = steps.order_by("-sequence").first()
-    return found
+    change: GroupingChange | None = steps.order_by("-sequence").first()
+    return change
 
 
 def next_redo(batch: Batch) -> GroupingChange | None:
@@ -189,18 +192,18 @@ def next_redo(batch: Batch) -> GroupingChange | None:
     undos = batch.changes.filter(kind=Kind.UNDO, undone_by=None, sequence__gt=last)
     payloads = ("forward", "inverse", "undoes__forward", "undoes__inverse")
     undos = undos.select_related("undoes").defer(*payloads)
-    found: GroupingChange | None = undos.order_by("-sequence").first()
-    return found
+    change: GroupingChange | None = undos.order_by("-sequence").first()
+    return change
 
 
 def _steps(batch: Batch) -> Any:
     return batch.changes.exclude(kind__in=[Kind.UNDO, Kind.REDO, Kind.STAGE])
 
 
-def _ready(batch: Batch, seen: ExpectedVersion | None) -> Batch:
+def _ready(batch: Batch, expected_version: ExpectedVersion | None) -> Batch:
     locked = lock(batch)
     check_open(locked)
-    check_version(locked, seen)
+    check_version(locked, expected_version)
     return locked
 
 
@@ -222,34 +225,34 @@ def _revert(
 ) -> GroupingChange:
     step.forward, step.inverse = map(snapshots.drop_deleted_users, (step.forward, step.inverse))
     current = snapshots.read(batch, step.forward)
-    wanted, found = conflicts.revertible_part(batch, step, current)
-    if found and not (skip_conflicts and wanted):
-        raise _refusal(batch, step, found)
-    after = snapshots.apply_patch(current, wanted)
-    snapshots.write(batch, wanted, after)
+    target, refused = conflicts.revertible_part(batch, step, current)
+    if refused and not (skip_conflicts and target):
+        raise _refusal(batch, step, refused)
+    after = snapshots.apply_patch(current, target)
+    snapshots.write(batch, target, after)
     words = {Kind.UNDO: "undid", Kind.REDO: "redid"}[Kind(kind)]
     original = step.undoes if step.undoes is not None else step
-    partly = f" (except {len(found)} that changed since)" if found else ""
+    partly = f" (except {len(refused)} that changed since)" if refused else ""
     return record(
         batch,
         kind=kind,
         summary=f"{words}: {original.summary}{partly}",
         actor=actor,
-        forward=wanted,
-        inverse=snapshots.narrowed(current, wanted),
+        forward=target,
+        inverse=snapshots.narrowed(current, target),
         undoes=step,
     )
 
 
-def _refusal(batch: Batch, step: GroupingChange, found: list[conflicts.Conflict]) -> ApiError:
-    sentences = conflicts.sentences(batch, step, found[:CONFLICTS_NAMED])
-    more = f" And {len(found) - CONFLICTS_NAMED} more." if len(found) > CONFLICTS_NAMED else ""
+def _refusal(batch: Batch, step: GroupingChange, refused: list[conflicts.Conflict]) -> ApiError:
+    sentences = conflicts.sentences(batch, step, refused[:CONFLICTS_NAMED])
+    more = f" And {len(refused) - CONFLICTS_NAMED} more." if len(refused) > CONFLICTS_NAMED else ""
     detail = f"A later change conflicts with this: {sentences[0]}"
-    if len(found) > 1:
-        detail = f"{len(found)} later changes conflict with this, for example: {sentences[0]}{more}"
+    if len(refused) > 1:
+        detail = f"{len(refused)} later changes conflict with this, for example: {sentences[0]}{more}"
     errors = [
         FieldError(f"{conflict.table}.{conflict.key}", ErrorCode.CONFLICT, sentence)
-        for conflict, sentence in zip(found, sentences, strict=False)
+        for conflict, sentence in zip(refused, sentences, strict=False)
     ]
     return ApiError(ErrorCode.CONFLICT, detail, errors=errors)
 
@@ -265,7 +268,7 @@ def _take_over(batch: Batch, locked: Batch) -> None:
 
 def history(batch: Batch, *, since: int | None = None) -> Any:
     """The changes, the newest first, without their payloads; `since`: those after that version."""
-    found = batch.changes.defer("forward", "inverse")
+    steps = batch.changes.defer("forward", "inverse")
     if since is not None:  # uploads into a new batch leave it at version 0
-        found = found.filter(version__gt=since)
-    return found.select_related("undone_by", "undoes").order_by("-sequence")
+        steps = steps.filter(version__gt=since)
+    return steps.select_related("undone_by", "undoes").order_by("-sequence")

@@ -28,23 +28,23 @@ def revertible_part(
     Leaving one row out can hold back another, as a group cannot go while an image stays in it: it is asked again
     until nothing more is left out.
     """
-    found = [
+    refused = [
         Conflict(table, key, reason)
         for table, rows in step.forward.items()
         for key, values in rows.items()
         if (reason := _differs(values, current[table][key]))
     ]
-    wanted: snapshots.State = {table: dict(rows) for table, rows in step.inverse.items()}
-    _leave_out(wanted, found)
-    while more := _impossible(batch, wanted, current):
-        found += more
-        _leave_out(wanted, more)
-    return {table: rows for table, rows in wanted.items() if rows}, found
+    target: snapshots.State = {table: dict(rows) for table, rows in step.inverse.items()}
+    _leave_out(target, refused)
+    while more := _impossible(batch, target, current):
+        refused += more
+        _leave_out(target, more)
+    return {table: rows for table, rows in target.items() if rows}, refused
 
 
-def _leave_out(wanted: snapshots.State, found: Sequence[Conflict]) -> None:
-    for conflict in found:
-        wanted.get(conflict.table, {}).pop(conflict.key, None)
+def _leave_out(target: snapshots.State, refused: Sequence[Conflict]) -> None:
+    for conflict in refused:
+        target.get(conflict.table, {}).pop(conflict.key, None)
 
 
 def _differs(left: snapshots.Values, now: snapshots.Values) -> str:
@@ -56,40 +56,40 @@ def _differs(left: snapshots.Values, now: snapshots.Values) -> str:
     return "has changed" if any(now[cell] != value for cell, value in left.items()) else ""
 
 
-def _impossible(batch: Batch, wanted: snapshots.State, current: snapshots.State) -> list[Conflict]:
+def _impossible(batch: Batch, target: snapshots.State, current: snapshots.State) -> list[Conflict]:
     return [
-        *_labels_taken(batch, wanted),
-        *_groups_in_use(batch, wanted),
-        *_groups_missing(batch, wanted),
-        *_images_missing(wanted, current),
-        *_runs_missing(batch, wanted),
+        *_labels_taken(batch, target),
+        *_groups_in_use(batch, target),
+        *_groups_missing(batch, target),
+        *_images_missing(target, current),
+        *_runs_missing(batch, target),
     ]
 
 
-def _labels_taken(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
-    groups = wanted.get("groups", {})
-    asked = {key: values["label"] for key, values in groups.items() if values and "label" in values}
-    if not asked:
+def _labels_taken(batch: Batch, target: snapshots.State) -> list[Conflict]:
+    groups = target.get("groups", {})
+    labels = {key: values["label"] for key, values in groups.items() if values and "label" in values}
+    if not labels:
         return []
     leaving = [key for key, values in groups.items() if values is None or "label" in values]
-    others = Group.objects.filter(batch=batch, label__in=asked.values()).exclude(pk__in=leaving)
+    others = Group.objects.filter(batch=batch, label__in=labels.values()).exclude(pk__in=leaving)
     taken = set(others.values_list("label", flat=True))
     return [
         Conflict("groups", key, f"had the label {label!r}, which another group uses now")
-        for key, label in asked.items()
+        for key, label in labels.items()
         if label in taken
     ]
 
 
-def _groups_in_use(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
-    gone = [key for key, values in wanted.get("groups", {}).items() if values is None]
+def _groups_in_use(batch: Batch, target: snapshots.State) -> list[Conflict]:
+    gone = [key for key, values in target.get("groups", {}).items() if values is None]
     if not gone:
         return []
-    leaving = [key for key, values in wanted.get("images", {}).items() if values is None or "group" in values]
+    leaving = [key for key, values in target.get("images", {}).items() if values is None or "group" in values]
     staying = BatchImage.objects.filter(batch=batch, group_id__in=gone).exclude(image_id__in=leaving)
     used = {str(key) for key in staying.values_list("group", flat=True)}
     arriving = {
-        values["group"] for values in wanted.get("images", {}).values() if values and "group" in values
+        values["group"] for values in target.get("images", {}).values() if values and "group" in values
     }
     return [
         Conflict("groups", key, "contains images that were added later")
@@ -98,15 +98,17 @@ def _groups_in_use(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
     ]
 
 
-def _groups_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
+def _groups_missing(batch: Batch, target: snapshots.State) -> list[Conflict]:
     targets = {
         key: values["group"]
-        for key, values in wanted.get("images", {}).items()
+        for key, values in target.get("images", {}).items()
         if values and values.get("group")
     }
-    made = {key for key, values in wanted.get("groups", {}).items() if values is not None}
-    asked = set(targets.values()) - made
-    there = {str(key) for key in Group.objects.filter(batch=batch, pk__in=asked).values_list("pk", flat=True)}
+    made = {key for key, values in target.get("groups", {}).items() if values is not None}
+    needed = set(targets.values()) - made
+    there = {
+        str(key) for key in Group.objects.filter(batch=batch, pk__in=needed).values_list("pk", flat=True)
+    }
     return [
         Conflict("images", key, "was in a group that no longer exists")
         for key, group in targets.items()
@@ -114,10 +116,10 @@ def _groups_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
     ]
 
 
-def _images_missing(wanted: snapshots.State, current: snapshots.State) -> list[Conflict]:
+def _images_missing(target: snapshots.State, current: snapshots.State) -> list[Conflict]:
     back = [
         key
-        for key, values in wanted.get("images", {}).items()
+        for key, values in target.get("images", {}).items()
         if values is not None and current["images"][key] is None
     ]
     if not back:
@@ -130,8 +132,8 @@ def _images_missing(wanted: snapshots.State, current: snapshots.State) -> list[C
     return [Conflict("images", key, "was permanently deleted") for key in back if key not in there]
 
 
-def _runs_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
-    runs = {key: values.get("active_run") for key, values in wanted.get("batch", {}).items() if values}
+def _runs_missing(batch: Batch, target: snapshots.State) -> list[Conflict]:
+    runs = {key: values.get("active_run") for key, values in target.get("batch", {}).items() if values}
     there = {
         str(key)
         for key in ClusterRun.objects.filter(
@@ -145,13 +147,13 @@ def _runs_missing(batch: Batch, wanted: snapshots.State) -> list[Conflict]:
     ]
 
 
-def sentences(batch: Batch, step: GroupingChange, found: Sequence[Conflict]) -> list[str]:
+def sentences(batch: Batch, step: GroupingChange, refused: Sequence[Conflict]) -> list[str]:
     """Each conflict for people: the thing by its name, what happened, in which change, by whom."""
-    names = _names(batch, step, found)
+    names = _names(batch, step, refused)
     later = list(
         batch.changes.filter(sequence__gt=step.sequence).order_by("-sequence")[:LOOKED_AT].iterator()
     )
-    return [_sentence(names, later, conflict) for conflict in found]
+    return [_sentence(names, later, conflict) for conflict in refused]
 
 
 def _sentence(names: dict[tuple[str, str], str], later: Sequence[GroupingChange], conflict: Conflict) -> str:
@@ -163,8 +165,8 @@ def _sentence(names: dict[tuple[str, str], str], later: Sequence[GroupingChange]
     return f"{sentence}."
 
 
-def _names(batch: Batch, step: GroupingChange, found: Sequence[Conflict]) -> dict[tuple[str, str], str]:
-    images = [conflict.key for conflict in found if conflict.table == "images"]
+def _names(batch: Batch, step: GroupingChange, refused: Sequence[Conflict]) -> dict[tuple[str, str], str]:
+    images = [conflict.key for conflict in refused if conflict.table == "images"]
     names: dict[tuple[str, str], str] = {
         ("images", str(key)): name
         for key, name in Image.objects.filter(pk__in=images).values_list("pk", "original_filename")
@@ -174,8 +176,8 @@ def _names(batch: Batch, step: GroupingChange, found: Sequence[Conflict]) -> dic
     for payload in (step.forward, step.inverse):
         for key, values in payload.get("groups", {}).items():
             names.setdefault(("groups", key), f"The group {_title(values)!r}")
-    names |= {(c.table, c.key): "The pair of near-duplicates" for c in found if c.table == "pairs"}
-    return names | {(c.table, c.key): "The batch" for c in found if c.table == "batch"}
+    names |= {(c.table, c.key): "The pair of near-duplicates" for c in refused if c.table == "pairs"}
+    return names | {(c.table, c.key): "The batch" for c in refused if c.table == "batch"}
 
 
 def _title(values: Any) -> str:

@@ -44,33 +44,33 @@ class Edit:
         Raises:
             ApiError: 400 naming the images that are not in the batch.
         """
-        wanted = list(dict.fromkeys(image_ids))
-        self._load(BatchImage.objects.filter(batch=self.batch, image_id__in=wanted))
-        if strangers := [key for key in wanted if key not in self._members]:
+        requested_ids = list(dict.fromkeys(image_ids))
+        self._load(BatchImage.objects.filter(batch=self.batch, image_id__in=requested_ids))
+        if strangers := [key for key in requested_ids if key not in self._members]:
             errors = [
                 FieldError(field, ErrorCode.DOES_NOT_EXIST, phrases.not_in_batch(key))
                 for key in strangers[:NAMED]
             ]
             raise ApiError(ErrorCode.DOES_NOT_EXIST, f"{field}: {errors[0].detail}", errors=errors)
-        return {key: self._members[key] for key in wanted}
+        return {key: self._members[key] for key in requested_ids}
 
     def members_of(self, *groups: Group) -> dict[UUID, BatchImage]:
         """The rows of all images that are in these groups now."""
-        found = self._load(BatchImage.objects.filter(batch=self.batch, group__in=groups))
-        return {row.image_id: row for row in found}
+        members = self._load(BatchImage.objects.filter(batch=self.batch, group__in=groups))
+        return {row.image_id: row for row in members}
 
     def all_members(self) -> dict[UUID, BatchImage]:
         """Every row of the batch."""
-        found = self._load(BatchImage.objects.filter(batch=self.batch))
-        return {row.image_id: row for row in found}
+        members = self._load(BatchImage.objects.filter(batch=self.batch))
+        return {row.image_id: row for row in members}
 
     def _load(self, rows: Iterable[BatchImage]) -> list[BatchImage]:
-        found = []
+        members = []
         for row in rows:
             row = self._members.setdefault(row.image_id, row)
-            found.append(row)
+            members.append(row)
             self._note("images", str(row.image_id), snapshots.values_of("images", row))
-        return found
+        return members
 
     def set_image(self, image_id: UUID, **values: Any) -> None:
         """Set cells of an image that was loaded: group (a Group or None), assigned_by, locked, decision …"""

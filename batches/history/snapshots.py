@@ -57,16 +57,16 @@ def plain(value: Any) -> Any:
     return value
 
 
-def read(batch: Batch, wanted: Mapping[str, Iterable[str]]) -> State:
+def read(batch: Batch, rows_by_table: Mapping[str, Iterable[str]]) -> State:
     """The rows of these keys as they are now."""
-    return {table: _read(batch, table, list(keys)) for table, keys in wanted.items()}
+    return {table: _read(batch, table, list(keys)) for table, keys in rows_by_table.items()}
 
 
 def _read(batch: Batch, table: str, keys: list[str]) -> dict[str, Values]:
-    found: dict[str, Values] = dict.fromkeys(keys)
+    values_by_key: dict[str, Values] = dict.fromkeys(keys)
     for row in _rows(batch, table, keys):
-        found[key_of(table, row)] = values_of(table, row)
-    return found
+        values_by_key[key_of(table, row)] = values_of(table, row)
+    return values_by_key
 
 
 def _rows(batch: Batch, table: str, keys: list[str]) -> Iterable[Model]:
@@ -101,11 +101,11 @@ def difference(before: State, after: State) -> tuple[State, State]:
     return forward, inverse
 
 
-def apply_patch(current: State, wanted: State) -> State:
-    """The whole rows after `wanted` is written over `current`."""
+def apply_patch(current: State, patch: State) -> State:
+    """The whole rows after `patch` is written over `current`."""
     return {
         table: {key: _over(current[table][key], values) for key, values in rows.items()}
-        for table, rows in wanted.items()
+        for table, rows in patch.items()
     }
 
 
@@ -113,11 +113,11 @@ def _over(current: Values, values: Values) -> Values:
     return None if values is None else {**(current or {}), **values}
 
 
-def narrowed(current: State, wanted: State) -> State:
-    """What `current` has in those cells that `wanted` sets: its inverse."""
+def narrowed(current: State, patch: State) -> State:
+    """What `current` has in those cells that `patch` sets: its inverse."""
     return {
         table: {key: _narrow(current[table][key], values) for key, values in rows.items()}
-        for table, rows in wanted.items()
+        for table, rows in patch.items()
     }
 
 
@@ -150,14 +150,14 @@ def _emptied(values: Values, lost: set[Any]) -> Values:
 
 def write(batch: Batch, changed: State, after: State) -> None:
     """Write the rows that `changed` names as `after` has them: groups come first and go last."""
-    wanted = {table: {key: after[table][key] for key in rows} for table, rows in changed.items()}
-    groups = wanted.get("groups", {})
+    target = {table: {key: after[table][key] for key in rows} for table, rows in changed.items()}
+    groups = target.get("groups", {})
     _write_groups(batch, {key: values for key, values in groups.items() if values is not None})
-    _write_images(batch, wanted.get("images", {}))
+    _write_images(batch, target.get("images", {}))
     if gone := [key for key, values in groups.items() if values is None]:
         Group.objects.filter(batch=batch, pk__in=gone).delete()
-    _write_pairs(wanted.get("pairs", {}))
-    for values in wanted.get("batch", {}).values():
+    _write_pairs(target.get("pairs", {}))
+    for values in target.get("batch", {}).values():
         for attribute, value in _attributes("batch", values).items():
             setattr(batch, attribute, value)
         batch.save(update_fields=[*(values or {}), "updated_at"])
@@ -172,17 +172,17 @@ def _attributes(table: str, values: Values) -> dict[str, Any]:
 
 
 def _write_groups(batch: Batch, groups: Mapping[str, Values]) -> None:
-    known = {str(group.pk): group for group in Group.objects.filter(batch=batch, pk__in=groups)}
+    existing = {str(group.pk): group for group in Group.objects.filter(batch=batch, pk__in=groups)}
     new = [
         Group(pk=key, batch=batch, **_attributes("groups", values))
         for key, values in groups.items()
-        if key not in known
+        if key not in existing
     ]
     Group.objects.bulk_create(new, batch_size=1000)
-    for key, group in known.items():
+    for key, group in existing.items():
         for attribute, value in _attributes("groups", groups[key]).items():
             setattr(group, attribute, value)
-    Group.objects.bulk_update(known.values(), list(GROUP), batch_size=500)
+    Group.objects.bulk_update(existing.values(), list(GROUP), batch_size=500)
 
 
 _UPDATE = """
@@ -196,7 +196,7 @@ WHERE m.batch_id = %s AND m.image_id = r.image"""
 
 def _write_images(batch: Batch, images: Mapping[str, Values]) -> None:
     """Thousands of rows that all differ in one statement."""
-    known = {
+    existing = {
         str(key)
         for key in BatchImage.objects.filter(batch=batch, image_id__in=images).values_list("image", flat=True)
     }
@@ -205,10 +205,10 @@ def _write_images(batch: Batch, images: Mapping[str, Values]) -> None:
     fresh = [
         BatchImage(batch=batch, image_id=key, **_attributes("images", values))
         for key, values in images.items()
-        if values and key not in known
+        if values and key not in existing
     ]
     BatchImage.objects.bulk_create(fresh, batch_size=1000)
-    kept = [{"image": key, **values} for key, values in images.items() if values and key in known]
+    kept = [{"image": key, **values} for key, values in images.items() if values and key in existing]
     if kept:
         with connection.cursor() as cursor:
             cursor.execute(_UPDATE, [json.dumps(kept), batch.pk])

@@ -45,13 +45,13 @@ class Choice:
 
 def _models() -> list[Choice]:
     default = embeddings.default_embedder()
-    found = [Choice(embeddings.AUTO, f"Automatic ({EMBEDDERS[default].title})")]
+    choices = [Choice(embeddings.AUTO, f"Automatic ({EMBEDDERS[default].title})")]
     for spec in EMBEDDERS.values():
-        found.append(Choice(spec.name, spec.title, model_availability.state(spec.weights).why_not))
-    return found
+        choices.append(Choice(spec.name, spec.title, model_availability.state(spec.weights).why_not))
+    return choices
 
 
-def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
+def card_context(batch: Batch, user: Any, *, step: int = 0, progress: int = -1) -> dict[str, Any]:
     """What the card of the analysis and the table of runs show."""
     runs = list(
         batch.runs.select_related("job", "created_by").defer("centroids", "projection", "groups")[:RUNS_SHOWN]
@@ -77,12 +77,12 @@ def card_context(batch: Batch, user: Any, *, step: int = 0, seen: int = -1) -> d
     if under_way is not None and under_way.job is not None:
         add_running([under_way.job])
         context["eta"] = estimates.job_eta(under_way.job)
-        context["poll"] = job_presenter.next_poll(under_way.job, step=step, seen=seen)
+        context["poll"] = job_presenter.next_poll(under_way.job, step=step, progress=progress)
     elif context["may_analyze"]:
         context |= _estimated(batch, parameters, "full")
         if context["waiting"] and batch.active_run is not None:
-            found = {**parameters, "model": batch.active_run.model}
-            context["placing"] = _estimated(batch, found, "incremental")
+            shown = {**parameters, "model": batch.active_run.model}
+            context["placing"] = _estimated(batch, shown, "incremental")
     return context
 
 
@@ -92,8 +92,8 @@ def waiting(batch: Batch) -> int:
         return 0
     rows = BatchImage.objects.filter(batch=batch, group=None, assigned_by="").present()
     rows = rows.exclude(decision=BatchImage.Decision.REJECTED)
-    known = ClusterAssignment.objects.filter(run=batch.active_run_id).values("image_id")
-    return int(rows.exclude(image__in=known).count())
+    assigned = ClusterAssignment.objects.filter(run=batch.active_run_id).values("image_id")
+    return int(rows.exclude(image__in=assigned).count())
 
 
 def _estimated(batch: Batch, parameters: dict[str, Any], mode: str) -> dict[str, Any]:

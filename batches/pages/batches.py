@@ -38,8 +38,8 @@ JOBS_SHOWN = 8
 @never_cache
 def batch_list(request: HttpRequest) -> HttpResponse:
     """Every batch that the filters leave, the newest first."""
-    found = presenters.wanted(request.GET, user=request.user)
-    page = Paginator(found, BATCHES_PER_PAGE).get_page(request.GET.get("page"))
+    batches = presenters.wanted(request.GET, user=request.user)
+    page = Paginator(batches, BATCHES_PER_PAGE).get_page(request.GET.get("page"))
     filters = ("search", "status", "stage", "assignee", "whose")
     context = {
         "page": page,
@@ -120,7 +120,7 @@ def stage(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
             actor=request.user,
             reason=values["reason"],
             confirm=bool(values["confirm"]),
-            seen=values["version"],
+            expected_version=values["version"],
         )
     except NotAllowed as error:
         raise PermissionDenied(str(error.detail)) from error  # pages have their own sentence for it

@@ -26,8 +26,8 @@ KINDS = ("changed", "new", "dissolved", "kept")
 def _run(batch: Batch, run_number: int) -> ClusterRun:
     runs = batch.runs.defer("centroids", "projection", "grid")
     if run_number:
-        found: ClusterRun = get_object_or_404(runs, number=run_number)
-        return found
+        run: ClusterRun = get_object_or_404(runs, number=run_number)
+        return run
     last = runs.filter(status="completed").exclude(mode="sweep").order_by("-number").first()
     if last is None:
         raise Http404("This batch has no completed run yet.")
@@ -67,7 +67,9 @@ def take_over(request: HttpRequest, batch_id: uuid.UUID, run_number: int) -> Htt
     run = _run(batch, run_number)
     values = read(TakeOverForm(request.POST))
     items = None if values["which"] == "all" else values["item"]
-    change = activation.activate(batch, run, actor=request.user, items=items, seen=values["version"])
+    change = activation.activate(
+        batch, run, actor=request.user, items=items, expected_version=values["version"]
+    )
     if change is None:
         messages.info(request, f"Run {run.number} is now in use. No image changed its group.")
     else:

@@ -123,7 +123,7 @@ class PollForm(forms.Form):
     """How often a page has asked how far a job is, and what it was shown last."""
 
     step = NumberField()
-    seen = NumberField(-1)
+    progress = NumberField(-1)
 
 
 class RunForm(forms.Form):

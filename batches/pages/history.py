@@ -28,8 +28,8 @@ CHANGES_PER_PAGE = 50
 
 def steps_of(batch: Batch) -> QuerySet[GroupingChange]:
     """The history, the newest first."""
-    found: QuerySet[GroupingChange] = changes.history(batch)
-    return found
+    steps: QuerySet[GroupingChange] = changes.history(batch)
+    return steps
 
 
 @require_safe
@@ -70,7 +70,7 @@ def undo(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
             batch,
             actor=request.user,
             sequence=number,
-            seen=values["version"] if number is None else None,
+            expected_version=values["version"] if number is None else None,
             skip_conflicts=values["skip_conflicts"] == "1",
         )
     except ApiError as error:
@@ -98,7 +98,7 @@ def _conflict_page(request: HttpRequest, batch: Batch, number: int | None, error
 def redo(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Redo what was undone last."""
     version = read(VersionForm(request.POST))["version"]
-    change = changes.redo(find(batch_id), actor=request.user, seen=version)
+    change = changes.redo(find(batch_id), actor=request.user, expected_version=version)
     messages.success(request, phrases.step(change))
     return back(request, batch_id)
 

@@ -40,10 +40,10 @@ def _asked_run(text: str, batch: Batch, runs: list[ClusterRun]) -> tuple[Cluster
     if not text:
         return usual, ""
     is_number = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
-    asked = next((run for run in runs if is_number and run.number == int(text)), None)
-    if asked is None:
+    chosen = next((run for run in runs if is_number and run.number == int(text)), None)
+    if chosen is None:
         return usual, f"This batch has no run {text[:20]} with a map."
-    return asked, ""
+    return chosen, ""
 
 
 urlpatterns = [path("<uuid:batch_id>/map/", batch_map, name="batch-map")]

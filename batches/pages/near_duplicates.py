@@ -68,7 +68,7 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "batch": batch,
         "shown": shown,
         "steps": steps,
-        "steps_json": json.dumps([[round(step, 4), *found] for step, *found in steps]),
+        "steps_json": json.dumps([[round(step, 4), *counts] for step, *counts in steps]),
         "sets": shown.open[:limit],
         "next_limit": limit + SETS_PER_PAGE if len(shown.open) > limit else None,
         "others": shown.others[:SHOWN_IN_PREVIEW],
@@ -83,9 +83,9 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 def _shown(batch: Batch, threshold: float) -> Shown:
-    found = near_sets.sets(batch, threshold)
-    waiting = [one for one in found if not one.is_decided]
-    return Shown(threshold, waiting, [one for one in found if one.is_decided])
+    sets = near_sets.sets(batch, threshold)
+    waiting = [one for one in sets if not one.is_decided]
+    return Shown(threshold, waiting, [one for one in sets if one.is_decided])
 
 
 def _same_threshold(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
@@ -108,7 +108,7 @@ def resolve(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         decisions=near_sets.all_decisions(batch, values["threshold"]) if is_all else [_decision(values)],
         verdict=values["verdict"],
         actor=request.user,
-        seen=values["version"],
+        expected_version=values["version"],
     )
     messages.success(request, phrases.step(change) if change else "There was nothing left to decide.")
     return _same_threshold(request, batch_id)

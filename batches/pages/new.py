@@ -42,8 +42,8 @@ def _query(request: HttpRequest) -> str:
     """The library's filter that a request carries, as in the library's address."""
     if request.method == "POST":
         return request.POST.get("query", "")
-    found = request.GET.copy()
-    return found.urlencode() if found.pop("filter", None) else ""
+    query = request.GET.copy()
+    return query.urlencode() if query.pop("filter", None) else ""
 
 
 def _of_filter(request: HttpRequest, query: str) -> list[uuid.UUID]:
@@ -52,10 +52,10 @@ def _of_filter(request: HttpRequest, query: str) -> list[uuid.UUID]:
     Raises:
         ApiError: 400 for a wrong filter or too many images.
     """
-    found, errors = library_presenter.matching(request, is_trash=False, data=QueryDict(query))
+    images, errors = library_presenter.matching(request, is_trash=False, data=QueryDict(query))
     if errors:
         raise ApiError("invalid", errors[0])
-    keys = list(found.order_by("created_at", "id").values_list("pk", flat=True)[: MAX_CHOSEN + 1])
+    keys = list(images.order_by("created_at", "id").values_list("pk", flat=True)[: MAX_CHOSEN + 1])
     if len(keys) > MAX_CHOSEN:
         raise ApiError("invalid", phrases.too_many_found(MAX_CHOSEN))
     return keys
@@ -181,7 +181,9 @@ def remove(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch, values = find(batch_id), read(ImagesForm(request.POST))
     if not values["image"]:
         raise ApiError("required", phrases.SELECT_IMAGES)
-    removed = services.remove_images(batch, values["image"], actor=request.user, seen=values["version"])
+    removed = services.remove_images(
+        batch, values["image"], actor=request.user, expected_version=values["version"]
+    )
     messages.success(request, phrases.removed(removed.count))
     return back(request, batch_id)
 

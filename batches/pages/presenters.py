@@ -31,8 +31,8 @@ def find(batch_id: UUID, *, is_deleted: bool | None = False) -> Batch:
     batches = Batch.objects.all()
     if is_deleted is not None:
         batches = batches.filter(deleted_at__isnull=not is_deleted)
-    found: Batch = get_object_or_404(services.listed(batches), pk=batch_id)
-    return found
+    batch: Batch = get_object_or_404(services.listed(batches), pk=batch_id)
+    return batch
 
 
 @dataclass(frozen=True)
@@ -52,33 +52,35 @@ class Line:
 def wanted(data: Mapping[str, str], *, user: Any) -> QuerySet[Batch]:
     """The batches that the list's filters ask for; a word that is no filter's finds nothing."""
     view = data.get("view", "")
-    found = Batch.objects.filter(deleted_at__isnull=view != "deleted")
+    batches = Batch.objects.filter(deleted_at__isnull=view != "deleted")
     if view != "deleted":
         is_archived = Q(status=Batch.Status.ARCHIVED)
-        found = found.filter(is_archived if view == "archived" else ~is_archived)
+        batches = batches.filter(is_archived if view == "archived" else ~is_archived)
     words = {name: data.get(name, "").strip() for name in ("search", "status", "stage", "assignee")}
     if any(has_unstorable_characters(word) for word in words.values()):
-        return found.none()
+        return batches.none()
     if words["search"]:
-        found = found.filter(Q(batch_name__icontains=words["search"]) | Q(note__icontains=words["search"]))
+        batches = batches.filter(
+            Q(batch_name__icontains=words["search"]) | Q(note__icontains=words["search"])
+        )
     if words["status"]:
-        found = found.filter(status=words["status"])
+        batches = batches.filter(status=words["status"])
     if words["stage"]:
-        found = found.filter(review_stage=words["stage"])
+        batches = batches.filter(review_stage=words["stage"])
     if words["assignee"]:
-        found = found.filter(assignee__username=words["assignee"])
+        batches = batches.filter(assignee__username=words["assignee"])
     if data.get("whose") == "mine":
-        found = found.filter(Q(assignee=user) | Q(reviewer=user) | Q(owner=user))
-    return services.listed(found)
+        batches = batches.filter(Q(assignee=user) | Q(reviewer=user) | Q(owner=user))
+    return services.listed(batches)
 
 
-def lines(batches: Iterable[Any], *, step: int = 0, seen: int = -1) -> list[Line]:
+def lines(batches: Iterable[Any], *, step: int = 0, progress: int = -1) -> list[Line]:
     """Lines of a list, with first pictures and running jobs in two more queries whatever their number."""
     listed = list(batches)
     keys = [batch.pk for batch in listed]
     strips = dict(_with_first_images(keys))
     jobs = open_jobs(keys)
-    return [_line(batch, strips.get(batch.pk) or [], jobs.get(batch.pk), step, seen) for batch in listed]
+    return [_line(batch, strips.get(batch.pk) or [], jobs.get(batch.pk), step, progress) for batch in listed]
 
 
 def _with_first_images(keys: Sequence[Any]) -> Any:
@@ -94,8 +96,8 @@ def open_jobs(keys: Sequence[Any]) -> dict[Any, Job]:
     return {job.batch_id: job for job in jobs}
 
 
-def _line(batch: Any, image_ids: Sequence[Any], job: Job | None, step: int, seen: int) -> Line:
-    poll = job_presenter.next_poll(job, step=step, seen=seen) if job is not None else None
+def _line(batch: Any, image_ids: Sequence[Any], job: Job | None, step: int, progress: int) -> Line:
+    poll = job_presenter.next_poll(job, step=step, progress=progress) if job is not None else None
     return Line(batch, image_ids, job, poll)
 
 

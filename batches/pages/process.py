@@ -94,8 +94,8 @@ def estimate(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         values = read(ProcessForm(request.POST))
         filters = _filters(values)
         if "operation" in request.POST:
-            found = processing.estimate_batch(batch, composer.work_of(request.POST), filters=filters)
-            context = {"estimate": found}
+            estimated = processing.estimate_batch(batch, composer.work_of(request.POST), filters=filters)
+            context = {"estimate": estimated}
         else:
             context = {"chosen_count": processing.chosen_images(batch, filters).count()}
     except (ApiError, ProcessingError) as error:

@@ -67,31 +67,31 @@ def closed_sentence(batch: Batch) -> str:
 def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """All groups as strips; htmx asks for the ones that follow."""
     batch = find(batch_id)
-    vectors.hold(batch)
-    rows = review_presenter.rows_of(batch)
-    asked = asked_by(request)
-    found = review_presenter.ordered(rows, asked)
-    page = review_presenter.page(found, asked, after=request.GET.get("after", ""))
+    state = vectors.embedding_state(batch)
+    rows = review_presenter.rows_of(batch, state=state)
+    query = asked_by(request)
+    ordered = review_presenter.ordered(rows, query)
+    page = review_presenter.page(ordered, query, after=request.GET.get("after", ""))
     context = {**common(request, batch, rows), "page": page}
     if request.headers.get("HX-Request") and "after" in request.GET:
         return render(request, "batches/review/_strips.html", context)
     context |= {
         "orders": review_presenter.ORDERS,
         "statuses": review_presenter.STATUSES,
-        "next_open": _next_open(rows, asked),
+        "next_open": _next_open(rows, query),
         **targets(rows),
-        **unassigned_context(batch),
+        **unassigned_context(batch, state=state),
     }
     return render(request, "batches/review/review.html", context)
 
 
-def _next_open(rows: list[Row], asked: Asked) -> str:
+def _next_open(rows: list[Row], query: Asked) -> str:
     """The address of the first group that waits for somebody; "" where none does."""
-    row = next((row for row in review_presenter.ordered(rows, Asked(asked.order)) if _is_open(row)), None)
+    row = next((row for row in review_presenter.ordered(rows, Asked(query.order)) if _is_open(row)), None)
     if row is None:
         return ""
     address = reverse("batch-review-group", args=[row.group.batch_id, row.group.label])
-    return f"{address}?order={asked.order}"
+    return f"{address}?order={query.order}"
 
 
 def _is_open(row: Row) -> bool:
@@ -104,26 +104,26 @@ def targets(rows: list[Row]) -> dict[str, Any]:
     return {"targets": largest, "keys": [row.group.label for row in largest[:KEYS]]}
 
 
-def unassigned_context(batch: Batch, offset: int = 0) -> dict[str, Any]:
+def unassigned_context(batch: Batch, *, state: vectors.EmbeddingState, offset: int = 0) -> dict[str, Any]:
     """The images in no group, each with the groups nearest to it; those without a vector follow plain."""
-    found = statistics.suggestions(batch, limit=SUGGESTED, offset=offset)
+    page = statistics.suggestions(batch, limit=SUGGESTED, offset=offset, state=state)
     members = review_presenter.members(
-        BatchImage.objects.filter(batch=batch, image__in=[row.image_id for row in found.results])
+        BatchImage.objects.filter(batch=batch, image__in=[row.image_id for row in page.results])
     )
     by_image = {member.image_id: member for member in members}
-    pairs = [(by_image[row.image_id], row) for row in found.results if row.image_id in by_image]
+    pairs = [(by_image[row.image_id], row) for row in page.results if row.image_id in by_image]
     context = {
         "suggested": pairs,
-        "next_offset": offset + SUGGESTED if found.count > offset + SUGGESTED else 0,
-        "plain": [] if found.count else review_group.pictures(batch, None)[0][:SUGGESTED],
+        "next_offset": offset + SUGGESTED if page.count > offset + SUGGESTED else 0,
+        "plain": [] if page.count else review_group.pictures(batch, None)[0][:SUGGESTED],
     }
-    return context if offset or not pairs else context | _slider(batch)
+    return context if offset or not pairs else context | _slider(batch, state)
 
 
-def _slider(batch: Batch) -> dict[str, Any]:
+def _slider(batch: Batch, state: vectors.EmbeddingState) -> dict[str, Any]:
     """How many images each distance takes in, and how many wait for each group."""
-    steps = [list(step) for step in statistics.counts_by_distance(batch)]
-    waiting = Counter(near.groups[0] for near in statistics.nearest(batch))
+    steps = [list(step) for step in statistics.counts_by_distance(batch, state=state)]
+    waiting = Counter(near.groups[0] for near in statistics.nearest(batch, state=state))
     groups = Group.objects.in_bulk([key for key, _ in waiting.most_common(GROUPS_SUGGESTED)])
     return {
         "steps": steps,
@@ -142,9 +142,10 @@ def _slider(batch: Batch) -> dict[str, Any]:
 def unassigned(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The panel of images in no group, or its next part."""
     batch = find(batch_id)
-    vectors.hold(batch)
+    state = vectors.embedding_state(batch)
     offset = read(OffsetForm(request.GET))["offset"]
-    context = {**common(request, batch, review_presenter.rows_of(batch)), **unassigned_context(batch, offset)}
+    rows = review_presenter.rows_of(batch, state=state)
+    context = {**common(request, batch, rows), **unassigned_context(batch, state=state, offset=offset)}
     template = "_suggestions.html" if offset else "_unassigned.html"
     return render(request, f"batches/review/{template}", context)
 
@@ -154,7 +155,6 @@ def unassigned(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse:
     """One group as a grid, with the others beside it; `unassigned` shows what is in none."""
     batch = find(batch_id)
-    vectors.hold(batch)
     shown = None if label == NONE else _group(batch, label)
     order, after = asked_by(request).pictures if shown else "", request.GET.get("after", "")
     members, following = review_group.pictures(batch, shown, order=order, after=after)
@@ -166,7 +166,7 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     context = {**common(request, batch, rows), "members": members, "following": following}
     row = next((row for row in rows if shown is not None and row.group.pk == shown.pk), None)
     context |= {"label": label, "row": row, **targets(rows), **_neighbours(rows, context["asked"], row)}
-    context["title"] = row.group.title if row else "In no group"
+    context["title"] = row.group.title if row else "Unassigned"
     return render(request, "batches/review/group.html", {**context, "picture_orders": review_group.ORDERS})
 
 
@@ -176,9 +176,9 @@ def _group(batch: Batch, label: str) -> Group:
     return get_object_or_404(Group, batch=batch, label=label)
 
 
-def _neighbours(rows: list[Row], asked: Asked, row: Row | None) -> dict[str, Any]:
+def _neighbours(rows: list[Row], query: Asked, row: Row | None) -> dict[str, Any]:
     """The groups before and after one in the order, and the next one that is not confirmed."""
-    order = review_presenter.ordered(rows, asked)
+    order = review_presenter.ordered(rows, query)
     labels = [other.group.label for other in order]
     at = labels.index(row.group.label) if row is not None and row.group.label in labels else None
     following = order if at is None else [*order[at + 1 :], *order[:at]]

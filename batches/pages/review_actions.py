@@ -96,7 +96,7 @@ def act(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     if name not in ACTS:
         raise ApiError("invalid_choice", phrases.CHOOSE_ACTION)
     values |= {"label": label or values["label"]}
-    change = ACTS[name](batch, values, actor=request.user, seen=values["version"]).change
+    change = ACTS[name](batch, values, actor=request.user, expected_version=values["version"]).change
     if change is None:
         messages.info(request, phrases.NOTHING_CHANGED)
     else:

@@ -17,17 +17,17 @@ REMEMBERED = "review_pictures"  # in the session: people go from group to group 
 BY_PERSON, REJECTED = 2.0, 3.0  # after every probability: nobody needs to look at these again
 
 
-def order_of(asked: str, session: MutableMapping[str, Any]) -> str:
+def order_of(requested: str, session: MutableMapping[str, Any]) -> str:
     """The order that the address asks for, or else the one of the last group that was opened."""
-    if asked in ORDERS:
-        if session.get(REMEMBERED, BY_PLACE) != asked:
-            session[REMEMBERED] = asked
-        return asked
+    if requested in ORDERS:
+        if session.get(REMEMBERED, BY_PLACE) != requested:
+            session[REMEMBERED] = requested
+        return requested
     remembered = session.get(REMEMBERED)
     return remembered if remembered in ORDERS else BY_PLACE
 
 
-def with_sureness(found: QuerySet[BatchImage]) -> QuerySet[Any]:
+def with_sureness(members: QuerySet[BatchImage]) -> QuerySet[Any]:
     """`sureness` of each picture in its group: its probability; what a person decided comes after the others."""
     by_person = Q(assigned_by__in=[BatchImage.AssignedBy.MANUAL, BatchImage.AssignedBy.IMPORT])
     is_sure = by_person | Q(locked=True) | Q(decision=BatchImage.Decision.ACCEPTED)
@@ -37,7 +37,7 @@ def with_sureness(found: QuerySet[BatchImage]) -> QuerySet[Any]:
         default=Coalesce(F("probability"), Value(1.0)),
         output_field=FloatField(),
     )
-    return found.annotate(sureness=sureness)
+    return members.annotate(sureness=sureness)
 
 
 def pictures(
@@ -47,14 +47,14 @@ def pictures(
 
     A cursor is a place in the order: it holds though its image be gone.
     """
-    found = with_sureness(review_presenter.members(BatchImage.objects.filter(batch=batch, group=group)))
+    members = with_sureness(review_presenter.members(BatchImage.objects.filter(batch=batch, group=group)))
     sureness, position = _place(after)
     if order == UNSURE:
         following = Q(sureness__gt=sureness) | Q(sureness=sureness, position__gt=position)
-        found = found.filter(following).order_by("sureness", "position", "pk")
+        members = members.filter(following).order_by("sureness", "position", "pk")
     else:
-        found = found.filter(position__gt=position).order_by("position", "pk")
-    rows = list(found[: IMAGES_PER_PAGE + 1])
+        members = members.filter(position__gt=position).order_by("position", "pk")
+    rows = list(members[: IMAGES_PER_PAGE + 1])
     shown = rows[:IMAGES_PER_PAGE]
     return shown, _cursor(shown[-1]) if len(rows) > len(shown) else ""
 

@@ -66,18 +66,18 @@ def picture(request: HttpRequest, batch_id: uuid.UUID, image_id: uuid.UUID) -> H
 
 def alike(batch: Batch, image_id: uuid.UUID, other: str) -> dict[str, Any]:
     """The pictures of this batch that look the same, and the comparison with the one that is asked for."""
-    found = near_sets.of_image(batch, image_id)
-    if found is None:
+    near_set = near_sets.of_image(batch, image_id)
+    if near_set is None:
         return {"alike": [], "compared": None}
-    by_key = {str(image.image_id): image for image in found.images}
+    by_key = {str(image.image_id): image for image in near_set.images}
     mine = by_key.pop(str(image_id))
     compared = None
     if other in by_key:
         theirs = by_key[other]
-        between = {frozenset((str(one), str(two))): (bits, far) for one, two, bits, far in found.pairs}
+        between = {frozenset((str(one), str(two))): (bits, far) for one, two, bits, far in near_set.pairs}
         bits, distance = between.get(frozenset((str(image_id), other)), (None, None))
         sides = [
-            Side(one, one.image_id == found.original, frozenset(_ahead(one, two)))
+            Side(one, one.image_id == near_set.original, frozenset(_ahead(one, two)))
             for one, two in ((mine, theirs), (theirs, mine))
         ]
         compared = Comparison((sides[0], sides[1]), bits, distance)

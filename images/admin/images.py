@@ -17,6 +17,7 @@ from unfold.views import ChangeList
 
 from api.access.permissions import missing
 from api.core.errors import ApiError
+from api.core.phrases import counted
 from api.models import Scope
 from images import services
 from images.admin.forms import EditForm, UploadForm
@@ -27,7 +28,7 @@ from images.models import Image, Rendition
 from images.pages.quality import quality_context
 from images.quality import fingerprints
 from images.readable import readable, readable_image
-from pixproject.web.admin import DefaultFilter, PixModelAdmin, add_refusal, go_back, may, plural
+from pixproject.web.admin import DefaultFilter, PixModelAdmin, add_refusal, go_back, may
 from pixproject.web.templatetags.pix import byte_size
 from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
 from processing.algorithms.errors import ProcessingError
@@ -177,9 +178,9 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
                 continue
             new, known = new + (not ingested.is_duplicate), known + ingested.is_duplicate
         if new:
-            messages.success(request, f"{plural(new, 'image')} stored.")
+            messages.success(request, f"{counted(new, 'image')} stored.")
         if known:
-            messages.info(request, f"{plural(known, 'image')} already in the library.")
+            messages.info(request, f"{counted(known, 'image')} already in the library.")
         for sentence in refusals[:MOST_SENTENCES]:
             if new or known:
                 messages.error(request, sentence)

@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 
 from api.access import audit
 from api.core.errors import ApiError
+from api.core.phrases import counted
 from images import selection
 from images.models import Image
 from images.selection import Suited
-from pixproject.web.admin import plural
 from pixproject.web.base import request_id
 from pixproject.web.forms import read
 from processing import services
@@ -87,7 +87,7 @@ def _start(request: HttpRequest, work: Work, suited: Suited) -> HttpResponse:
     )
     detail = {"door": "admin", "operations": job.operations_total, "images": len(suited.images)}
     audit.record("job.submit", job, request=request, detail=detail)
-    messages.success(request, f"{plural(job.operations_total, 'operation')} submitted.")
+    messages.success(request, f"{counted(job.operations_total, 'operation')} submitted.")
     if suited.left_out:
         messages.warning(request, suited.reasons)
     return redirect("admin:processing_job_change", job.pk)

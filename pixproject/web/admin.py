@@ -24,6 +24,7 @@ from unfold.sites import UnfoldAdminSite
 from api.access import audit
 from api.access.permissions import has_scope, missing
 from api.core.errors import ApiError
+from api.core.phrases import counted
 from api.models import Scope
 
 
@@ -210,7 +211,7 @@ class PixModelAdmin(ModelAdmin):
 
 def _part(count: int, total: int, noun: str, nouns: str) -> str:
     """'3 images' where those are all, '3 of 5 images' otherwise."""
-    return plural(count, noun, nouns) if count == total else f"{count} of {plural(total, noun, nouns)}"
+    return counted(count, noun, nouns) if count == total else f"{count} of {counted(total, noun, nouns)}"
 
 
 def add_refusal(form: forms.Form, error: ApiError) -> None:
@@ -226,7 +227,3 @@ def go_back(request: HttpRequest) -> HttpResponse | None:
     target = request.POST.get("next", "")
     allowed = url_has_allowed_host_and_scheme(target, {request.get_host()}, require_https=request.is_secure())
     return HttpResponseRedirect(target) if allowed else None
-
-
-def plural(count: int, noun: str, nouns: str = "") -> str:
-    return f"{count} {noun if count == 1 else nouns or noun + 's'}"

@@ -11,7 +11,8 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
 
-from pixproject.web.admin import DefaultFilter, PixModelAdmin, go_back, may, plural
+from api.core.phrases import counted
+from pixproject.web.admin import DefaultFilter, PixModelAdmin, go_back, may
 from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, duration, unbroken, when
 from processing import estimates
 from processing.engine import jobs
@@ -200,5 +201,5 @@ def _details(request: HttpRequest, job: Job) -> dict[str, Any]:
         "eta": None if job.is_terminal else estimates.job_eta(job),
         "may_process": may(request, "process"),
         "may_cancel": job.status not in JOB_TERMINAL,
-        "operations_word": plural(page.paginator.count, "operation"),
+        "operations_word": counted(page.paginator.count, "operation"),
     }

@@ -15,8 +15,9 @@ from django.views.decorators.http import require_http_methods
 
 from api.access import audit
 from api.core.errors import ErrorCode
+from api.core.phrases import counted
 from api.models import Scope
-from pixproject.web.admin import may, plural, require
+from pixproject.web.admin import may, require
 from processing import queue_metrics
 from processing.engine import jobs
 from processing.models import Operation, QueueControl
@@ -84,7 +85,7 @@ def _retry_group(request: HttpRequest) -> HttpResponse:
     if count:
         detail = {"door": "admin", "error_code": code, "operations": count}
         audit.record("operation.retry_failed", None, request=request, detail=detail)
-        messages.success(request, f"{plural(count, 'operation')} {named} queued again.")
+        messages.success(request, f"{counted(count, 'operation')} {named} queued again.")
     else:
         messages.warning(request, f"No failed operations {named} were found. Nothing was changed.")
     return redirect("admin:failed_work")

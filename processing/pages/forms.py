@@ -64,7 +64,7 @@ class OffsetForm(forms.Form):
 
 
 class PollForm(forms.Form):
-    """What a part of a page that asks again has seen so far."""
+    """What a part of a page that polls shows so far."""
 
     step = CountField(default=0)
-    seen = CountField(default=-1)
+    progress = CountField(default=-1)

@@ -63,12 +63,12 @@ class Poll:
 
     delay_ms: int
     step: int
-    seen: int
+    progress: int
 
 
-def next_poll(job: Job, *, step: int, seen: int) -> Poll:
+def next_poll(job: Job, *, step: int, progress: int) -> Poll:
     now = int(100 * (job.operations_done + job.running_share))
-    step = 0 if seen != now else min(step + 1, 20)
+    step = 0 if progress != now else min(step + 1, 20)
     return Poll(min(SLOWEST_POLL_MS, int(FIRST_POLL_MS * POLL_GROWTH**step)), step, now)
 
 
@@ -165,7 +165,7 @@ def announcement(job: Job) -> str:
     )
 
 
-def live_context(job: Job, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
+def live_context(job: Job, *, step: int = 0, progress: int = -1) -> dict[str, Any]:
     """What the live part of a job's page shows."""
     add_running([job])
     found = results(job)
@@ -184,7 +184,7 @@ def live_context(job: Job, *, step: int = 0, seen: int = -1) -> dict[str, Any]:
         "eta": estimates.job_eta(job),
         "waiting_reason": waiting_reason(job),
         "announcement": announcement(job),
-        "poll": None if job.is_terminal else next_poll(job, step=step, seen=seen),
+        "poll": None if job.is_terminal else next_poll(job, step=step, progress=progress),
     }
 
 
@@ -200,7 +200,7 @@ class JobCard:
     announcement: str
 
 
-def cards(jobs: Iterable[Job], *, step: int = 0, seen: int = -1) -> list[JobCard]:
+def cards(jobs: Iterable[Job], *, step: int = 0, progress: int = -1) -> list[JobCard]:
     """Cards of jobs with their first images, in one more query whatever their number."""
     listed = list(jobs)
     add_running(listed)
@@ -211,11 +211,11 @@ def cards(jobs: Iterable[Job], *, step: int = 0, seen: int = -1) -> list[JobCard
         seen_images = images.setdefault(job_id, [])
         if image_id not in seen_images:
             seen_images.append(image_id)
-    return [_card(job, images.get(job.pk, []), step, seen) for job in listed]
+    return [_card(job, images.get(job.pk, []), step, progress) for job in listed]
 
 
-def _card(job: Job, image_ids: Sequence[Any], step: int, seen: int) -> JobCard:
-    poll = None if job.is_terminal else next_poll(job, step=step, seen=seen)
+def _card(job: Job, image_ids: Sequence[Any], step: int, progress: int) -> JobCard:
+    poll = None if job.is_terminal else next_poll(job, step=step, progress=progress)
     return JobCard(job, job_title(job), image_ids[:3], len(image_ids), poll, announcement(job))
 
 

@@ -168,7 +168,7 @@ class BatchMap {
   }
 
   titleOf({ group_label: label }) {
-    return label === null ? "In no group" : this.data.groups.find((group) => group.label === label)?.title ?? "";
+    return label === null ? "Unassigned" : this.data.groups.find((group) => group.label === label)?.title ?? "";
   }
 
   showCard(index, place, isHeld) {

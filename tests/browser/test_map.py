@@ -74,5 +74,5 @@ def test_lassoed_pictures_are_moved_and_brought_back(open_page, size):
     assert batch.batch_images.filter(group__label="2").count() == 24
 
     page.locator("#toast button").click()
-    page.locator("[data-legend] button", has_text="In no group").get_by_text("3", exact=True).wait_for()
+    page.locator("[data-legend] button", has_text="Unassigned").get_by_text("3", exact=True).wait_for()
     assert batch.batch_images.filter(group=None).count() == 3

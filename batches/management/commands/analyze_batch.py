@@ -63,8 +63,8 @@ class Command(BaseCommand):
             raise CommandError(error.detail) from error
 
     def analyze(self, batch: Batch, options: dict[str, Any]) -> None:
-        asked = {name: options[name] for name in analysis.PARAMETERS if options.get(name) is not None}
-        parameters = analysis.parse_parameters(asked, fallback=analysis.stored_parameters(batch.parameters))
+        given = {name: options[name] for name in analysis.PARAMETERS if options.get(name) is not None}
+        parameters = analysis.parse_parameters(given, fallback=analysis.stored_parameters(batch.parameters))
         self.show_estimate(analysis.estimate_analysis(batch, parameters=parameters, mode=options["mode"]))
         if options["dry_run"]:
             return
@@ -149,12 +149,12 @@ class Command(BaseCommand):
 
     @staticmethod
     def batch(name: str) -> Batch:
-        found = Batch.objects.present().filter(batch_name=name).order_by("-created_at").first()
-        if found is None:
+        batch = Batch.objects.present().filter(batch_name=name).order_by("-created_at").first()
+        if batch is None:
             try:
-                found = Batch.objects.present().filter(pk=UUID(name)).first()
+                batch = Batch.objects.present().filter(pk=UUID(name)).first()
             except ValueError:
-                found = None
-        if found is None:
+                batch = None
+        if batch is None:
             raise CommandError(f"There is no batch {name!r}.")
-        return found
+        return batch

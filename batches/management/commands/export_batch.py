@@ -73,15 +73,15 @@ class Command(BaseCommand):
     def batch(key: str) -> Batch:
         """The batch of this id, or the only one of this name."""
         try:
-            found = list(Batch.objects.present().filter(pk=UUID(key)))
+            batches = list(Batch.objects.present().filter(pk=UUID(key)))
         except ValueError:
-            found = list(Batch.objects.present().filter(batch_name=key).order_by("created_at"))
-        if not found:
+            batches = list(Batch.objects.present().filter(batch_name=key).order_by("created_at"))
+        if not batches:
             raise CommandError(f"There is no batch {key!r}.")
-        if len(found) > 1:
-            ids = ", ".join(str(batch.pk) for batch in found[:NAMED])
-            raise CommandError(f"{len(found)} batches are named {key!r}. Use the ID of one: {ids}")
-        return found[0]
+        if len(batches) > 1:
+            ids = ", ".join(str(batch.pk) for batch in batches[:NAMED])
+            raise CommandError(f"{len(batches)} batches are named {key!r}. Use the ID of one: {ids}")
+        return batches[0]
 
 
 def bar(total: int) -> tqdm:

@@ -59,7 +59,7 @@ class Command(BaseCommand):
         self.check_options(options)
         batch = None if is_dry_run else self.batch(options["batch"], user, options["priority"])
         counts: Counter[str] = Counter()
-        self.seen: set[str] = set()  # in a dry run nothing else knows the files before
+        self.examined_hashes: set[str] = set()  # in a dry run nothing else knows the files before
         paths = list(files_in(folder, is_recursive=options["recursive"]))
         for path in tqdm(paths, unit=" files", file=sys.stderr, disable=None):
             counts[self.take(path, user=user, batch=batch, is_dry_run=is_dry_run)] += 1
@@ -117,8 +117,8 @@ class Command(BaseCommand):
 
     def examined(self, path: Path) -> str:
         sha256, is_known = examine(path, filename=path.name)
-        is_known = is_known or sha256 in self.seen
-        self.seen.add(sha256)
+        is_known = is_known or sha256 in self.examined_hashes
+        self.examined_hashes.add(sha256)
         return "known" if is_known else "new"
 
     @staticmethod

@@ -43,7 +43,7 @@ function byRun({ points, proposed }, grey) {
 
 function ranked(entries, unassigned, grey) {
   entries.sort((a, b) => b.count - a.count || a.title.localeCompare(b.title));
-  return [{ key: NONE, title: "In no group", colour: grey, shape: 0, count: unassigned }, ...entries];
+  return [{ key: NONE, title: "Unassigned", colour: grey, shape: 0, count: unassigned }, ...entries];
 }
 
 /** By a number: six steps from low to high. */

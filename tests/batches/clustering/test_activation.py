@@ -208,7 +208,7 @@ def test_a_stale_version_is_refused(batch):
     run = said(batch, *[0] * 8)
 
     with pytest.raises(ApiError) as refused:
-        activation.activate(batch, run, actor=None, seen=ExpectedVersion(0))
+        activation.activate(batch, run, actor=None, expected_version=ExpectedVersion(0))
 
     assert refused.value.status == 412
 

@@ -254,7 +254,7 @@ def test_a_stale_version_is_refused(batch):
     before = whole(batch)
 
     with pytest.raises(ApiError) as refused:
-        resolve(batch, 0, 1, seen=ExpectedVersion(batch.version - 1, is_header=False))
+        resolve(batch, 0, 1, expected_version=ExpectedVersion(batch.version - 1, is_header=False))
 
     assert refused.value.status == 409
     assert whole(batch) == before

@@ -196,7 +196,9 @@ def test_bad_input_is_refused_and_changes_nothing(batch, asked, field):
 
 def test_a_stale_version_is_refused(batch):
     with pytest.raises(ApiError) as refused:
-        suggestions.accept(batch, max_distance=2.0, actor=None, seen=ExpectedVersion(batch.version - 1))
+        suggestions.accept(
+            batch, max_distance=2.0, actor=None, expected_version=ExpectedVersion(batch.version - 1)
+        )
 
     assert refused.value.status == 412
     assert statistics.suggestions(batch).count == 4

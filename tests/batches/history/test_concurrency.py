@@ -151,7 +151,9 @@ def test_of_many_decisions_on_one_version_one_is_taken():
     def decide(number):
         own = Batch.objects.get(pk=batch.pk)
         return quietly(
-            lambda: grouping.decide(own, [rows[number].pk], decision="rejected", actor=None, seen=seen)
+            lambda: grouping.decide(
+                own, [rows[number].pk], decision="rejected", actor=None, expected_version=seen
+            )
         )
 
     assert Counter(at_once(8, decide)) == {"done": 1, 412: 7}

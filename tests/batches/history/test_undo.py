@@ -145,7 +145,9 @@ def test_a_stale_version_changes_nothing(batch, people):
 
     for is_header, status in ((True, 412), (False, 409)):
         with pytest.raises(ApiError, match="anna created the group red") as refused:
-            grouping.create_group(batch, name="blue", actor=ben, seen=ExpectedVersion(version, is_header))
+            grouping.create_group(
+                batch, name="blue", actor=ben, expected_version=ExpectedVersion(version, is_header)
+            )
         assert refused.value.status == status
 
     assert list(batch.groups.values_list("name", flat=True)) == ["red"]

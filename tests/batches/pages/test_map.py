@@ -35,7 +35,7 @@ def test_the_page_names_the_groups_and_the_run(reviewer, batch):
     assert 'data-run="1"' in page
     assert "data-may-edit" in page
     assert '<th scope="row" class="break">Sort 2</th><td class="num">3</td>' in page
-    assert '<th scope="row">In no group</th><td class="num">3</td>' in page
+    assert '<th scope="row">Unassigned</th><td class="num">3</td>' in page
 
 
 def test_who_may_only_look_gets_no_controls(viewer, batch):

@@ -40,10 +40,10 @@ def test_waiting_job_polls_its_own_fragment(viewer):
     job = make_job("webp")
 
     page = viewer.get(f"/jobs/{job.pk}/").content.decode()
-    live = viewer.get(f"/jobs/{job.pk}/live/?step=3&seen=0").content.decode()
+    live = viewer.get(f"/jobs/{job.pk}/live/?step=3&progress=0").content.decode()
 
-    assert f'hx-get="/jobs/{job.pk}/live/?step=0&amp;seen=0"' in page
-    assert f'hx-get="/jobs/{job.pk}/live/?step=4&amp;seen=0"' in live
+    assert f'hx-get="/jobs/{job.pk}/live/?step=0&amp;progress=0"' in page
+    assert f'hx-get="/jobs/{job.pk}/live/?step=4&amp;progress=0"' in live
     assert "No worker is serving the queue “default”." in live
     assert '<meta http-equiv="refresh"' in page
 
@@ -74,13 +74,13 @@ def test_result_pictures_and_downloads_exist(viewer):
 
 def test_poll_slows_down_while_nothing_moves():
     job = Job(operations_total=9, operations_completed=2)
-    seen = job_presenter.next_poll(job, step=0, seen=-1).seen
-    delays = [job_presenter.next_poll(job, step=step, seen=seen).delay_ms for step in range(20)]
+    progress = job_presenter.next_poll(job, step=0, progress=-1).progress
+    delays = [job_presenter.next_poll(job, step=step, progress=progress).delay_ms for step in range(20)]
 
     assert delays == sorted(delays)
     assert delays[-1] == job_presenter.SLOWEST_POLL_MS
-    assert job_presenter.next_poll(job, step=15, seen=1) == job_presenter.Poll(
-        job_presenter.FIRST_POLL_MS, 0, seen
+    assert job_presenter.next_poll(job, step=15, progress=1) == job_presenter.Poll(
+        job_presenter.FIRST_POLL_MS, 0, progress
     )
 
 
