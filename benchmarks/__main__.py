@@ -45,13 +45,13 @@ def main() -> int:
     failed: list[str] = []
     for name in arguments.names or NAMES:
         started = time.monotonic()
-        found = run(name, is_quick=arguments.quick)
-        if found is None:
+        rows = run(name, is_quick=arguments.quick)
+        if rows is None:
             failed.append(name)
-        results += found or []
-        print(f"{name}: {outcome(found)} after {time.monotonic() - started:.0f} s", flush=True)
-        if found:
-            print(f"{table(found)}\n", flush=True)
+        results += rows or []
+        print(f"{name}: {outcome(rows)} after {time.monotonic() - started:.0f} s", flush=True)
+        if rows:
+            print(f"{table(rows)}\n", flush=True)
         if arguments.json:
             arguments.json.write_text(json.dumps(report(results, is_quick=arguments.quick), indent=2) + "\n")
     if failed:
@@ -59,10 +59,10 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def outcome(found: list[Result] | None) -> str:
-    if found is None:
+def outcome(results: list[Result] | None) -> str:
+    if results is None:
         return "failed"
-    return "done" if found else "nothing to measure"
+    return "done" if results else "nothing to measure"
 
 
 def parse() -> argparse.Namespace:
@@ -92,7 +92,7 @@ def run(name: str, *, is_quick: bool) -> list[Result] | None:
         ended = subprocess.run(command, cwd=ROOT, env=environment(data_dir), check=False)
         if ended.returncode != 0:
             return None
-        return [Result(**found) for found in json.loads(answer.read_text())]
+        return [Result(**row) for row in json.loads(answer.read_text())]
 
 
 def environment(data_dir: Path) -> dict[str, str]:

@@ -123,8 +123,8 @@ def placed_by_hand_row(batch: Batch) -> Result:
 
 def analyse(batch: Batch, *, mode: str = "full", **parameters: Any) -> tuple[ClusterRun, float]:
     started = time.perf_counter()
-    asked = parse_parameters({"model": "pix_small", **parameters})
-    run = submit_analysis(batch, parameters=asked, mode=mode, activate="always", actor=admin())
+    chosen = parse_parameters({"model": "pix_small", **parameters})
+    run = submit_analysis(batch, parameters=chosen, mode=mode, activate="always", actor=admin())
     run_until_idle()
     run.refresh_from_db()
     if run.status != ClusterRun.Status.COMPLETED:

@@ -21,16 +21,16 @@ def measure(*, is_quick: bool) -> list[Result]:
 
     count = 2_000 if is_quick else 10_000
     vectors = embeddings(count)
-    found, ours_s = labelled(vectors)
+    labels, ours_s = labelled(vectors)
     started = time.perf_counter()
     usual = HDBSCAN(min_cluster_size=ClusterParameters().min_cluster_size).fit(vectors)
     usual_s = time.perf_counter() - started
     whole_s = described(vectors)
-    agreement = float(adjusted_rand_score(usual.labels_, found.labels))
-    different = int(np.count_nonzero(usual.labels_ != found.labels))
+    agreement = float(adjusted_rand_score(usual.labels_, labels.labels))
+    different = int(np.count_nonzero(usual.labels_ != labels.labels))
     goal = None if is_quick else 10  # Prim's n steps cost the same each; the package's grow with n
     size = f"{count:,} × {DIMENSIONS} float32"
-    groups = f"{len(found.persistence)} groups, {np.mean(found.labels < 0):.0%} noise"
+    groups = f"{len(labels.persistence)} groups, {np.mean(labels.labels < 0):.0%} noise"
     return [
         Result(NAME, "distance matrix against hdbscan", usual_s / ours_s, "×", goal, detail=size),
         Result(NAME, "adjusted Rand index to hdbscan's labels", agreement, "", 1, detail=groups),
@@ -47,9 +47,9 @@ def labelled(vectors: np.ndarray) -> tuple[Labelling, float]:
     times = []
     for _ in range(3):
         started = time.perf_counter()
-        found = label_points(as_points(vectors, "euclidean"), ClusterParameters())
+        labelling = label_points(as_points(vectors, "euclidean"), ClusterParameters())
         times.append(time.perf_counter() - started)
-    return found, statistics.median(times)
+    return labelling, statistics.median(times)
 
 
 def described(vectors: np.ndarray) -> float:

@@ -51,16 +51,16 @@ def network() -> tuple["DnCNN", str]:
 
     from ml_models.dncnn import DnCNN, initialise
 
-    found = DnCNN(3)
+    model = DnCNN(3)
     published = Path(os.environ.get("PIX_TEST_DATA", "")) / "weights" / "dncnn_color_blind.pth"
     if not weights.state(COLOUR, "").why_not:
-        found.load_state_dict(weights.load_tensors(COLOUR, ""))
-        return found, "weights of Pix"
+        model.load_state_dict(weights.load_tensors(COLOUR, ""))
+        return model, "weights of Pix"
     if os.environ.get("PIX_TEST_DATA") and published.exists():
-        found.load_state_dict(torch.load(published, weights_only=True))
-        return found, "published weights"
-    initialise(found, seed=0)
-    return found, "random weights"
+        model.load_state_dict(torch.load(published, weights_only=True))
+        return model, "published weights"
+    initialise(model, seed=0)
+    return model, "random weights"
 
 
 def picture(side: int) -> np.ndarray:

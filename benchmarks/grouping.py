@@ -64,9 +64,9 @@ class Scores:
 def measure(*, is_quick: bool) -> list[Result]:
     root = Path(os.environ.get("PIX_TEST_DATA", "/nowhere"))
     sets = [
-        found
+        pictures
         for name in SETS[: 1 if is_quick else None]
-        if (found := photographs(root / "photos" / name, is_quick=is_quick))
+        if (pictures := photographs(root / "photos" / name, is_quick=is_quick))
     ]
     if not sets:
         return [
@@ -116,7 +116,7 @@ def teacher(path: Path) -> Embed:
 
 def rows(title: str, photos: Photographs, vectors: np.ndarray, *, is_quick: bool) -> list[Result]:
     whole = cluster(vectors, DEFAULTS)
-    found = scores(photos.classes, whole.labelling.labels)
+    agreement = scores(photos.classes, whole.labelling.labels)
     what = f"{title}, {photos.name}"
     trials = sweep(
         vectors, GRID_SIZES, GRID_SAMPLES, cluster_selection_method=DEFAULTS.cluster_selection_method
@@ -127,15 +127,15 @@ def rows(title: str, photos: Photographs, vectors: np.ndarray, *, is_quick: bool
     )
     usual = scores(photos.classes, cluster(vectors).labelling.labels)
     return [
-        Result(NAME, f"{what}: ARI of all", found.ari, detail=f"{found}; {summary(whole)}"),
+        Result(NAME, f"{what}: ARI of all", agreement.ari, detail=f"{agreement}; {summary(whole)}"),
         Result(NAME, f"{what}: best of the grid", scores(photos.classes, best.labels).ari, detail=best_of),
         Result(NAME, f"{what}: hdbscan's own defaults", usual.ari, detail=str(usual)),
         *added(what, photos, vectors, whole),
     ]
 
 
-def summary(found: Clustering) -> str:
-    return f"{len(found.groups.sizes)} groups, {np.mean(found.labelling.labels < 0):.0%} in none"
+def summary(clustering: Clustering) -> str:
+    return f"{len(clustering.groups.sizes)} groups, {np.mean(clustering.labelling.labels < 0):.0%} in none"
 
 
 def added(what: str, photos: Photographs, vectors: np.ndarray, whole: Clustering) -> list[Result]:
@@ -197,8 +197,8 @@ def incremental(vectors: np.ndarray, seed: int) -> Incremental:
     first = cluster(vectors[~is_held_out], DEFAULTS)
     labels = np.full(count, -1, np.intp)
     labels[~is_held_out] = first.labelling.labels
-    known = vectors[~is_held_out]
-    labels[is_held_out] = join(vectors[is_held_out], first.groups, known, first.labelling.labels).labels
+    existing = vectors[~is_held_out]
+    labels[is_held_out] = join(vectors[is_held_out], first.groups, existing, first.labelling.labels).labels
     at_once = float(np.mean(labels[is_held_out] >= 0))
     waiting = np.flatnonzero(labels < 0)
     among = group_waiting(vectors[waiting], first.groups, DEFAULTS)
@@ -232,13 +232,13 @@ def scores(truth: np.ndarray, labels: np.ndarray) -> Scores:
 def both_grouped(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
     """ARI and NMI over the images that are in a group of both."""
     both = (one >= 0) & (other >= 0)
-    found = scores(one[both], other[both])
-    return found.ari, found.nmi
+    agreement = scores(one[both], other[both])
+    return agreement.ari, agreement.nmi
 
 
 def alone_each(labels: np.ndarray) -> np.ndarray:
     """Labels with a group of its own for each image that is in none."""
-    found = labels.astype(np.intp)
-    is_out = found < 0
-    found[is_out] = found.max(initial=-1) + 1 + np.arange(np.count_nonzero(is_out))
-    return found
+    alone = labels.astype(np.intp)
+    is_out = alone < 0
+    alone[is_out] = alone.max(initial=-1) + 1 + np.arange(np.count_nonzero(is_out))
+    return alone

@@ -69,12 +69,12 @@ def rows(title: str, groups: Groups) -> list[Result]:
 
 def judged(groups: Groups, hashes: np.ndarray, vectors: np.ndarray | None) -> tuple[float, float, str]:
     """Recall, precision, and both as counts."""
-    found = {(pair.first, pair.second) for pair in find_pairs(hashes, vectors)}
+    reported = {(pair.first, pair.second) for pair in find_pairs(hashes, vectors)}
     names = np.array([name for name, _ in groups])
     true = {tuple(pair) for pair in np.argwhere(np.triu(names[:, None] == names[None], 1)).tolist()}
-    right = len(found & true)
-    detail = f"{right} of {len(true)} pairs found, {len(found) - right} others, {len(groups)} pictures"
-    return right / max(1, len(true)), right / max(1, len(found)), detail
+    right = len(reported & true)
+    detail = f"{right} of {len(true)} pairs found, {len(reported) - right} others, {len(groups)} pictures"
+    return right / max(1, len(true)), right / max(1, len(reported)), detail
 
 
 def vectors_of(pictures: list[Picture]) -> np.ndarray | None:

@@ -66,7 +66,7 @@ def sources() -> Iterator[Path]:
         raise RuntimeError("The package scikit-image, whose photographs are used, is not installed.")
     yield from (Path(spec.origin).parent / "data" / name for name in PACKAGED)
     if test_data := os.environ.get("PIX_TEST_DATA"):
-        found = [path for name in FROM_TEST_DATA for path in sorted((Path(test_data) / name).rglob("*.jpg"))]
-        yield from found[:: max(1, len(found) // (MAX_SOURCES - len(PACKAGED)))][
+        paths = [path for name in FROM_TEST_DATA for path in sorted((Path(test_data) / name).rglob("*.jpg"))]
+        yield from paths[:: max(1, len(paths) // (MAX_SOURCES - len(PACKAGED)))][
             : MAX_SOURCES - len(PACKAGED)
         ]

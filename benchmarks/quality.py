@@ -65,14 +65,14 @@ def degraded() -> dict[str, Callable[[np.ndarray], np.ndarray]]:
 def areas(photographs: list[np.ndarray]) -> list[Result]:
     """The area under the curve of the cause that does worst, and all of them beside it."""
     clean = [measure_causes(pixels).values for pixels in photographs]
-    found = {}
+    by_name = {}
     for name, degrade in degraded().items():
         bad = [measure_causes(degrade(pixels)).values[name] for pixels in photographs]
-        found[name] = area(name, [values[name] for values in clean], bad)
-    detail = ", ".join(f"{name} {value:.2f}" for name, value in found.items())
+        by_name[name] = area(name, [values[name] for values in clean], bad)
+    detail = ", ".join(f"{name} {value:.2f}" for name, value in by_name.items())
     return [
         Result(
-            NAME, "causes, smallest AUC clean against degraded", min(found.values()), "", 0.9, detail=detail
+            NAME, "causes, smallest AUC clean against degraded", min(by_name.values()), "", 0.9, detail=detail
         )
     ]
 

@@ -45,13 +45,13 @@ def measure(*, is_quick: bool) -> list[Result]:
     images = list(Image.objects.order_by("pk"))
     vectors = like_pictures(count)
     store(images, vectors, sha256)
-    asked = random.Random(SEED).sample(range(count), requests)
-    times = timed(api_client(), [images[i] for i in asked])
-    recall = statistics.fmean(found_share(images, vectors, i) for i in asked)
+    places = random.Random(SEED).sample(range(count), requests)
+    times = timed(api_client(), [images[i] for i in places])
+    recall = statistics.fmean(found_share(images, vectors, i) for i in places)
     detail = (
         f"p50 {statistics.median(times):.0f} ms, {requests} requests, {count} × {DIM}, 20 images answered"
     )
-    exact = exact_ms(vectors, asked)
+    exact = exact_ms(vectors, places)
     return [
         Result(NAME, "similar images, p95", p95(times), "ms", 30, "less", detail),
         Result(NAME, "recall at 10", recall, "", 0.98, detail="of the exact nearest by float32"),
@@ -98,20 +98,20 @@ def timed(client: Client, images: list[Image]) -> list[float]:
 
 def found_share(images: list[Image], vectors: np.ndarray, place: int) -> float:
     exact = np.argsort(-(vectors @ vectors[place]))[: NEAREST + 1]
-    wanted = {images[i].pk for i in exact if i != place}
+    expected = {images[i].pk for i in exact if i != place}
     near = similarity.nearest(
         vectors[place], embeddings.of_model(MODEL), limit=NEAREST, exclude=[images[place].pk]
     )
-    return len(wanted & {found.image_id for found in near}) / NEAREST
+    return len(expected & {neighbour.image_id for neighbour in near}) / NEAREST
 
 
-def exact_ms(vectors: np.ndarray, asked: list[int]) -> float:
+def exact_ms(vectors: np.ndarray, places: list[int]) -> float:
     from time import perf_counter
 
     started = perf_counter()
-    for place in asked:
+    for place in places:
         np.argpartition(-(vectors @ vectors[place]), NEAREST)
-    return 1000 * (perf_counter() - started) / len(asked)
+    return 1000 * (perf_counter() - started) / len(places)
 
 
 def p95(times: list[float]) -> float:

@@ -69,8 +69,8 @@ def _tag(keys: Sequence[UUID], action: Action, *, actor: Any) -> list[UUID]:
 
 
 def _tags_after(image: Image, action: Action) -> list[str]:
-    doomed = set(cleaned_tags(action.remove_tags))
-    tags = [tag for tag in cleaned_tags([*image.tags, *action.tags]) if tag not in doomed]
+    removed = set(cleaned_tags(action.remove_tags))
+    tags = [tag for tag in cleaned_tags([*image.tags, *action.tags]) if tag not in removed]
     if len(tags) > MAX_TAGS:
         raise ApiError(ErrorCode.TOO_LONG, phrases.too_many_tags(image.pk, len(tags), MAX_TAGS))
     return tags

@@ -36,19 +36,19 @@ def _is_storage_there() -> bool:
 
 def note(image: Image) -> str:
     """The problem of an image's original; an image that was ready is marked as damaged by whoever sees it first."""
-    found = problem(image)
-    if found and image.status == Image.Status.READY:
-        mark(image, file=image.file, found=found)
-    return found
+    reason = problem(image)
+    if reason and image.status == Image.Status.READY:
+        mark(image, file=image.file, reason=reason)
+    return reason
 
 
-def mark(image: Image, *, file: str, found: str) -> bool:
+def mark(image: Image, *, file: str, reason: str) -> bool:
     """Mark an image that is ready as damaged; False when somebody else did, or mended it meanwhile."""
     with transaction.atomic():
         # The key: an upload of the same bytes may have mended the image since this row was read.
         ready = Image.objects.filter(pk=image.pk, file=file, status=Image.Status.READY)
         won = ready.update(status=Image.Status.DAMAGED, updated_at=timezone.now())
         if won:
-            audit.record("image.damaged", image, detail={"file": file, "found": found})
+            audit.record("image.damaged", image, detail={"file": file, "found": reason})
             image.status = Image.Status.DAMAGED
     return bool(won)

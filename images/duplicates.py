@@ -102,7 +102,7 @@ def _near_vectors(own: Embedding | None, others: Iterable[UUID]) -> dict[UUID, f
         limit=MAX_PER_IMAGE,
         within=Image.objects.filter(pk__in=list(others)),
     )
-    return {found.image_id: max(0.0, found.distance) for found in [*near, *named]}
+    return {neighbour.image_id: max(0.0, neighbour.distance) for neighbour in [*near, *named]}
 
 
 def _pair(
@@ -162,23 +162,23 @@ def resolve(pair: DuplicatePair, *, keep: Sequence[UUID], others: str, actor: An
     """
     if others not in OTHERS:
         raise invalid_choice("others", others, OTHERS)
-    doomed = _doomed(pair, keep) if others == "trash" else []
+    to_trash = _images_to_trash(pair, keep) if others == "trash" else []
     verdict = DuplicatePair.Verdict.DUPLICATE if others == "trash" else DuplicatePair.Verdict.NOT_DUPLICATE
     with transaction.atomic():
         undecided = DuplicatePair.objects.filter(pk=pair.pk, verdict=DuplicatePair.Verdict.PENDING)
         if not undecided.update(verdict=verdict, decided_by=actor, decided_at=timezone.now()):
             pair.refresh_from_db()
             raise ApiError(ErrorCode.CONFLICT, phrases.already_decided(pair.verdict))
-        for image in doomed:
+        for image in to_trash:
             services.trash(image, actor=actor)
         for image in (pair.a, pair.b):
-            said = {"pair": str(pair.pk), "verdict": str(verdict), "trashed": [str(d.pk) for d in doomed]}
-            audit.record("image.duplicate", image, actor=actor, detail=said)
+            detail = {"pair": str(pair.pk), "verdict": str(verdict), "trashed": [str(d.pk) for d in to_trash]}
+            audit.record("image.duplicate", image, actor=actor, detail=detail)
     pair.refresh_from_db()
     return pair
 
 
-def _doomed(pair: DuplicatePair, keep: Sequence[UUID]) -> list[Image]:
+def _images_to_trash(pair: DuplicatePair, keep: Sequence[UUID]) -> list[Image]:
     two = {pair.a_id: pair.a, pair.b_id: pair.b}
     if strangers := [str(key) for key in keep if key not in two]:
         raise invalid_field(

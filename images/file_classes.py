@@ -89,7 +89,7 @@ def known_thumbnails(keys: Sequence[str]) -> set[str]:
 def mark_damaged(file: StoredFile, problem: str) -> str:
     """An original cannot be made again: say so on its page until somebody uploads the same bytes."""
     image: Image = file.owner
-    damage.mark(image, file=file.key, found=problem)
+    damage.mark(image, file=file.key, reason=problem)
     if image.status == Image.Status.TRASHED:
         return "in the trash; left there"
     return "image marked as damaged; upload the same file again to repair it"

@@ -45,8 +45,8 @@ def thumbnail(image: Image, *, size: int, format: str = "webp") -> Rendition:
         ApiError: 400 for another size or format, 404 `file_missing`, 410 after a purge.
     """
     _check(image, size, format)
-    if found := _intact(image, size, format):
-        return found
+    if existing := _intact(image, size, format):
+        return existing
     if files.has_size(image.file, image.byte_size):
         return _make_alone(image, size, format)
     damage.note(image)
@@ -65,8 +65,8 @@ def _check(image: Image, size: int, format: str) -> None:
 
 
 def _intact(image: Image, size: int, format: str) -> Rendition | None:
-    found = image.renditions.filter(size=size, format=format).first()
-    return found if found and files.has_size(found.file, found.byte_size) else None
+    rendition = image.renditions.filter(size=size, format=format).first()
+    return rendition if rendition and files.has_size(rendition.file, rendition.byte_size) else None
 
 
 def _nearest(image: Image, size: int, format: str) -> Rendition | None:
@@ -84,8 +84,8 @@ def _make_alone(image: Image, size: int, format: str) -> Rendition:
     with removed_on_error(), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(number, "big", signed=True)])
-        if found := _intact(image, size, format):
-            return found
+        if existing := _intact(image, size, format):
+            return existing
         return _make(image, size, format)
 
 

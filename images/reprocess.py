@@ -39,11 +39,11 @@ class _Kind:
 
 
 def _without_thumbnails(images: QuerySet[Image], _model: str) -> QuerySet[Image]:
-    wanted = Q()
+    complete = Q()
     specs = renditions.background_specs()
     for size, format in specs:
-        wanted |= Q(renditions__size=size, renditions__format=format)
-    return images.annotate(made=Count("renditions", filter=wanted)).filter(made__lt=len(specs))
+        complete |= Q(renditions__size=size, renditions__format=format)
+    return images.annotate(made=Count("renditions", filter=complete)).filter(made__lt=len(specs))
 
 
 def _unread(images: QuerySet[Image], _model: str) -> QuerySet[Image]:

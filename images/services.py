@@ -89,8 +89,8 @@ def _check_changes(image: Image, changes: Mapping[str, Any]) -> None:
     if len(changes.get("note", "")) > MAX_NOTE:
         detail = api_phrases.too_long(len(changes["note"]), MAX_NOTE)
         raise invalid_field("note", detail, code=ErrorCode.TOO_LONG)
-    said = {name: changes[name] for name in ("reference", "metadata", "kind", "title") if name in changes}
-    check_facts(UploadMetadata("", "", tags=tuple(changes.get("tags", ())), **said))
+    values = {name: changes[name] for name in ("reference", "metadata", "kind", "title") if name in changes}
+    check_facts(UploadMetadata("", "", tags=tuple(changes.get("tags", ())), **values))
 
 
 def trash(image: Image, *, actor: Any) -> bool:

@@ -117,11 +117,11 @@ def picture_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def text_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The part of the file that `ClipTexts` loads."""
-    wanted = (
+    names = (
         "token_embedding.",
         "positional_embedding",
         "transformer.resblocks.",
         "ln_final.",
         "text_projection",
     )
-    return {name: value for name, value in tensors.items() if name.startswith(wanted)}
+    return {name: value for name, value in tensors.items() if name.startswith(names)}

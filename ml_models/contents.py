@@ -50,10 +50,10 @@ def _torch(stream: BinaryIO) -> dict[str, "Tensor"]:
         raise Refused("it is not a PyTorch file.") from error
     except (RuntimeError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
         raise Refused("it is not a PyTorch file, or it is damaged.") from error
-    found = dict(_named(loaded))
-    if not found:
+    tensors = dict(_named(loaded))
+    if not tensors:
         raise Refused("it contains no tensors.")
-    return found
+    return tensors
 
 
 def _named(value: Any, prefix: str = "") -> Iterator[tuple[str, "Tensor"]]:

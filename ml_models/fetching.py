@@ -42,11 +42,11 @@ class Source:
             raise FetchFailed(f"{text} is neither a folder nor an address that starts with http.")
         return cls(folder=folder)
 
-    def address(self, known: Entry) -> str:
+    def address(self, entry: Entry) -> str:
         base = self.base_address
         if not base:
-            return known.address
-        return base if base.endswith(f"/{known.file}") else f"{base.rstrip('/')}/{known.file}"
+            return entry.address
+        return base if base.endswith(f"/{entry.file}") else f"{base.rstrip('/')}/{entry.file}"
 
 
 def nothing(done: int, total: int) -> None:
@@ -72,44 +72,44 @@ def fetch(
     Raises:
         FetchFailed: with the reason. What was installed before stays as it was.
     """
-    known = weights.entry(name)
-    if known.is_bundled:
-        return _bundled(known, folder)
+    entry = weights.entry(name)
+    if entry.is_bundled:
+        return _bundled(entry, folder)
     path = weights.path_of(name, folder)
     try:
-        if not force and _is_installed(known, path):
+        if not force and _is_installed(entry, path):
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         with _partial_file(path) as part:
-            if not force and _is_installed(known, path):  # by the one that was waited for
+            if not force and _is_installed(entry, path):  # by the one that was waited for
                 return False
-            _bring(known, path, part, source or Source(), progress, backoff_s)
-            _install(known, path, part, force=force)
+            _bring(entry, path, part, source or Source(), progress, backoff_s)
+            _install(entry, path, part, force=force)
     except OSError as error:
         raise FetchFailed(_sentence(error, path)) from error
     return True
 
 
-def _bundled(known: Entry, folder: Path | str) -> bool:
-    found = weights.state(known.name, folder)
-    if found.why_not:
-        raise FetchFailed(f"{found.why_not} It comes with Pix and cannot be downloaded.")
+def _bundled(entry: Entry, folder: Path | str) -> bool:
+    state = weights.state(entry.name, folder)
+    if state.why_not:
+        raise FetchFailed(f"{state.why_not} It comes with Pix and cannot be downloaded.")
     return False
 
 
-def _is_installed(known: Entry, path: Path) -> bool:
+def _is_installed(entry: Entry, path: Path) -> bool:
     """The right file is there. One whose hash is published nowhere is checked and recorded now."""
     if not path.exists():
         return False
     sha256 = hashing.quick_sha256(path)
     if (
-        not known.sha256
-        and not weights.wanted(known, path)
-        and sha256.startswith(known.sha256_start)
-        and not inspection.why_unreadable(path, path.suffix, known.holds)
+        not entry.sha256
+        and not weights.expected_sha256(entry, path)
+        and sha256.startswith(entry.sha256_start)
+        and not inspection.why_unreadable(path, path.suffix, entry.holds)
     ):
         hashing.write_note(path, sha256)
-    return not weights.objection(known, path, sha256)
+    return not weights.objection(entry, path, sha256)
 
 
 @contextmanager
@@ -141,58 +141,58 @@ def _is_still(part: BinaryIO, name: Path) -> bool:
 
 
 def _bring(
-    known: Entry, path: Path, part: BinaryIO, source: Source, progress: Progress, backoff_s: float
+    entry: Entry, path: Path, part: BinaryIO, source: Source, progress: Progress, backoff_s: float
 ) -> None:
     """Fill the partial file and check its hash."""
-    if not known.sha256:
+    if not entry.sha256:
         part.truncate(0)  # the rest could be of another file, and no hash would tell
     began_at = part.seek(0, 2)
-    _fill(known, part, source, progress, backoff_s)
+    _fill(entry, part, source, progress, backoff_s)
     sha256 = hashing.sha256_of_stream(part)
-    if began_at and not _is_right(known, sha256):  # what an earlier run left was not its beginning
+    if began_at and not _is_right(entry, sha256):  # what an earlier run left was not its beginning
         part.truncate(0)
-        _fill(known, part, source, progress, backoff_s)
+        _fill(entry, part, source, progress, backoff_s)
         sha256 = hashing.sha256_of_stream(part)
-    if not _may_be(known, sha256):
+    if not _may_be(entry, sha256):
         size = part.seek(0, 2)
         part.truncate(0)
-        wanted = known.sha256 or f"one that begins with {known.sha256_start}"
+        expected = entry.sha256 or f"one that begins with {entry.sha256_start}"
         raise FetchFailed(
-            f"The file for {known.name} has the SHA-256 {sha256} ({size} bytes), not {wanted}: "
+            f"The file for {entry.name} has the SHA-256 {sha256} ({size} bytes), not {expected}: "
             "it is damaged or a different file, and was not installed."
         )
 
 
-def _is_right(known: Entry, sha256: str) -> bool:
-    return sha256 in (known.sha256, *known.other_sha256)
+def _is_right(entry: Entry, sha256: str) -> bool:
+    return sha256 in (entry.sha256, *entry.other_sha256)
 
 
-def _may_be(known: Entry, sha256: str) -> bool:
-    if known.sha256 or _is_right(known, sha256):
-        return _is_right(known, sha256)
-    return sha256.startswith(known.sha256_start)
+def _may_be(entry: Entry, sha256: str) -> bool:
+    if entry.sha256 or _is_right(entry, sha256):
+        return _is_right(entry, sha256)
+    return sha256.startswith(entry.sha256_start)
 
 
-def _fill(known: Entry, part: BinaryIO, source: Source, progress: Progress, backoff_s: float) -> None:
-    max_bytes = known.byte_size + TOLERANCE_BYTES if known.byte_size else MAX_UNKNOWN_BYTES
-    _check_room(known, Path(part.name).parent, part.seek(0, 2))
+def _fill(entry: Entry, part: BinaryIO, source: Source, progress: Progress, backoff_s: float) -> None:
+    max_bytes = entry.byte_size + TOLERANCE_BYTES if entry.byte_size else MAX_UNKNOWN_BYTES
+    _check_room(entry, Path(part.name).parent, part.seek(0, 2))
     if source.folder:
-        _copy(known, source.folder, part, max_bytes, progress)
+        _copy(entry, source.folder, part, max_bytes, progress)
         return
-    task = Download(source.address(known), part, known.byte_size, max_bytes, progress)
+    task = Download(source.address(entry), part, entry.byte_size, max_bytes, progress)
     download(task, backoff_s=backoff_s)
 
 
-def _check_room(known: Entry, folder: Path, there_bytes: int) -> None:
-    needed, free = known.byte_size - there_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
+def _check_room(entry: Entry, folder: Path, there_bytes: int) -> None:
+    needed, free = entry.byte_size - there_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
     if free < needed:
-        raise FetchFailed(f"The disk of {folder} has {free} bytes free, but {known.name} needs {needed}.")
+        raise FetchFailed(f"The disk of {folder} has {free} bytes free, but {entry.name} needs {needed}.")
 
 
-def _copy(known: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: Progress) -> None:
-    origin = folder / known.file
+def _copy(entry: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: Progress) -> None:
+    origin = folder / entry.file
     if not origin.is_file():
-        raise FetchFailed(f"The folder {folder} has no file {known.file}.")
+        raise FetchFailed(f"The folder {folder} has no file {entry.file}.")
     size = origin.stat().st_size
     if size > max_bytes:
         raise FetchFailed(f"The file {origin} has {size} bytes; the limit is {max_bytes}.")
@@ -205,20 +205,20 @@ def _copy(known: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: 
     part.flush()
 
 
-def _install(known: Entry, path: Path, part: BinaryIO, *, force: bool) -> None:
+def _install(entry: Entry, path: Path, part: BinaryIO, *, force: bool) -> None:
     """Give the checked file its name, for good: what is inside is read first, in a process of its own."""
     sha256 = hashing.sha256_of_stream(part)
-    recorded = "" if known.sha256 or force else weights.wanted(known, path)
-    if recorded and sha256 != recorded and not _is_right(known, sha256):
+    recorded = "" if entry.sha256 or force else weights.expected_sha256(entry, path)
+    if recorded and sha256 != recorded and not _is_right(entry, sha256):
         part.truncate(0)
         raise FetchFailed(
-            f"The file for {known.name} has the SHA-256 {sha256}; the first one installed had {recorded}. "
+            f"The file for {entry.name} has the SHA-256 {sha256}; the first one installed had {recorded}. "
             "If this change is intended, use --force."
         )
-    why_not = inspection.why_unreadable(Path(part.name), path.suffix, known.holds)
+    why_not = inspection.why_unreadable(Path(part.name), path.suffix, entry.holds)
     if why_not:
         part.truncate(0)
-        raise FetchFailed(f"The file for {known.name} was not installed: {why_not}")
+        raise FetchFailed(f"The file for {entry.name} was not installed: {why_not}")
     os.fchmod(part.fileno(), 0o644)
     os.fsync(part.fileno())
     os.replace(part.name, path)

@@ -45,9 +45,9 @@ def sha256_of_stream(stream: BinaryIO) -> str:
 def sha256_of_open(stream: BinaryIO, path: Path) -> str:
     """Of an open file, read once per process as long as it does not change."""
     stamp = stamp_of(os.fstat(stream.fileno()))
-    known = _digests.get(path)
-    if known and known[0] == stamp:
-        return known[1]
+    cached = _digests.get(path)
+    if cached and cached[0] == stamp:
+        return cached[1]
     digest = sha256_of_stream(stream)
     _digests[path] = (stamp, digest)
     return digest
@@ -55,9 +55,9 @@ def sha256_of_open(stream: BinaryIO, path: Path) -> str:
 
 def quick_sha256(path: Path) -> str:
     """As noted beside the file when it was checked and has not changed since; else computed."""
-    found = note_of(path)
-    if found and found.stamp == stamp_of(path.stat()):
-        return found.sha256
+    note = note_of(path)
+    if note and note.stamp == stamp_of(path.stat()):
+        return note.sha256
     with path.open("rb") as stream:
         return sha256_of_open(stream, path)
 
@@ -83,10 +83,10 @@ def write_note(path: Path, sha256: str) -> None:
 
 def distrust(path: Path) -> None:
     """Have everybody read the file again; the hash that was noted stays the one that it should have."""
-    found = note_of(path)
-    if found:
+    note = note_of(path)
+    if note:
         with suppress(OSError):
-            _write(path, Note(found.sha256, (0, 0, 0, 0)))
+            _write(path, Note(note.sha256, (0, 0, 0, 0)))
 
 
 def _write(path: Path, note: Note) -> None:

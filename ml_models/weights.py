@@ -109,43 +109,43 @@ def entry(name: str) -> Entry:
 
 def path_of(name: str, folder: Path | str) -> Path:
     """Where the model's file lies once it is installed."""
-    known = entry(name)
-    return (BUNDLED_DIR if known.is_bundled else Path(folder)) / known.file
+    model = entry(name)
+    return (BUNDLED_DIR if model.is_bundled else Path(folder)) / model.file
 
 
-def wanted(known: Entry, path: Path) -> str:
+def expected_sha256(model: Entry, path: Path) -> str:
     """The hash that the file should have: the published one, else that of the first file that was installed."""
-    if known.sha256 or known.is_bundled:
-        return known.sha256
-    found = hashing.note_of(path)
-    return found.sha256 if found else ""
+    if model.sha256 or model.is_bundled:
+        return model.sha256
+    note = hashing.note_of(path)
+    return note.sha256 if note else ""
 
 
-def objection(known: Entry, path: Path, sha256: str) -> str:
+def objection(model: Entry, path: Path, sha256: str) -> str:
     """Why a file with this hash must not be loaded; "" where nothing speaks against it."""
-    should_be = wanted(known, path)
-    if sha256 in known.other_sha256:
+    should_be = expected_sha256(model, path)
+    if sha256 in model.other_sha256:
         return ""
-    if not sha256.startswith(known.sha256_start):
+    if not sha256.startswith(model.sha256_start):
         return (
-            f"The file {path.name} has the SHA-256 {sha256}, which does not start with {known.sha256_start}: "
+            f"The file {path.name} has the SHA-256 {sha256}, which does not start with {model.sha256_start}: "
             "it is damaged or a different file."
         )
     if sha256 == should_be:
         return ""
     if should_be:
         return f"The file {path.name} has the SHA-256 {sha256}, not {should_be}: it is damaged or a different file."
-    if known.is_bundled:
+    if model.is_bundled:
         return f"The file {path.name} has no hash in weights.toml."
     return f"The file {path.name} was never verified, and no hash is published for it."
 
 
-def _absence(known: Entry, path: Path) -> str:
-    if not known.is_bundled:
-        return f"The model {known.name} is not installed ({path.name} is not in the models folder)."
-    if not known.sha256:
-        return f"The model {known.name} is not part of this version of Pix."
-    return f"The model {known.name} comes with Pix, but {path.name} is not in ml_models/weights."
+def _absence(model: Entry, path: Path) -> str:
+    if not model.is_bundled:
+        return f"The model {model.name} is not installed ({path.name} is not in the models folder)."
+    if not model.sha256:
+        return f"The model {model.name} is not part of this version of Pix."
+    return f"The model {model.name} comes with Pix, but {path.name} is not in ml_models/weights."
 
 
 def find(name: str, folder: Path | str) -> Path:
@@ -154,21 +154,21 @@ def find(name: str, folder: Path | str) -> Path:
     Raises:
         ModelUnavailable: if it is not there or is not the file that weights.toml means.
     """
-    known, path = entry(name), path_of(name, folder)
+    model, path = entry(name), path_of(name, folder)
     try:
         with path.open("rb") as stream:
-            why_not = objection(known, path, hashing.sha256_of_open(stream, path))
+            why_not = objection(model, path, hashing.sha256_of_open(stream, path))
     except OSError as error:
-        why_not = _unreadable(known, path, error)
+        why_not = _unreadable(model, path, error)
     if why_not:
-        raise ModelUnavailable(name, why_not, known.command)
+        raise ModelUnavailable(name, why_not, model.command)
     return path
 
 
-def _unreadable(known: Entry, path: Path, error: OSError) -> str:
+def _unreadable(model: Entry, path: Path, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return _absence(known, path)
-    return f"The file {path.name} of the model {known.name} cannot be read: {error.strerror}."
+        return _absence(model, path)
+    return f"The file {path.name} of the model {model.name} cannot be read: {error.strerror}."
 
 
 def sha256_of(name: str, folder: Path | str) -> str:
@@ -177,22 +177,22 @@ def sha256_of(name: str, folder: Path | str) -> str:
     Raises:
         ModelUnavailable: as `find`.
     """
-    found = state(name, folder)
-    if found.why_not:
-        raise ModelUnavailable(name, found.why_not, found.command)
-    return found.sha256
+    model_state = state(name, folder)
+    if model_state.why_not:
+        raise ModelUnavailable(name, model_state.why_not, model_state.command)
+    return model_state.sha256
 
 
 def state(name: str, folder: Path | str) -> State:
     """Whether the model can be used; quick, because a file is hashed only where it changed since it was checked."""
-    known, path = entry(name), path_of(name, folder)
+    model, path = entry(name), path_of(name, folder)
     try:
         sha256 = hashing.quick_sha256(path)
     except OSError as error:
         is_present = not isinstance(error, FileNotFoundError)
-        return State(name, is_present, False, _unreadable(known, path, error), known.command)
-    why_not = objection(known, path, sha256)
-    return State(name, True, not why_not, why_not, known.command, sha256)
+        return State(name, is_present, False, _unreadable(model, path, error), model.command)
+    why_not = objection(model, path, sha256)
+    return State(name, True, not why_not, why_not, model.command, sha256)
 
 
 def load_tensors(name: str, folder: Path | str) -> dict[str, "Tensor"]:
@@ -206,20 +206,20 @@ def load_tensors(name: str, folder: Path | str) -> dict[str, "Tensor"]:
     """
     from ml_models import contents
 
-    known, path = entry(name), path_of(name, folder)
+    model, path = entry(name), path_of(name, folder)
     why_not = ""
     try:
         with path.open(
             "rb"
         ) as stream:  # the file that is checked is the one that is read, whatever its name means later
-            why_not = objection(known, path, hashing.sha256_of_open(stream, path))
+            why_not = objection(model, path, hashing.sha256_of_open(stream, path))
             if not why_not:
                 return contents.tensors(stream, path.suffix)
     except OSError as error:
-        why_not = _unreadable(known, path, error)
+        why_not = _unreadable(model, path, error)
     except Refused as error:
         why_not = f"The file {path.name}: {error}"
-    raise ModelUnavailable(name, why_not, known.command)
+    raise ModelUnavailable(name, why_not, model.command)
 
 
 def remember(path: Path) -> None:

@@ -120,11 +120,11 @@ def _block(source: Canvas, layer: Layer, target: Canvas, row: int, column: int, 
 
 
 def _thread_buffers(channels: int) -> tuple[Tensor, ...]:
-    known = getattr(_buffers, "known", None)
-    if known is None or known[0].shape[1] != BLOCK_TILES * channels:
-        known = tuple(torch.empty(count, BLOCK_TILES * channels) for count in (IN * IN, IN * IN, OUT * OUT))
-        _buffers.known = known
-    return known
+    buffers = getattr(_buffers, "known", None)
+    if buffers is None or buffers[0].shape[1] != BLOCK_TILES * channels:
+        buffers = tuple(torch.empty(count, BLOCK_TILES * channels) for count in (IN * IN, IN * IN, OUT * OUT))
+        _buffers.known = buffers
+    return buffers
 
 
 @cache

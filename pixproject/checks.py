@@ -100,9 +100,9 @@ def _limits() -> Iterable[CheckMessage]:
         yield from _at_least(name, 0)
     unknown = sorted(set(settings.ALLOWED_EXTENSIONS) - set(FORMATS))
     if unknown or not settings.ALLOWED_EXTENSIONS:
-        known = ", ".join(FORMATS)
+        formats = ", ".join(FORMATS)
         yield Error(
-            f"ALLOWED_EXTENSIONS has {', '.join(unknown) or 'no format'}. Choose one or more of: {known}.",
+            f"ALLOWED_EXTENSIONS has {', '.join(unknown) or 'no format'}. Choose one or more of: {formats}.",
             id="pix.E021",
         )
     if any(not 1 <= size <= settings.MAX_IMAGE_SIDE for size in settings.DEFAULT_THUMBNAIL_SIZES):

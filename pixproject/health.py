@@ -149,12 +149,12 @@ def check_disk() -> Finding:
 
 def check_models() -> Finding:
     """That models are missing is no fault: what needs one says so. Files that are refused are named."""
-    known = model_availability.models()
-    refused = [model for model in known if model.is_refused]
-    present = sum(model.available for model in known)
+    models = model_availability.models()
+    refused = [model for model in models if model.is_refused]
+    present = sum(model.available for model in models)
     data = {
         "present": present,
-        "missing": len(known) - present - len(refused),
+        "missing": len(models) - present - len(refused),
         "refused": [model.name for model in refused],
     }
     return OK, " ".join(model.why_not for model in refused), data
@@ -246,8 +246,8 @@ _ready: tuple[float, bool] = (0.0, False)
 def is_ready() -> bool:
     """Can this process take a request? Remembered for a second, since anybody may ask."""
     global _ready
-    asked, answer = _ready
-    if time.monotonic() - asked > READY_CACHE_S:
+    asked_at, answer = _ready
+    if time.monotonic() - asked_at > READY_CACHE_S:
         answer = examine(("database", "storage")).status == OK
         _ready = (time.monotonic(), answer)
     return answer

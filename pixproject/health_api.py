@@ -26,8 +26,8 @@ class HealthView(APIView):
     @extend_schema(responses={200: OpenApiTypes.OBJECT, 503: OpenApiTypes.OBJECT}, operation_id="health")
     def get(self, request: Request) -> Response:
         """Each part with its state and milliseconds; 503 when database, Redis, storage or disk fail."""
-        found = health.examine()
-        return Response(health.as_json(found), status=found.http_status, headers=NEVER_STORED)
+        report = health.examine()
+        return Response(health.as_json(report), status=report.http_status, headers=NEVER_STORED)
 
 
 class OpenView(APIView):

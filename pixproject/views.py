@@ -84,8 +84,8 @@ def _preselected(request: HttpRequest) -> list[Image]:
         ids = read(ChosenForm(request.POST))["image"]
     else:
         ids = read(PreselectedForm(request.GET))["images"]
-    found = Image.objects.filter(pk__in=ids[:MAX_PRESELECTED], status=Image.Status.READY).in_bulk()
-    return [found[pk] for pk in ids if pk in found]
+    images = Image.objects.filter(pk__in=ids[:MAX_PRESELECTED], status=Image.Status.READY).in_bulk()
+    return [images[pk] for pk in ids if pk in images]
 
 
 @page_access.needs("process")
@@ -100,26 +100,26 @@ def _submit(request: HttpRequest) -> HttpResponse:
 
 
 def _submitted_job(request: HttpRequest) -> Job:
-    asked = read(SubmitForm(request.POST, request.FILES))
+    values = read(SubmitForm(request.POST, request.FILES))
     work = composer.work_of(request.POST)
     delivery = services.Delivery(
-        **{name: asked[name] for name in ("priority", "output_folder", "filename_prefix")},
+        **{name: values[name] for name in ("priority", "output_folder", "filename_prefix")},
         requested_by=request.user,
         source="web",
         request_id=request_id.current(),
     )
-    if not (asked["file"] or asked["image"]):
+    if not (values["file"] or values["image"]):
         raise ApiError(ErrorCode.NO_FILE, CHOOSE_FILES)
-    files, image_ids = tuple(asked["file"]), tuple(asked["image"])
+    files, image_ids = tuple(values["file"]), tuple(values["image"])
     return submit(Submission(work=work, delivery=delivery, files=files, image_ids=image_ids))
 
 
 def _status_context() -> dict[str, Any]:
-    found = health.examine()
-    is_database_well = found.checks["database"].status == health.OK
+    report = health.examine()
+    is_database_well = report.checks["database"].status == health.OK
     return {
-        "health": found,
-        "facts": health.as_json(found),
+        "health": report,
+        "facts": health.as_json(report),
         "queues": queue_metrics.queue_numbers() if is_database_well else [],
         "workers": list(queue_metrics.live_workers()) if is_database_well else [],
     }

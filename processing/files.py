@@ -91,5 +91,5 @@ def delete(keys: Iterable[str]) -> None:
 
 def delete_after_commit(keys: Iterable[str]) -> None:
     """Remove files once their rows are gone for good."""
-    doomed = [key for key in keys if key]
-    transaction.on_commit(lambda: delete(doomed), robust=True)
+    to_delete = [key for key in keys if key]
+    transaction.on_commit(lambda: delete(to_delete), robust=True)

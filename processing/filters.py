@@ -54,8 +54,8 @@ class JobFilter(filters.FilterSet):
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet[Job]) -> QuerySet[Job]:
-        found: QuerySet[Job] = super().filter_queryset(queryset)
-        return found if self.data.get("kind") else found.exclude(kind__in=BACKGROUND_KINDS)
+        jobs: QuerySet[Job] = super().filter_queryset(queryset)
+        return jobs if self.data.get("kind") else jobs.exclude(kind__in=BACKGROUND_KINDS)
 
     def by_kind(self, queryset: QuerySet[Job], _name: str, value: str) -> QuerySet[Job]:
         return queryset if value == ALL_KINDS else queryset.filter(kind=value)
@@ -82,11 +82,11 @@ class JobFilter(filters.FilterSet):
 
     def by_text(self, queryset: QuerySet[Job], _name: str, value: str) -> QuerySet[Job]:
         texts = ("reference", "filename_prefix", "output_folder", "request_id", "idempotency_key")
-        found = Q()
+        matches = Q()
         for text in texts:
-            found |= Q(**{f"{text}__icontains": value})
+            matches |= Q(**{f"{text}__icontains": value})
         job_id = uuid_or_none(value)
-        return queryset.filter(found | Q(pk=job_id) if job_id else found)
+        return queryset.filter(matches | Q(pk=job_id) if job_id else matches)
 
 
 def priority_of(name: Any) -> Priority:

@@ -58,10 +58,10 @@ def is_available(name: str) -> bool:
 
 def require_model(*names: str) -> None:
     """Refuse (422) what needs a model that cannot be used here, naming the command that helps."""
-    missing = [found for found in map(state, names) if found.why_not]
+    missing = [model for model in map(state, names) if model.why_not]
     if missing:
-        why_not = " ".join(found.why_not for found in missing)
-        detail = f"{why_not} {weights.remedy(*(found.command for found in missing))}"
+        why_not = " ".join(model.why_not for model in missing)
+        detail = f"{why_not} {weights.remedy(*(model.command for model in missing))}"
         raise ApiError(ErrorCode.MODEL_UNAVAILABLE, detail)
 
 
@@ -77,14 +77,14 @@ def models() -> list[Model]:
 
 
 def _model(entry: weights.Entry) -> Model:
-    found = state(entry.name)
+    model = state(entry.name)
     return Model(
         name=entry.name,
         family=entry.family,
         title=entry.title,
         file=entry.file,
         byte_size=entry.byte_size or None,
-        sha256=found.sha256 or entry.sha256,
+        sha256=model.sha256 or entry.sha256,
         licence=entry.licence,
         licence_note=entry.licence_note,
         input=entry.input,
@@ -93,11 +93,11 @@ def _model(entry: weights.Entry) -> Model:
         address=entry.address,
         is_bundled=entry.is_bundled,
         used_by=entry.used_by,
-        available=not found.why_not,
-        is_present=found.is_present,
-        verified=found.is_verified,
-        why_not=found.why_not,
-        command=found.command,
+        available=not model.why_not,
+        is_present=model.is_present,
+        verified=model.is_verified,
+        why_not=model.why_not,
+        command=model.command,
     )
 
 

@@ -28,8 +28,8 @@ def unknown_keys(unknown: list[str]) -> str:
 
 
 def submitted(count: int, cached: int) -> str:
-    known = f", {cached:,} of them already in the result cache" if cached else ""
-    return f"{counted(count, 'operation')} submitted{known}."
+    note = f", {cached:,} of them already in the result cache" if cached else ""
+    return f"{counted(count, 'operation')} submitted{note}."
 
 
 def image_not_ready(image_id: Any, status: str, to_be: str = "processed") -> str:

@@ -73,8 +73,8 @@ def removed_artifacts(operation: Operation) -> list[dict[str, Any]]:
     }
     entries = []
     for removed in operation.result.get("removed", []):
-        told = {name: value for name, value in removed.items() if name != "why"}
-        entries.append({**facts, **told, "notes": [f"The file was removed: {removed['why']}."]})
+        shown = {name: value for name, value in removed.items() if name != "why"}
+        entries.append({**facts, **shown, "notes": [f"The file was removed: {removed['why']}."]})
     return entries
 
 

@@ -250,11 +250,11 @@ def check_models(work: Work) -> None:
 def why_unavailable(spec: OperationSpec) -> str:
     """Why an operation cannot run here with any of its models, with the command that helps; "" where it can."""
     choices = [[model_availability.state(name) for name in names] for names in spec.model_choices()]
-    if any(all(not found.why_not for found in states) for states in choices):
+    if any(all(not model.why_not for model in states) for states in choices):
         return ""
-    missing = [found for found in choices[0] if found.why_not]
-    reasons = dict.fromkeys(found.why_not for found in missing)
-    return " ".join([*reasons, remedy(*(found.command for found in missing))])
+    missing = [model for model in choices[0] if model.why_not]
+    reasons = dict.fromkeys(model.why_not for model in missing)
+    return " ".join([*reasons, remedy(*(model.command for model in missing))])
 
 
 def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
@@ -265,14 +265,14 @@ def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
     """
     check_images(work, images)
     new = _new_operations(work, images)
-    known = set(
+    cached = set(
         Artifact.objects.filter(cache_key__in={n.cache_key for n in new}).values_list("cache_key", flat=True)
     )
-    todo = Counter((n.name, n.runs_in) for n in new if n.cache_key not in known)
+    todo = Counter((n.name, n.runs_in) for n in new if n.cache_key not in cached)
     estimate = estimates.estimate(todo)
     return {
         "items": len(new),
-        "cached": sum(n.cache_key in known for n in new),
+        "cached": sum(n.cache_key in cached for n in new),
         "seconds": {"p50": estimate.seconds_p50, "p90": estimate.seconds_p90},
         "based_on": estimate.based_on,
         "bytes": sum(image.byte_size for image in images),

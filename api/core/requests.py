@@ -70,8 +70,8 @@ class StrictSerializer(serializers.Serializer):
         if hasattr(data, "getlist"):
             message = f"Send files in parts named {' or '.join(files)}." if files else unknown
             misplaced = serializers.ErrorDetail(message, ErrorCode.UNKNOWN_FIELD)
-            held = [name for name in data if name not in files and _has_file(data.getlist(name))]
-            errors |= {name: [misplaced] for name in held}
+            names_with_files = [name for name in data if name not in files and _has_file(data.getlist(name))]
+            errors |= {name: [misplaced] for name in names_with_files}
         return errors
 
 

@@ -167,12 +167,12 @@ class GroupsActions:
     def set_groups(self, request: Request, pk: str) -> Response:
         """Set the group of each listed image: `{"groups": {label: [ids]}}` or `{"assignments": […]}`."""
         batch, values = self.get_object(), SetGroupsSerializer.read(request)
-        wanted, creates = values.get("groups"), values.get("create", "groups" in values)
-        if wanted is None:
-            wanted = {}
+        ids_by_label, creates = values.get("groups"), values.get("create", "groups" in values)
+        if ids_by_label is None:
+            ids_by_label = {}
             for row in values["assignments"]:
-                wanted.setdefault(row["group_label"] or "", []).append(row["image_id"])
-        return _step(batch, request, grouping.set_groups, groups=wanted, creates=creates)
+                ids_by_label.setdefault(row["group_label"] or "", []).append(row["image_id"])
+        return _step(batch, request, grouping.set_groups, groups=ids_by_label, creates=creates)
 
     @extend_schema(request=MergeSerializer, parameters=[IF_MATCH], responses=ChangedGroupSerializer)
     @action(detail=True, methods=["POST"], url_path="groups/merge")

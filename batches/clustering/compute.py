@@ -25,16 +25,16 @@ def analyse(task: Task) -> Outcome:
         ProcessingError: unusable vectors or parameters, or too many vectors.
         Stopped: somebody asked in the folder to stop.
     """
-    tell = ProgressFile(Path(task.folder)).report
-    tell(0.0)
+    report = ProgressFile(Path(task.folder)).report
+    report(0.0)
     with np.load(task.inputs) as stored:
         inputs = {name: stored[name] for name in stored.files}
-    return {"full": _full, "incremental": incremental, "sweep": _sweep}[task.mode](task, inputs, tell)
+    return {"full": _full, "incremental": incremental, "sweep": _sweep}[task.mode](task, inputs, report)
 
 
-def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
+def _full(task: Task, inputs: Mapping[str, np.ndarray], report: Progress) -> Outcome:
     parameters, vectors = cluster_parameters(task), inputs["vectors"]
-    clustering = cluster(vectors, parameters, seed=task.seed, progress=tell)
+    clustering = cluster(vectors, parameters, seed=task.seed, progress=report)
     labelling = clustering.labelling
     return Outcome(
         labels=labelling.labels,
@@ -51,7 +51,7 @@ def _full(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outco
     )
 
 
-def _sweep(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
+def _sweep(task: Task, inputs: Mapping[str, np.ndarray], report: Progress) -> Outcome:
     parameters = cluster_parameters(task)
     trials = sweep(
         inputs["vectors"],
@@ -61,7 +61,7 @@ def _sweep(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outc
         cluster_selection_method=parameters.cluster_selection_method,
         epsilon=parameters.cluster_selection_epsilon,
         seed=task.seed,
-        progress=tell,
+        progress=report,
     )
     versions = {name: version(name) for name in PACKAGES}
     return Outcome(grid=tuple(map(_trial, trials)), versions=versions, context=task.context)

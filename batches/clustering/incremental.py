@@ -18,12 +18,12 @@ PACKAGES = ("hdbscan", "numpy", "scikit-learn", "scipy")
 ENOUGH = 2  # times min_cluster_size: so many waiting images are clustered among themselves
 
 
-def incremental(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) -> Outcome:
+def incremental(task: Task, inputs: Mapping[str, np.ndarray], report: Progress) -> Outcome:
     """Let new vectors join groups inside their radius, and the rest form groups of their own; nothing else moves.
 
     Args:
         task, inputs: see `Task`.
-        tell: called with 0 to 1.
+        report: called with 0 to 1.
 
     The existing groups are measured from their present members, so what people moved counts.
     """
@@ -32,11 +32,11 @@ def incremental(task: Task, inputs: Mapping[str, np.ndarray], tell: Progress) ->
     present = describe_groups(points[~is_new], labels[~is_new], parameters.metric)
     if is_new.any():
         labels[is_new] = join(vectors[is_new], present, vectors[~is_new], labels[~is_new]).labels
-    tell(0.2)
+    report(0.2)
     is_joined = is_new & (labels >= 0)
     notes = _group_the_waiting(labels, vectors, inputs, present, parameters)
     groups = describe_groups(points, labels, parameters.metric)
-    tell(0.8)
+    report(0.8)
     probabilities, scores = _strengths(vectors, labels, inputs, is_joined, present, groups)
     plane = _plane(inputs["projection"], points)
     return Outcome(

@@ -198,10 +198,10 @@ def _pairs(wanted: _Wanted, *, is_written: bool) -> list[DuplicatePair]:
 
 def _rows(wanted: _Wanted, *, is_locked: bool) -> list[DuplicatePair]:
     """Locked, so that a verdict which somebody gives elsewhere at the same moment waits, or is seen here."""
-    found = DuplicatePair.objects.filter(a__in=wanted.place, b__in=wanted.place).order_by("pk")
+    existing = DuplicatePair.objects.filter(a__in=wanted.place, b__in=wanted.place).order_by("pk")
     if is_locked:
-        found = found.select_for_update(no_key=True)
-    rows = [row for row in found if wanted.place[row.a_id] == wanted.place[row.b_id]]
+        existing = existing.select_for_update(no_key=True)
+    rows = [row for row in existing if wanted.place[row.a_id] == wanted.place[row.b_id]]
     for row in rows:
         is_other = row.verdict not in (Verdict.PENDING, wanted.verdict)
         if is_other and (row.a_id, row.b_id) in wanted.of_kept:

@@ -50,8 +50,8 @@ def listed_groups(batch: Batch, *, ordering: str = "-count", labels: Any = None)
     """
     if ordering not in ORDERINGS:
         raise invalid_choice("ordering", ordering, ORDERINGS)
-    found = counted(batch) if labels is None else counted(batch).filter(label__in=labels)
-    groups = list(found)
+    queryset = counted(batch) if labels is None else counted(batch).filter(label__in=labels)
+    groups = list(queryset)
     facts = group_facts(batch)
     for group in groups:
         _add_facts(group, facts.get(group.pk))

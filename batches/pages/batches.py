@@ -38,7 +38,7 @@ JOBS_SHOWN = 8
 @never_cache
 def batch_list(request: HttpRequest) -> HttpResponse:
     """Every batch that the filters leave, the newest first."""
-    batches = presenters.wanted(request.GET, user=request.user)
+    batches = presenters.batches_matching(request.GET, user=request.user)
     page = Paginator(batches, BATCHES_PER_PAGE).get_page(request.GET.get("page"))
     filters = ("search", "status", "stage", "assignee", "whose")
     context = {

@@ -49,7 +49,7 @@ class Line:
         return round(100 * int(self.batch.confirmed_count) / max(1, int(self.batch.group_count)))
 
 
-def wanted(data: Mapping[str, str], *, user: Any) -> QuerySet[Batch]:
+def batches_matching(data: Mapping[str, str], *, user: Any) -> QuerySet[Batch]:
     """The batches that the list's filters ask for; a word that is no filter's finds nothing."""
     view = data.get("view", "")
     batches = Batch.objects.filter(deleted_at__isnull=view != "deleted")

@@ -148,7 +148,7 @@ def with_members(rows: Sequence[Row]) -> list[Row]:
     is_cover = Case(
         When(image=F("group__cover"), then=Value(0)), default=Value(1), output_field=IntegerField()
     )
-    found = (
+    first_images = (
         members(BatchImage.objects.filter(group__in=[row.group.pk for row in rows]))
         .annotate(
             rank=Window(
@@ -161,7 +161,7 @@ def with_members(rows: Sequence[Row]) -> list[Row]:
         .order_by("group", "rank")
     )
     by_group: dict[UUID, list[BatchImage]] = {row.group.pk: [] for row in rows}
-    for member in found:
+    for member in first_images:
         if member.group_id is not None:
             by_group[member.group_id].append(member)
     return [replace(row, members=by_group[row.group.pk]) for row in rows]

@@ -122,7 +122,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
         if image is None:
             missed: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
             return missed
-        form = EditForm(request.POST if request.method == "POST" else None, initial=_said(image))
+        form = EditForm(request.POST if request.method == "POST" else None, initial=_editable_values(image))
         if request.method == "POST":
             if not may(request, Scope.WRITE):
                 raise PermissionDenied(missing(Scope.WRITE))
@@ -166,27 +166,27 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
 
     def _ingest(self, request: HttpRequest, form: UploadForm) -> int:
         """Take the files in one by one; a refused one says why and does not hold up the others."""
-        said = {name: form.cleaned_data[name] for name in ("kind", "tags", "reference")}
-        new, known, refusals = 0, 0, []
+        values = {name: form.cleaned_data[name] for name in ("kind", "tags", "reference")}
+        new, existing, refusals = 0, 0, []
         for file in form.cleaned_data["pictures"]:
             try:
                 ingested = services.ingest(
-                    file, filename=file.name, uploaded_by=request.user, source=Image.Source.ADMIN, **said
+                    file, filename=file.name, uploaded_by=request.user, source=Image.Source.ADMIN, **values
                 )
             except (ApiError, ProcessingError) as error:
                 refusals.append(f"{file.name}: {error.detail}")
                 continue
-            new, known = new + (not ingested.is_duplicate), known + ingested.is_duplicate
+            new, existing = new + (not ingested.is_duplicate), existing + ingested.is_duplicate
         if new:
             messages.success(request, f"{counted(new, 'image')} stored.")
-        if known:
-            messages.info(request, f"{counted(known, 'image')} already in the library.")
+        if existing:
+            messages.info(request, f"{counted(existing, 'image')} already in the library.")
         for sentence in refusals[:MOST_SENTENCES]:
-            if new or known:
+            if new or existing:
                 messages.error(request, sentence)
             else:
                 form.add_error("pictures", sentence)
-        return new + known
+        return new + existing
 
     # --- actions --------------------------------------------------------------------------------------
 
@@ -246,7 +246,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
         return go_back(request) or redirect(request.get_full_path())
 
 
-def _said(image: Image) -> dict[str, Any]:
+def _editable_values(image: Image) -> dict[str, Any]:
     return {name: getattr(image, name) for name in EditForm.base_fields}
 
 
@@ -270,16 +270,16 @@ def _details(request: HttpRequest, image: Image) -> dict[str, Any]:
 
 def _purged(queryset: QuerySet[Image]) -> dict[str, Any]:
     """What a purge of these images takes away."""
-    doomed = queryset.exclude(status=Image.Status.PURGED)
+    to_purge = queryset.exclude(status=Image.Status.PURGED)
     sizes = [
-        doomed.aggregate(size=Sum("byte_size"))["size"],
-        Rendition.objects.filter(image__in=doomed.values("pk")).aggregate(size=Sum("byte_size"))["size"],
-        Artifact.objects.filter(image__in=doomed.values("pk")).aggregate(size=Sum("byte_size"))["size"],
+        to_purge.aggregate(size=Sum("byte_size"))["size"],
+        Rendition.objects.filter(image__in=to_purge.values("pk")).aggregate(size=Sum("byte_size"))["size"],
+        Artifact.objects.filter(image__in=to_purge.values("pk")).aggregate(size=Sum("byte_size"))["size"],
     ]
-    results = Artifact.objects.filter(image__in=doomed.values("pk")).count()
+    results = Artifact.objects.filter(image__in=to_purge.values("pk")).count()
     return {
-        "count": doomed.count(),
+        "count": to_purge.count(),
         "results": results,
         "byte_size": sum(size or 0 for size in sizes),
-        "pictures": doomed[:12],
+        "pictures": to_purge[:12],
     }

@@ -74,12 +74,12 @@ def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[
 
 
 def _start(request: HttpRequest, work: Work, suited: Suited) -> HttpResponse:
-    asked = read(DeliveryForm(request.POST))
+    delivery = read(DeliveryForm(request.POST))
     job = services.submit_work(
         work,
         suited.images,
         Delivery(
-            **asked,
+            **delivery,
             requested_by=request.user,
             source="admin",
             request_id=request_id.current(),

@@ -73,9 +73,9 @@ class DuplicateFilter(filters.FilterSet):
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        found: QuerySet = super().filter_queryset(queryset)
+        pairs: QuerySet = super().filter_queryset(queryset)
         is_asked = bool(self.form.cleaned_data.get("verdict"))
-        return found if is_asked else found.filter(verdict=DuplicatePair.Verdict.PENDING)
+        return pairs if is_asked else pairs.filter(verdict=DuplicatePair.Verdict.PENDING)
 
     def by_verdict(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         return queryset if value == "any" else queryset.filter(verdict=value)
@@ -103,8 +103,8 @@ class DuplicateViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewset
     @idempotent
     def resolve(self, request: Request, pk: str) -> Response:
         """Decide a pair: trash the image that is not kept, or mark the images as different."""
-        asked = ResolveSerializer.read(request)
+        values = ResolveSerializer.read(request)
         pair = duplicates.resolve(
-            self.get_object(), keep=asked.get("keep", []), others=asked["others"], actor=request.user
+            self.get_object(), keep=values.get("keep", []), others=values["others"], actor=request.user
         )
         return Response(self.get_serializer(duplicates.all_pairs().get(pk=pair.pk)).data)

@@ -111,9 +111,9 @@ class ImageParts:
         """A small image, upright and without metadata; created on request if it is missing."""
         image = self.get_object()  # type: ignore[attr-defined]
         query = ThumbnailQuery.read(request)
-        asked = (query["size"], _format(request, query["format"]))
-        rendition = renditions.thumbnail(image, size=asked[0], format=asked[1])
-        is_asked = (rendition.size, rendition.format) == asked
+        requested = (query["size"], _format(request, query["format"]))
+        rendition = renditions.thumbnail(image, size=requested[0], format=requested[1])
+        is_asked = (rendition.size, rendition.format) == requested
         return serve_file(
             request._request,
             rendition.file,

@@ -79,12 +79,12 @@ class ImageFilter(filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet) -> QuerySet:
         """The trash is shown to whoever asks for it."""
-        asked = self.form.cleaned_data
-        if not asked.get("status") and asked.get("deleted") is None:
+        query = self.form.cleaned_data
+        if not query.get("status") and query.get("deleted") is None:
             queryset = queryset.filter(status__in=Image.PRESENT)
         queryset = super().filter_queryset(queryset)
         # The id makes the order of equal rows steady, or pages would repeat and miss some.
-        return queryset.order_by(*queryset.query.order_by, "-id") if asked.get("ordering") else queryset
+        return queryset.order_by(*queryset.query.order_by, "-id") if query.get("ordering") else queryset
 
     def having_tag(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         return queryset.filter(tags__contains=[value])
@@ -129,18 +129,18 @@ class ImageFilter(filters.FilterSet):
         return queryset.filter(words)
 
 
-def chosen(wanted: Mapping[str, str], *, queryset: QuerySet, request: Any) -> QuerySet:
+def chosen(filters: Mapping[str, str], *, queryset: QuerySet, request: Any) -> QuerySet:
     """The images that match these filters of the list, at most 10 000.
 
     Raises:
         ApiError: 400 for an unknown filter or too many images.
         ValidationError: naming the filters whose values are wrong.
     """
-    if set(wanted) - set(ImageFilter.base_filters):
+    if set(filters) - set(ImageFilter.base_filters):
         raise unknown_fields(["filter"], unknown_filter(ImageFilter.base_filters))
-    filterset = ImageFilter(wanted, queryset=queryset, request=request)
+    filterset = ImageFilter(filters, queryset=queryset, request=request)
     if not filterset.is_valid():
         raise translate_validation(filterset.errors)
     bulk.checked_size(filterset.qs.count())
-    found: QuerySet = filterset.qs
-    return found
+    images: QuerySet = filterset.qs
+    return images

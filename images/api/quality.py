@@ -102,10 +102,10 @@ class QualityParts:
     def measure(self, request: Request, pk: str | None = None) -> Response:
         """Measure the image, even if it was measured before."""
         require_scope(request, Scope.PROCESS)
-        asked = MeasureRequestSerializer.read(request)
+        values = MeasureRequestSerializer.read(request)
         job = quality.submit_quality(
             [self.get_object()],  # type: ignore[attr-defined]
-            metrics=asked.get("metrics"),
+            metrics=values.get("metrics"),
             requested_by=request.user,
             source=door(request),
         )
@@ -173,13 +173,13 @@ class ProfileChangeSerializer(StrictSerializer):
 
 
 def profile_json(profile: profiles.Profile) -> dict[str, Any]:
-    found = profiles.counts(profile.kind, profile.cutoffs)
+    counts = profiles.counts(profile.kind, profile.cutoffs)
     return {
         "kind": profile.kind,
         "name": profile.name,
         "version": profile.version,
-        "measured": found.measured,
-        "flagged": found.flagged,
+        "measured": counts.measured,
+        "flagged": counts.flagged,
         "thresholds": [
             {
                 "measure": name,
@@ -188,7 +188,7 @@ def profile_json(profile: profiles.Profile) -> dict[str, Any]:
                 "bad_side": CAUSES[name].bad_side,
                 "limits": list(limits(CAUSES[name])),
                 "unit": CAUSES[name].unit,
-                "flagged": found.by_measure[name],
+                "flagged": counts.by_measure[name],
             }
             for name, cutoff in profile.cutoffs.items()
         ],
@@ -215,7 +215,7 @@ class ProfileView(APIView):
     )
     def get(self, request: Request, kind: str) -> Response:
         """The thresholds of one kind of image."""
-        return Response(profile_json(profiles.profile_of(_known(kind))))
+        return Response(profile_json(profiles.profile_of(_checked_kind(kind))))
 
     @extend_schema(
         parameters=[KIND],
@@ -226,7 +226,7 @@ class ProfileView(APIView):
     )
     def put(self, request: Request, kind: str) -> Response:
         """Change thresholds. This creates a new version; images of this kind are judged again, not measured again."""
-        kind, changes = _known(kind), ProfileChangeSerializer.read(request)["thresholds"]
+        kind, changes = _checked_kind(kind), ProfileChangeSerializer.read(request)["thresholds"]
         profile, job = profiles.change(kind, changes, actor=request.user, source=door(request))
         body = profile_json(profile)
         return Response(body if job is None else {**body, "job": job.pk})
@@ -244,13 +244,13 @@ class ProfilePreviewView(APIView):
     )
     def post(self, request: Request, kind: str) -> Response:
         """Preview what changed thresholds would flag."""
-        profile = profiles.profile_of(_known(kind))
+        profile = profiles.profile_of(_checked_kind(kind))
         cutoffs = {**profile.cutoffs, **profiles.checked(ProfileChangeSerializer.read(request)["thresholds"])}
         would_be = profiles.Profile(profile.kind, profile.name, profile.version, cutoffs)
         return Response(profile_json(would_be))
 
 
-def _known(kind: str) -> str:
+def _checked_kind(kind: str) -> str:
     if kind not in profiles.KINDS:
         detail = f"There is no kind {kind[:50]!r}. Available kinds: {', '.join(profiles.KINDS)}."
         raise ApiError(ErrorCode.NOT_FOUND, detail)

@@ -136,23 +136,23 @@ class SimilarParts:
     @action(detail=True)
     def similar(self, request: Request, pk: str | None = None) -> Response:
         """Similar images: those with the nearest vectors, nearest first."""
-        asked = SimilarQuery.read(request)
-        own = embeddings.of_model(asked["model"]).filter(image=uuid.UUID(str(pk))).first()
+        query = SimilarQuery.read(request)
+        own = embeddings.of_model(query["model"]).filter(image=uuid.UUID(str(pk))).first()
         if own is None:
-            own = embeddings.of_image(get_object_or_404(Image, pk=pk), asked["model"])
-        return self._similar(own, asked)
+            own = embeddings.of_image(get_object_or_404(Image, pk=pk), query["model"])
+        return self._similar(own, query)
 
-    def _similar(self, own: Embedding, asked: Mapping[str, Any]) -> Response:
+    def _similar(self, own: Embedding, query: Mapping[str, Any]) -> Response:
         near = similarity.nearest(
             embeddings.numbers_of(own),
             Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256),
-            limit=asked["limit"],
-            max_distance=asked.get("max_distance"),
-            within=_within(asked.get("batch")),
+            limit=query["limit"],
+            max_distance=query.get("max_distance"),
+            within=_within(query.get("batch")),
             exclude=[own.image_id],
         )
         body = {"image": own.image_id, "model": own.model, "weights_sha256": own.weights_sha256}
-        rows = [(found.image_id, {"distance": found.distance}) for found in near]
+        rows = [(neighbour.image_id, {"distance": neighbour.distance}) for neighbour in near]
         return Response({**body, "results": self._with_images(rows)})
 
     @extend_schema(
@@ -171,15 +171,15 @@ class SimilarParts:
         For file names, titles, tags and cameras use `/api/images/?search=`, which needs no model.
         """
         if "image" in request.query_params:
-            asked = LikeQuery.read(request)
-            return self._similar(embeddings.of_image(_image(asked["image"]), asked["model"]), asked)
-        asked, wait_s = TextQuery.read(request), preferred_wait_s(request)
+            query = LikeQuery.read(request)
+            return self._similar(embeddings.of_image(_image(query["image"]), query["model"]), query)
+        query, wait_s = TextQuery.read(request), preferred_wait_s(request)
         vector = text_search.vector_of(
-            asked["q"], wait_s=wait_s, requested_by=request.user, source=door(request)
+            query["q"], wait_s=wait_s, requested_by=request.user, source=door(request)
         )
         if isinstance(vector, Job):
             return Response(job_json(vector), status=202, headers={"Retry-After": "2"})
-        return Response(self._found(asked["q"], vector, asked["limit"]))
+        return Response(self._found(query["q"], vector, query["limit"]))
 
     def _found(self, text: str, vector: np.ndarray, limit: int) -> dict[str, Any]:
         answer = text_search.search(vector, limit=limit)
@@ -201,21 +201,21 @@ class SimilarParts:
     def embed(self, request: Request, pk: str | None = None) -> Response:
         """Compute the image's vector on a model worker, even if it has one."""
         require_scope(request, Scope.PROCESS)
-        asked = EmbedSerializer.read(request)
+        values = EmbedSerializer.read(request)
         job = embeddings.submit_embeddings(
             [self.get_object()],  # type: ignore[attr-defined]
-            model=asked["model"],
+            model=values["model"],
             requested_by=request.user,
             source=door(request),
         )
         return accepted(job)
 
 
-def features(image: Image, asked: Mapping[str, Any]) -> dict[str, Any]:
+def features(image: Image, query: Mapping[str, Any]) -> dict[str, Any]:
     """The image's vector as JSON where `?include=features` asks for it: base64 of little-endian float32."""
-    if "include" not in asked:
+    if "include" not in query:
         return {}
-    own = embeddings.of_image(image, asked["model"])
+    own = embeddings.of_image(image, query["model"])
     return {
         "features": base64.b64encode(embeddings.numbers_of(own).tobytes()).decode(),
         "features_model": own.model,
@@ -233,7 +233,7 @@ def _within(batch_id: uuid.UUID | None) -> QuerySet[Image] | None:
 
 
 def _image(image_id: uuid.UUID) -> Image:
-    found = Image.objects.only("pk").filter(pk=image_id).exclude(status=Image.Status.PURGED).first()
-    if found is None:
+    image = Image.objects.only("pk").filter(pk=image_id).exclude(status=Image.Status.PURGED).first()
+    if image is None:
         raise invalid_field("image", f"There is no image {image_id}.", code=ErrorCode.DOES_NOT_EXIST)
-    return found
+    return image

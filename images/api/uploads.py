@@ -98,13 +98,13 @@ def upload(request: Request, *, batch: Batch | None = None) -> Response:
     return take_in(request, UploadSerializer.read(request), batch=batch)
 
 
-def take_in(request: Request, asked: Mapping[str, Any], *, batch: Batch | None = None) -> Response:
+def take_in(request: Request, values: Mapping[str, Any], *, batch: Batch | None = None) -> Response:
     """The same for a form that was read before."""
-    named = asked.get("batch") or (batch.pk if batch else None)
+    named = values.get("batch") or (batch.pk if batch else None)
     into = open_batch(named, field="batch") if named else None
-    facts = {name: asked[name] for name in FACTS if name in asked}
+    facts = {name: values[name] for name in FACTS if name in values}
     facts["after"] = partial(add_upload, into, by=request.user) if into else None
-    files = asked["files"]
+    files = values["files"]
     if len(files) == 1:
         taken = _ingest_one(files[0], facts, request)
         body = _image_json(taken, request)
@@ -137,11 +137,11 @@ def _many(files: Sequence[UploadedFile], facts: dict[str, Any], request: Request
     for index in sorted(range(len(files)), key=lambda index: getattr(files[index], "sha256", "")):
         results[index] = _result(files[index], facts, request)
     body = {"results": [results[index] for index in range(len(files))]}
-    found = {result["status"] for result in body["results"]}
-    if found == {"rejected"}:
+    statuses = {result["status"] for result in body["results"]}
+    if statuses == {"rejected"}:
         error = ApiError(ErrorCode.ALL_REJECTED, f"None of the {len(files)} files was accepted.")
         return Response({**error_body(error), **body}, status=400)
-    return Response(body, status=201 if "created" in found else 200)
+    return Response(body, status=201 if "created" in statuses else 200)
 
 
 def _result(file: UploadedFile, facts: dict[str, Any], request: Request) -> dict[str, Any]:

@@ -120,10 +120,10 @@ class ImageViewSet(
     @extend_schema(responses=FeaturesSerializer, parameters=[FeaturesQuery])
     def retrieve(self, request: Request, pk: str) -> HttpResponseBase:
         """The image's JSON, with its vector for `?include=features`; its bytes for `Accept: image/*`."""
-        image, asked = self.get_object(), FeaturesQuery.read(request)
+        image, query = self.get_object(), FeaturesQuery.read(request)
         if wants_bytes(request):
             return original(request._request, image)
-        return Response({**self.get_serializer(image).data, **features(image, asked)})
+        return Response({**self.get_serializer(image).data, **features(image, query)})
 
     @extend_schema(request=ImageChangesSerializer, responses=ImageSerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
@@ -164,26 +164,26 @@ class ImageViewSet(
     @idempotent
     def actions(self, request: Request) -> Response:
         """Apply one action to many images, chosen by `ids` or by a `filter` of the list; `dry_run` only counts."""
-        asked = BulkSerializer.read(request)
-        if asked["action"] == "process":
+        values = BulkSerializer.read(request)
+        if values["action"] == "process":
             require_scope(request, Scope.PROCESS)
-        images = self._selected(asked)
-        if asked["action"] == "process":
-            return self._process(images, asked, request)
-        if asked["action"] == "add_to_batch":
-            return self._add_to_batch(images, asked, request)
-        wanted = bulk.Action(asked["action"], asked.get("tags", ()), asked.get("remove_tags", ()))
-        if asked["dry_run"]:
-            changed = bulk.would_change(images, wanted)
+        images = self._selected(values)
+        if values["action"] == "process":
+            return self._process(images, values, request)
+        if values["action"] == "add_to_batch":
+            return self._add_to_batch(images, values, request)
+        change = bulk.Action(values["action"], values.get("tags", ()), values.get("remove_tags", ()))
+        if values["dry_run"]:
+            changed = bulk.would_change(images, change)
         else:
-            changed = bulk.apply(images, wanted, actor=request.user)
-        return Response(_bulk_result(asked, images, changed))
+            changed = bulk.apply(images, change, actor=request.user)
+        return Response(_bulk_result(values, images, changed))
 
-    def _selected(self, asked: dict[str, Any]) -> list[Image]:
-        if "filter" in asked:
-            return list(chosen(asked["filter"], queryset=self.get_queryset(), request=self.request))
-        rows = {image.pk: image for image in self.get_queryset().filter(pk__in=asked["ids"])}
-        if missing := [str(key) for key in asked["ids"] if key not in rows]:
+    def _selected(self, values: dict[str, Any]) -> list[Image]:
+        if "filter" in values:
+            return list(chosen(values["filter"], queryset=self.get_queryset(), request=self.request))
+        rows = {image.pk: image for image in self.get_queryset().filter(pk__in=values["ids"])}
+        if missing := [str(key) for key in values["ids"] if key not in rows]:
             errors = [
                 FieldError("ids", ErrorCode.DOES_NOT_EXIST, f"There is no image {key}.")
                 for key in missing[:100]
@@ -192,28 +192,28 @@ class ImageViewSet(
         return list(rows.values())
 
     @staticmethod
-    def _add_to_batch(images: list[Image], asked: dict[str, Any], request: Request) -> Response:
+    def _add_to_batch(images: list[Image], values: dict[str, Any], request: Request) -> Response:
         """What lies in the trash, and what is in the batch already, is left as it is."""
-        batch = open_batch(asked["batch"], field="batch")
+        batch = open_batch(values["batch"], field="batch")
         inside = set(batch.batch_images.values_list("image_id", flat=True))
         new = [image.pk for image in images if image.status in Image.PRESENT and image.pk not in inside]
-        if new and not asked["dry_run"]:
+        if new and not values["dry_run"]:
             add_images(batch, new, actor=request.user)
-        return Response(_bulk_result(asked, images, new))
+        return Response(_bulk_result(values, images, new))
 
-    def _process(self, images: list[Image], asked: dict[str, Any], request: Request) -> Response:
-        if asked["dry_run"]:
+    def _process(self, images: list[Image], values: dict[str, Any], request: Request) -> Response:
+        if values["dry_run"]:
             usable = [image.pk for image in images if image.status in Image.PRESENT]
-            return Response(_bulk_result(asked, images, usable))
+            return Response(_bulk_result(values, images, usable))
         if gone := [image for image in images if image.status not in Image.PRESENT]:
             raise ApiError(ErrorCode.CONFLICT, f"The image {gone[0].pk} is {gone[0].status}.")
-        return accepted(submit_work(asked["work"], images, delivery_of(asked, request)))
+        return accepted(submit_work(values["work"], images, delivery_of(values, request)))
 
 
-def _bulk_result(asked: dict[str, Any], images: list[Image], changed: list[Any]) -> dict[str, Any]:
+def _bulk_result(values: dict[str, Any], images: list[Image], changed: list[Any]) -> dict[str, Any]:
     body = {
-        "action": asked["action"],
-        "dry_run": asked["dry_run"],
+        "action": values["action"],
+        "dry_run": values["dry_run"],
         "matched": len(images),
         "changed": len(changed),
         "unchanged": len(images) - len(changed),

@@ -85,8 +85,8 @@ def examine(file: File | Path | str, *, filename: str) -> tuple[str, bool]:
     """
     with receive(file) as upload:
         check_size(upload, name=filename)
-        known = Image.objects.filter(sha256=upload.sha256).exclude(status=Image.Status.PURGED)
-        if known.exists():
+        existing = Image.objects.filter(sha256=upload.sha256).exclude(status=Image.Status.PURGED)
+        if existing.exists():
             return upload.sha256, True
         with tempfile.TemporaryDirectory(dir=scratch_root(), prefix="inspect-") as folder:
             _inspect(upload, folder)
@@ -102,12 +102,12 @@ def _add(upload: Upload, facts: UploadMetadata) -> Ingested:
         except IntegrityError as error:
             if not _is_same_bytes(error):
                 raise
-    known = _use_known(upload, facts)  # another request with the same bytes was faster
-    if known is None:
+    existing = _use_known(upload, facts)  # another request with the same bytes was faster
+    if existing is None:
         raise ApiError(
             ErrorCode.CONFLICT, "The same file was uploaded and purged at the same time; upload it again."
         )
-    return known
+    return existing
 
 
 def _inspect(upload: Upload, folder: str) -> compute.Inspection:
@@ -130,7 +130,9 @@ def _is_same_bytes(error: IntegrityError) -> bool:
 
 def _create(upload: Upload, inspection: compute.Inspection, facts: UploadMetadata) -> Image:
     """The row first: of several equal uploads one gets past the constraint, and only that one moves its file."""
-    image = Image.objects.create(sha256=upload.sha256, **_said(facts, inspection), **measured(inspection))
+    image = Image.objects.create(
+        sha256=upload.sha256, **_given_values(facts, inspection), **measured(inspection)
+    )
     image.file = _store(upload, image)
     image.save(update_fields=["file"])
     _first_thumbnails(image, inspection)
@@ -145,7 +147,7 @@ def _create(upload: Upload, inspection: compute.Inspection, facts: UploadMetadat
     return image
 
 
-def _said(facts: UploadMetadata, inspection: compute.Inspection) -> dict[str, Any]:
+def _given_values(facts: UploadMetadata, inspection: compute.Inspection) -> dict[str, Any]:
     return {
         "original_filename": safe_filename(facts.filename, format=inspection.info.format),
         "reference": facts.reference,

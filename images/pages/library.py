@@ -39,8 +39,8 @@ DONE = {"delete": "moved to the trash", "restore": "restored"}
 def gallery(request: HttpRequest) -> HttpResponse:
     """The library, or its trash; htmx asks for the pages that follow."""
     is_trash = request.GET.get("view") == "trash"
-    found = galleries.page(request, is_trash=is_trash)
-    context = {"page": found, "is_trash": is_trash}
+    shown = galleries.page(request, is_trash=is_trash)
+    context = {"page": shown, "is_trash": is_trash}
     if request.headers.get("HX-Request") and "after" in request.GET:
         return render(request, "images/_tiles.html", context)
     context |= {
@@ -81,14 +81,14 @@ def upload(request: HttpRequest) -> HttpResponse:
 @require_POST
 def actions(request: HttpRequest) -> HttpResponseBase:
     """Apply an action to the selected images."""
-    asked = read(SelectionForm(request.POST))
-    images = galleries.selected(asked["image"])
+    selection = read(SelectionForm(request.POST))
+    images = galleries.selected(selection["image"])
     if not images:
         messages.error(request, phrases.SELECT_IMAGES)
         return redirect(next_path(request, reverse("gallery")))
-    if asked["action"] == "process":
+    if selection["action"] == "process":
         return _process(request, images)
-    return _apply(request, images, asked["action"])
+    return _apply(request, images, selection["action"])
 
 
 @needs("process")

@@ -32,7 +32,7 @@ class Page:
     errors: list[str]
 
 
-def wanted(data: QueryDict, *, is_trash: bool) -> tuple[dict[str, str], list[str]]:
+def filters_of(data: QueryDict, *, is_trash: bool) -> tuple[dict[str, str], list[str]]:
     """The API's filters as the page's form names them, and sentences about wrong values."""
     filters = {name: text for name in FIELDS if (text := data.get(name, "").strip())}
     filters["deleted"] = "true" if is_trash else "false"
@@ -59,15 +59,15 @@ def matching(
     request: HttpRequest, *, is_trash: bool, data: QueryDict | None = None
 ) -> tuple[QuerySet[Image], list[str]]:
     """What the filters of the address, or those of `data`, find; with a wrong one nothing, and a sentence about it."""
-    filters, errors = wanted(request.GET if data is None else data, is_trash=is_trash)
+    filters, errors = filters_of(request.GET if data is None else data, is_trash=is_trash)
     filters.pop("status" if is_trash else "", None)
-    found = ImageFilter(filters, queryset=listed(Image.objects.all()), request=request)
+    image_filter = ImageFilter(filters, queryset=listed(Image.objects.all()), request=request)
     try:
-        if found.is_valid() and not errors:
-            return found.qs, []
+        if image_filter.is_valid() and not errors:
+            return image_filter.qs, []
     except ApiError as error:
         return Image.objects.none(), [str(error.detail)]
-    errors += [f"{name}: {text}" for name, texts in found.form.errors.items() for text in texts]
+    errors += [f"{name}: {text}" for name, texts in image_filter.form.errors.items() for text in texts]
     return Image.objects.none(), errors
 
 
@@ -105,9 +105,9 @@ def formats_present() -> list[str]:
 def selected(ids: list[uuid.UUID]) -> list[Image]:
     """The images that a form names, unknown ones left out."""
     # Only what an action needs: also an image that cannot be read as a whole can be put into the trash.
-    found = (
+    images = (
         Image.objects.only("status", "title", "original_filename")
         .exclude(status=Image.Status.PURGED)
         .in_bulk(ids)
     )
-    return [found[pk] for pk in ids if pk in found]
+    return [images[pk] for pk in ids if pk in images]

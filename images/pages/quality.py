@@ -102,13 +102,13 @@ def panel(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     """The panel alone, for a page that waits for the numbers."""
     image = get_object_or_404(Image.objects.exclude(status=Image.Status.PURGED), pk=image_id)
     context = {"image": image, **quality_context(image)}
-    found = context["quality"]["fingerprint"]
+    fingerprint = context["quality"]["fingerprint"]
     # The panel of a print stands elsewhere on the page: it comes along once, and again when all is measured.
     is_new = "print" not in request.GET or not context["quality_is_waiting"]
     context |= {
-        "fingerprint": found,
-        "fingerprint_rows": fingerprints.rows_of(found),
-        "is_print_new": bool(found) and is_new,
+        "fingerprint": fingerprint,
+        "fingerprint_rows": fingerprints.rows_of(fingerprint),
+        "is_print_new": bool(fingerprint) and is_new,
     }
     return render(request, "images/_quality_update.html", context)
 
@@ -141,7 +141,7 @@ class Field:
     flagged: int
 
 
-def _fields(cutoffs: Mapping[str, float | None], found: quality_profiles.Counts) -> list[Field]:
+def _fields(cutoffs: Mapping[str, float | None], counts: quality_profiles.Counts) -> list[Field]:
     fields = []
     for name, cutoff in cutoffs.items():
         cause = CAUSES[name]
@@ -160,13 +160,13 @@ def _fields(cutoffs: Mapping[str, float | None], found: quality_profiles.Counts)
                 step,
                 cause.unit,
                 words,
-                found.by_measure.get(name, 0),
+                counts.by_measure.get(name, 0),
             )  # fmt: skip
         )
     return fields
 
 
-def _asked(data: QueryDict) -> dict[str, Any]:
+def _requested_cutoffs(data: QueryDict) -> dict[str, Any]:
     """The cut-offs of the form as numbers; an empty one is not judged by, other text stays and is refused."""
     return {name: _number(data.get(name, "").strip()) for name in CAUSES if name in data}
 
@@ -192,11 +192,11 @@ def profiles(request: HttpRequest) -> HttpResponse:
     cutoffs = dict(profile.cutoffs)
     context: dict[str, Any] = {"kind": kind, "kinds": Image.Kind.choices, "profile": profile}
     try:
-        cutoffs |= quality_profiles.checked(_asked(request.GET))
+        cutoffs |= quality_profiles.checked(_requested_cutoffs(request.GET))
     except ApiError as error:
         context["error"] = error.detail
-    found = quality_profiles.counts(kind, cutoffs)
-    context |= {"fields": _fields(cutoffs, found), "counts": found}
+    counts = quality_profiles.counts(kind, cutoffs)
+    context |= {"fields": _fields(cutoffs, counts), "counts": counts}
     is_count = request.headers.get("HX-Request") == "true"
     return render(
         request, "images/_quality_counts.html" if is_count else "images/quality_profiles.html", context
@@ -209,7 +209,9 @@ def profile_change(request: HttpRequest, kind: str) -> HttpResponse:
     """Put changed cut-offs in force."""
     kind = _kind(kind)
     try:
-        profile, job = quality_profiles.change(kind, _asked(request.POST), actor=request.user, source="web")
+        profile, job = quality_profiles.change(
+            kind, _requested_cutoffs(request.POST), actor=request.user, source="web"
+        )
     except ApiError as error:
         tell(request, error)
     else:

@@ -61,7 +61,7 @@ def strip(image: Image) -> Strip:
         )
     alike = Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256)
     near = similarity.nearest(embeddings.numbers_of(own), alike, limit=STRIP, exclude=[image.pk])
-    tiles = _tiles([(found.image_id, found.distance) for found in near])
+    tiles = _tiles([(neighbour.image_id, neighbour.distance) for neighbour in near])
     others = Embedding.objects.filter(model=own.model).exclude(weights_sha256=own.weights_sha256)
     return Strip(model=embeddings.embedder(own.model).title, tiles=tiles, stale=others.count())
 
@@ -131,10 +131,10 @@ def duplicate_resolve(request: HttpRequest, pair_id: uuid.UUID) -> HttpResponse:
     """Decide a pair."""
     pair = get_object_or_404(duplicates.all_pairs(), pk=pair_id)
     try:
-        asked = read(ResolveForm(request.POST))
-        duplicates.resolve(pair, keep=asked["keep"], others=asked["others"], actor=request.user)
+        values = read(ResolveForm(request.POST))
+        duplicates.resolve(pair, keep=values["keep"], others=values["others"], actor=request.user)
     except ApiError as error:
         tell(request, error)
     else:
-        messages.success(request, phrases.RESOLVED[asked["others"]])
+        messages.success(request, phrases.RESOLVED[values["others"]])
     return redirect(next_path(request, "/duplicates/"))

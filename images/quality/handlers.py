@@ -34,25 +34,25 @@ def _locked(claim: Claim) -> Image | None:
     return None if image.status == Image.Status.PURGED else image
 
 
-def _save_causes(claim: Claim, found: measuring.Causes) -> dict[str, Any]:
+def _save_causes(claim: Claim, causes: measuring.Causes) -> dict[str, Any]:
     image = _locked(claim)
     if image is None:
         return PURGED
-    rows = [_cause_row(name, value, found) for name, value in found.values.items()]
-    if found.panel is not None:
-        rows += fingerprints.score_rows(found.panel)
+    rows = [_cause_row(name, value, causes) for name, value in causes.values.items()]
+    if causes.panel is not None:
+        rows += fingerprints.score_rows(causes.panel)
     quality.save_rows(image, rows)
     quality.judge_images([image])
     return {"grade": image.quality_grade, "issues": [issue["code"] for issue in image.issues]}
 
 
-def _cause_row(name: str, value: float | None, found: measuring.Causes) -> dict[str, Any]:
+def _cause_row(name: str, value: float | None, causes: measuring.Causes) -> dict[str, Any]:
     cause = CAUSES[name]
     row = {
         "metric": name,
         "metric_version": VERSION,
-        "input_size": found.input_size,
-        "duration_ms": found.duration_ms,
+        "input_size": causes.input_size,
+        "duration_ms": causes.duration_ms,
     }
     if value is None:
         return {**row, "error_code": "not_measurable", "error_detail": cause.unmeasurable}
@@ -95,9 +95,9 @@ def _nothing() -> None:
 
 
 def _save_judgement(claim: Claim, _value: None) -> dict[str, Any]:
-    asked = claim.parameters
+    parameters = claim.parameters
     images = Image.objects.select_for_update().defer("exif", "exif_raw").order_by("pk")
-    chosen = images.filter(kind=asked["kind"], pk__gte=asked["first"], pk__lte=asked["last"])
+    chosen = images.filter(kind=parameters["kind"], pk__gte=parameters["first"], pk__lte=parameters["last"])
     return {"changed": quality.judge_images(list(chosen.exclude(status=Image.Status.PURGED)))}
 
 

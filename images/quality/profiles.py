@@ -131,10 +131,10 @@ def counts(kind: str, cutoffs: Mapping[str, float | None]) -> Counts:
     at_fault = Q(pk__in=[])
     for condition in conditions.values():
         at_fault |= condition
-    found = rows.aggregate(
+    totals = rows.aggregate(
         all_measured=Count("image", distinct=True),
         all_flagged=Count("image", distinct=True, filter=at_fault),
         **{f"of_{name}": Count("pk", filter=condition) for name, condition in conditions.items()},
     )
-    by_measure = {name: found.get(f"of_{name}", 0) for name in cutoffs}
-    return Counts(found["all_measured"], found["all_flagged"], by_measure)
+    by_measure = {name: totals.get(f"of_{name}", 0) for name in cutoffs}
+    return Counts(totals["all_measured"], totals["all_flagged"], by_measure)

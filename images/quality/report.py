@@ -79,19 +79,23 @@ def _cause(cause: Cause, row: QualityScore | None, cutoffs: Mapping[str, float |
 
 
 def _metric(spec: MetricSpec, row: QualityScore | None) -> dict[str, Any]:
-    found = quality.availability(spec.name)
+    availability = quality.availability(spec.name)
     return {
-        **_row(row, found.version),
+        **_row(row, availability.version),
         "name": spec.name,
         "title": spec.title,
         "direction": spec.better,
         "range": [spec.low, spec.high],
-        **_state(found),
+        **_state(availability),
     }
 
 
-def _state(found: Availability) -> dict[str, Any]:
-    return {"is_available": found.is_available, "why_not": found.why_not, "command": found.command}
+def _state(availability: Availability) -> dict[str, Any]:
+    return {
+        "is_available": availability.is_available,
+        "why_not": availability.why_not,
+        "command": availability.command,
+    }
 
 
 def table() -> list[dict[str, Any]]:
@@ -100,7 +104,7 @@ def table() -> list[dict[str, Any]]:
 
 
 def _metric_row(spec: MetricSpec) -> dict[str, Any]:
-    found = quality.availability(spec.name)
+    availability = quality.availability(spec.name)
     return {
         "name": spec.name,
         "title": spec.title,
@@ -113,10 +117,10 @@ def _metric_row(spec: MetricSpec) -> dict[str, Any]:
         "long_side_px": spec.long_side_px,
         "min_side_px": spec.min_side_px,
         "weights": list(spec.weights),
-        "version": found.version,
-        "available": found.is_available,
-        "why_not": found.why_not,
-        "command": found.command,
+        "version": availability.version,
+        "available": availability.is_available,
+        "why_not": availability.why_not,
+        "command": availability.command,
     }
 
 

@@ -55,9 +55,9 @@ def wanted_metrics(metrics: Sequence[str] | None) -> list[str]:
     names = list(dict.fromkeys(metrics))
     if unknown := [name for name in names if name not in METRICS]:
         raise invalid_choice("metrics", unknown[0], METRICS)
-    missing_here = [found for found in map(availability, names) if not found.is_available]
+    missing_here = [metric for metric in map(availability, names) if not metric.is_available]
     if missing_here:
-        detail = " ".join(f"{found.name}: {found.why_not} Run: {found.command}" for found in missing_here)
+        detail = " ".join(f"{metric.name}: {metric.why_not} Run: {metric.command}" for metric in missing_here)
         raise ApiError(ErrorCode.MODEL_UNAVAILABLE, detail)
     return names
 

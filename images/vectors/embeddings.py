@@ -114,9 +114,9 @@ def of_image(image: Image, model: str = AUTO) -> Embedding:
     Raises:
         ApiError: 409 with the way to have it made; 422 `model_unavailable`.
     """
-    found = of_model(model).filter(image=image).first()
-    if found is not None:
-        return found
+    embedding = of_model(model).filter(image=image).first()
+    if embedding is not None:
+        return embedding
     spec = embedder(model)
     waiting = Operation.objects.filter(
         image=image, name=OPERATION, status__in=OPERATION_OPEN, parameters__model=spec.name

@@ -50,32 +50,32 @@ def nearest(
         within: only these images.
         exclude: not these images.
     """
-    found = vectors.filter(image__status=Image.Status.READY).exclude(image_id__in=list(exclude))
+    candidates = vectors.filter(image__status=Image.Status.READY).exclude(image_id__in=list(exclude))
     if within is not None:
-        found = found.filter(image__in=within)
+        candidates = candidates.filter(image__in=within)
         if within.count() <= EXACT_UP_TO:
-            return _cut(_ranked(found, vector, count=limit), limit, max_distance)
+            return _cut(_ranked(candidates, vector, count=limit), limit, max_distance)
     count = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * limit)
-    return _cut(_by_index(found, vector, count=count), limit, max_distance)
+    return _cut(_by_index(candidates, vector, count=count), limit, max_distance)
 
 
-def _ranked(found: QuerySet[Embedding], vector: np.ndarray, *, count: int) -> list[Neighbour]:
-    ranked = found.order_by(_exact(vector), "image_id")
+def _ranked(candidates: QuerySet[Embedding], vector: np.ndarray, *, count: int) -> list[Neighbour]:
+    ranked = candidates.order_by(_exact(vector), "image_id")
     return [Neighbour(*row) for row in ranked.values_list("image_id", _exact(vector))[:count]]
 
 
-def _by_index(found: QuerySet[Embedding], vector: np.ndarray, *, count: int) -> list[Neighbour]:
-    candidates = by_index(found, vector).values_list("image_id", _exact(vector))[:count]
+def _by_index(embeddings: QuerySet[Embedding], vector: np.ndarray, *, count: int) -> list[Neighbour]:
+    candidates = by_index(embeddings, vector).values_list("image_id", _exact(vector))[:count]
     with transaction.atomic():
         _search_widely()
         rows = [Neighbour(*row) for row in candidates]
     return sorted(rows, key=lambda row: (row.distance, row.image_id))
 
 
-def by_index(found: QuerySet[Embedding], vector: np.ndarray) -> QuerySet[Embedding]:
+def by_index(candidates: QuerySet[Embedding], vector: np.ndarray) -> QuerySet[Embedding]:
     """In the order of the index of the vectors' model."""
     halved = Cast("vector", HalfVectorField(dimensions=len(vector)))
-    return found.order_by(CosineDistance(halved, HalfVector(vector)))
+    return candidates.order_by(CosineDistance(halved, HalfVector(vector)))
 
 
 def _exact(vector: np.ndarray) -> CosineDistance:

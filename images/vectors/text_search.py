@@ -64,7 +64,7 @@ def search(vector: np.ndarray, *, limit: int) -> Answer:
     """The images that fit a sentence best, cut where the rest lies clearly below."""
     # More than are shown: the gap may lie just behind them.
     near = similarity.nearest(vector, embeddings.of_model(TEXT_MODEL), limit=MAX_LIMIT)
-    hits = [Hit(found.image_id, 1 - found.distance) for found in near]
+    hits = [Hit(neighbour.image_id, 1 - neighbour.distance) for neighbour in near]
     kept = cut_at_gap([hit.score for hit in hits])
     return Answer(hits[: min(kept, limit)], is_cut=kept < len(hits) and kept <= limit)
 
@@ -80,12 +80,12 @@ def vector_of(
     text = _checked(text)
     require_models()
     key = _key(text)
-    if (known := _known(key)) is not None:
-        return known
+    if (cached := _cached(key)) is not None:
+        return cached
     job = _open_job(key) or _submit(text, key, requested_by=requested_by, source=source)
     if not wait_until_finished(job.pk, WAIT_S if wait_s is None else wait_s):
         return job
-    made = _known(key)
+    made = _cached(key)
     if made is None:
         raise _failure(job)
     return made
@@ -106,7 +106,7 @@ def _key(text: str) -> str:
     return hashlib.sha256("\n".join([*hashes, text]).encode()).hexdigest()
 
 
-def _known(key: str) -> np.ndarray | None:
+def _cached(key: str) -> np.ndarray | None:
     """From the cache, or from a job that has made it (where the cache is away or was emptied)."""
     text = cache.get(f"text-vector:{key}")
     if text is None:
@@ -121,8 +121,8 @@ def _known(key: str) -> np.ndarray | None:
 def _open_job(key: str) -> Job | None:
     """Somebody asked the same a moment ago."""
     waiting = Operation.objects.filter(name=OPERATION, cache_key=key, status__in=OPERATION_OPEN)
-    found = waiting.select_related("job").first()
-    return found.job if found else None
+    operation = waiting.select_related("job").first()
+    return operation.job if operation else None
 
 
 def _submit(text: str, key: str, *, requested_by: Any, source: str) -> Job:

@@ -16,14 +16,14 @@ def find_pictures(folder: Path) -> list[Path]:
     Raises:
         ValueError: there is none.
     """
-    found = sorted(
+    paths = sorted(
         path
         for path in folder.rglob("*")
         if path.suffix.lower() in EXTENSIONS and not LEFT_OUT & set(path.relative_to(folder).parts)
     )
-    if not found:
+    if not paths:
         raise ValueError(f"No images in {folder}.")
-    return found
+    return paths
 
 
 def read(path: Path, *, channels: int = 3, scale: float = 1.0) -> np.ndarray:

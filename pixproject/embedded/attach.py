@@ -23,11 +23,11 @@ STOP_WAIT_S = 90
 
 def embedded_names(data_dir: Path, *, database_host: str, redis_location: str) -> list[str]:
     """Which of the two servers these settings leave to us."""
-    wanted = {
+    names = {
         "postgres": database_host == str(socket_dir(data_dir)),
         "redis": redis_location == redis_url(data_dir),
     }
-    return [name for name, is_embedded in wanted.items() if is_embedded]
+    return [name for name, is_embedded in names.items() if is_embedded]
 
 
 @contextlib.contextmanager

@@ -31,12 +31,12 @@ def die_with_parent(number: signal.Signals) -> Callable[[], None]:
 def make_private_folder(path: Path, *, owner: int | None = None) -> None:
     """Make a folder only its owner can enter, or refuse one that somebody else made first (as in /tmp)."""
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = path.lstat()
-    if path.is_symlink() or found.st_uid not in {os.geteuid(), owner}:
+    status = path.lstat()
+    if path.is_symlink() or status.st_uid not in {os.geteuid(), owner}:
         raise EmbeddedServerError(
             f"The folder {path} belongs to another user. Remove it or move the data folder."
         )
-    if found.st_mode & 0o777 != 0o700:
+    if status.st_mode & 0o777 != 0o700:
         path.chmod(0o700)
 
 

@@ -24,8 +24,8 @@ class Valkey(Server):
     @cached_property
     def program(self) -> str:
         for candidate in ("redis-server", "valkey-server"):
-            if found := shutil.which(candidate):
-                return found
+            if path := shutil.which(candidate):
+                return path
         if bundled := _bundled():
             return str(bundled)
         raise EmbeddedServerError(

@@ -65,6 +65,6 @@ def shows_refusals(
 
 def next_path(request: HttpRequest, default: str) -> str:
     """Where a form asks to go afterwards, when that is on this site."""
-    wanted = request.POST.get("next", "")
-    is_here = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()})
-    return wanted if is_here and wanted.startswith("/") else default
+    target = request.POST.get("next", "")
+    is_here = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
+    return target if is_here and target.startswith("/") else default

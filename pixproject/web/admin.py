@@ -160,13 +160,13 @@ class PixModelAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
     ) -> tuple[QuerySet, bool]:
-        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        results, may_repeat = super().get_search_results(request, queryset, search_term)
         try:
             identifier = UUID(search_term.strip())
         except ValueError:
-            return found, may_repeat
+            return results, may_repeat
         exact = Q(*[Q(**{name: identifier}) for name in self.uuid_search], _connector=Q.OR)
-        return (queryset.filter(exact) | found if self.uuid_search else found), may_repeat
+        return (queryset.filter(exact) | results if self.uuid_search else results), may_repeat
 
     def check_add(self, request: HttpRequest) -> None:
         if not self.has_add_permission(request):

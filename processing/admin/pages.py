@@ -128,8 +128,8 @@ def _switch(request: HttpRequest) -> HttpResponse:
     form = SwitchForm(request.POST)
     if not form.is_valid():
         for field, sentences in form.errors.items():
-            said = " ".join(map(str, sentences))
-            messages.error(request, said if field == NON_FIELD_ERRORS else f"{field}: {said}")
+            message = " ".join(map(str, sentences))
+            messages.error(request, message if field == NON_FIELD_ERRORS else f"{field}: {message}")
         return redirect("admin:queues")
     name, turn, reason = (form.cleaned_data[field] for field in ("queue", "turn", "reason"))
     if turn == "pause":

@@ -98,7 +98,7 @@ def comparison(link: OperationArtifact) -> dict[str, Any]:
 
 def _measure(source_key: str, result_key: str) -> dict[str, Any]:
     with files.local_copy(source_key) as source, files.local_copy(result_key) as result:
-        found = run_isolated(
+        measured = run_isolated(
             compare_files,
             source,
             result,
@@ -106,7 +106,7 @@ def _measure(source_key: str, result_key: str) -> dict[str, Any]:
             timeout_s=settings.DECODE_TIMEOUT_SECONDS,
             memory_bytes=settings.DECODE_MEMORY_BYTES,
         )
-    return asdict(found)
+    return asdict(measured)
 
 
 def result_limits() -> Limits:

@@ -111,10 +111,10 @@ class SubmitsWork(WaitsForJob):
     """What the doors share through which work comes in."""
 
     def submit(self, request: Request, **source: Any) -> Response:
-        wanted = submission_of(request, **source)
-        if wanted.is_dry_run:
-            return Response({"dry_run": True, **estimate(wanted)})
-        job = submit(wanted)
+        submission = submission_of(request, **source)
+        if submission.is_dry_run:
+            return Response({"dry_run": True, **estimate(submission)})
+        job = submit(submission)
         audit.record("job.submit", job, request=request, detail={"operations": job.operations_total})
         return accepted(job)
 
@@ -179,9 +179,9 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     def retry(self, request: Request, pk: str | None = None) -> Response:
         """Retry failed and cancelled operations: all, only the failed ones, or those listed."""
         job = self.get_object()
-        asked = RetrySerializer.read(request)
-        statuses = (OperationStatus.FAILED,) if "only" in asked else TRIED_AGAIN
-        ids = _operation_ids(job, asked.get("operations"), statuses)
+        values = RetrySerializer.read(request)
+        statuses = (OperationStatus.FAILED,) if "only" in values else TRIED_AGAIN
+        ids = _operation_ids(job, values.get("operations"), statuses)
         if job.status not in RETRYABLE:
             raise _conflict(job, "only failed and cancelled operations of a finished job can be retried")
         count = jobs.retry_job(job, operation_ids=ids, statuses=statuses, actor=request.user)
@@ -271,12 +271,13 @@ def _operation_ids(
     """The named operations, if any, all of which the job has and can try again."""
     if ids is None:
         return None
-    found = dict(job.operations.filter(pk__in=ids).values_list("pk", "status"))
-    if missing := [one for one in ids if one not in found]:
+    status_by_id = dict(job.operations.filter(pk__in=ids).values_list("pk", "status"))
+    if missing := [one for one in ids if one not in status_by_id]:
         detail = f"This job has no operation {missing[0]}."
         raise invalid_field("operations", detail, code=ErrorCode.DOES_NOT_EXIST)
-    if finished := [one for one in ids if found[one] not in statuses]:
-        detail = f"Operation {finished[0]} is {found[finished[0]]}; only {' and '.join(statuses)} ones can be retried."
+    if finished := [one for one in ids if status_by_id[one] not in statuses]:
+        allowed, first = " and ".join(statuses), finished[0]
+        detail = f"Operation {first} is {status_by_id[first]}; only {allowed} ones can be retried."
         raise invalid_field("operations", detail)
     return ids
 

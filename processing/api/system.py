@@ -66,9 +66,9 @@ class OperationView(APIView):
     @extend_schema(responses=OperationSpecSerializer, operation_id="operations_retrieve")
     def get(self, request: Request, name: str) -> Response:
         if name not in OPERATIONS:
-            known = ", ".join(OPERATIONS)
+            names = ", ".join(OPERATIONS)
             raise ApiError(
-                ErrorCode.NOT_FOUND, f"There is no operation {name!r}. Available operations: {known}."
+                ErrorCode.NOT_FOUND, f"There is no operation {name!r}. Available operations: {names}."
             )
         return Response(operation_json(OPERATIONS[name]))
 
@@ -109,8 +109,8 @@ class QueueView(APIView):
     def patch(self, request: Request, name: str) -> Response:
         """Pause or resume a queue. Running operations continue; no new ones start."""
         _queue(name)
-        asked = QueueChangeSerializer.read(request)
-        paused, reason = asked["paused"], asked["reason"]
+        values = QueueChangeSerializer.read(request)
+        paused, reason = values["paused"], values["reason"]
         if paused:
             jobs.pause_queue(name, by=request.user, reason=reason)
         else:
@@ -192,10 +192,10 @@ class CleanupView(WaitsForJob, APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         """Remove old files. Inputs of unfinished jobs, pinned images and images in batches are kept."""
-        asked = CleanupRequestSerializer.read(request)
-        days_old, classes = asked["days_old"], retention.check_classes(asked.get("classes"))
+        values = CleanupRequestSerializer.read(request)
+        days_old, classes = values["days_old"], retention.check_classes(values.get("classes"))
         moments = retention.cutoffs(classes, days_old=days_old)
-        if asked["dry_run"]:
+        if values["dry_run"]:
             plan = retention.plan_as_json(retention.plan(moments))
             return Response({"dry_run": True, "days_old": days_old, **plan})
         job = retention.submit_cleanup(

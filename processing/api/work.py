@@ -83,8 +83,8 @@ class ImageIdsField(serializers.ListField):
         return value_or_values(dictionary, str(self.field_name))
 
     def to_internal_value(self, data: Any) -> list[UUID]:
-        found: list[UUID] = super().to_internal_value(_listed(data) if isinstance(data, str) else data)
-        return found
+        image_ids: list[UUID] = super().to_internal_value(_listed(data) if isinstance(data, str) else data)
+        return image_ids
 
 
 def value_or_values(dictionary: Mapping[str, Any], name: str) -> Any:
@@ -164,25 +164,25 @@ class NamesQuery(QuerySerializer):
 def submission_of(request: Request, *, image_id: UUID | None = None) -> Submission:
     """What a request asks for; with `image_id` the address names the image and the body may not."""
     names = NamesQuery.read(request)
-    asked = {**names, **(WorkSerializer if image_id else JobRequestSerializer).read(request)}
-    ids = [image_id or asked.get("image"), *(asked.get("images") or ())]
+    values = {**names, **(WorkSerializer if image_id else JobRequestSerializer).read(request)}
+    ids = [image_id or values.get("image"), *(values.get("images") or ())]
     return Submission(
-        work=asked["work"],
-        delivery=delivery_of(asked, request),
-        files=tuple(asked.get("file", ())),
+        work=values["work"],
+        delivery=delivery_of(values, request),
+        files=tuple(values.get("file", ())),
         image_ids=tuple(dict.fromkeys(one for one in ids if one)),
-        batch_id=asked.get("batch"),
-        is_dry_run=asked["dry_run"],
+        batch_id=values.get("batch"),
+        is_dry_run=values["dry_run"],
     )
 
 
-def delivery_of(asked: Mapping[str, Any], request: Request) -> services.Delivery:
+def delivery_of(values: Mapping[str, Any], request: Request) -> services.Delivery:
     """How the results of a request are named, and who asked."""
     return services.Delivery(
-        priority=priority_of(asked.get("priority") or Priority.NORMAL.label),
+        priority=priority_of(values.get("priority") or Priority.NORMAL.label),
         idempotency_key=key_of(request) or "",
         requested_by=request.user,
         source=door(request),
         request_id=request_id.current(),
-        **{name: asked.get(name) or "" for name in NAMES},
+        **{name: values.get(name) or "" for name in NAMES},
     )

@@ -19,11 +19,11 @@ class PriorityField(forms.Field):
     def to_python(self, value: Any) -> int | None:
         if value in self.empty_values:
             return None if self.required else self.empty_value
-        known = {name: number for number, name in Priority.choices}
-        known |= {str(number): number for number in Priority.values}
-        if str(value) not in known:
+        numbers = {name: number for number, name in Priority.choices}
+        numbers |= {str(number): number for number in Priority.values}
+        if str(value) not in numbers:
             raise forms.ValidationError(phrases.not_a_choice(value, Priority.labels), code="invalid_choice")
-        return known[str(value)]
+        return numbers[str(value)]
 
 
 class CountField(forms.Field):

@@ -168,7 +168,7 @@ def announcement(job: Job) -> str:
 def live_context(job: Job, *, step: int = 0, progress: int = -1) -> dict[str, Any]:
     """What the live part of a job's page shows."""
     add_running([job])
-    found = results(job)
+    shown = results(job)
     shown_rows, folded_rows = folded(rows(job), job.operations_total)
     return {
         "job": job,
@@ -177,9 +177,9 @@ def live_context(job: Job, *, step: int = 0, progress: int = -1) -> dict[str, An
         "folded_rows": folded_rows,
         "folded_count": job.operations_total - len(shown_rows),
         "hidden_rows": max(0, job.operations_total - OPERATIONS_SHOWN),
-        "results": found[:RESULTS_PER_PAGE],
-        "savings": savings(job) if found else None,
-        "next_offset": RESULTS_PER_PAGE if len(found) > RESULTS_PER_PAGE else None,
+        "results": shown[:RESULTS_PER_PAGE],
+        "savings": savings(job) if shown else None,
+        "next_offset": RESULTS_PER_PAGE if len(shown) > RESULTS_PER_PAGE else None,
         "events": job.events.order_by("-id")[:50],
         "eta": estimates.job_eta(job),
         "waiting_reason": waiting_reason(job),

@@ -33,10 +33,10 @@ def job_list(request: HttpRequest) -> HttpResponse:
     """Everybody's jobs, or one's own, by status."""
     status = request.GET.get("status", "")
     is_mine = request.GET.get("whose") == "mine"
-    found = job_presenter.jobs_of(request.user) if is_mine else job_presenter.visible_jobs()
+    jobs = job_presenter.jobs_of(request.user) if is_mine else job_presenter.visible_jobs()
     if status in JobStatus.values:
-        found = found.filter(status=status)
-    page = Paginator(found, JOBS_PER_PAGE).get_page(request.GET.get("page"))
+        jobs = jobs.filter(status=status)
+    page = Paginator(jobs, JOBS_PER_PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
         "cards": job_presenter.cards(page.object_list),
@@ -68,11 +68,11 @@ def job_live(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 def job_results(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     """More results of a job with many."""
     job, offset = _job(job_id), read(OffsetForm(request.GET))["offset"]
-    found = job_presenter.results(job, offset=offset)
-    is_more = len(found) > job_presenter.RESULTS_PER_PAGE
+    results = job_presenter.results(job, offset=offset)
+    is_more = len(results) > job_presenter.RESULTS_PER_PAGE
     context: dict[str, Any] = {
         "job": job,
-        "results": found[: job_presenter.RESULTS_PER_PAGE],
+        "results": results[: job_presenter.RESULTS_PER_PAGE],
         "next_offset": offset + job_presenter.RESULTS_PER_PAGE if is_more else None,
     }
     return render(
@@ -93,8 +93,8 @@ def job_card(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
 def job_cards(request: HttpRequest) -> HttpResponse:
     """The jobs that a browser remembers; ids that are unknown here are left out."""
     ids = read(JobIdsForm(request.GET))["ids"]
-    found = job_presenter.visible_jobs().filter(pk__in=ids[:HISTORY_LIMIT])
-    return render(request, "jobs/_cards.html", {"cards": job_presenter.cards(found)})
+    jobs = job_presenter.visible_jobs().filter(pk__in=ids[:HISTORY_LIMIT])
+    return render(request, "jobs/_cards.html", {"cards": job_presenter.cards(jobs)})
 
 
 def _back(request: HttpRequest, job: Job) -> HttpResponse:

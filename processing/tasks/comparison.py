@@ -34,10 +34,10 @@ def compare_files(source_path: str, result_path: str, limits: Limits) -> FileCom
     (height, width), (source_height, source_width) = after.shape[:2], before.shape[:2]
     if abs((width / height) / (source_width / source_height) - 1) > SAME_SHAPE:
         return FileComparison(None, None, False, "The result and its source have different shapes.")
-    found = compare(fit_to(before, width=width, height=height), after)
+    comparison = compare(fit_to(before, width=width, height=height), after)
     note = (
         ""
         if before.shape[:2] == after.shape[:2]
         else f"Compared at the size of the result, {width} × {height} px."
     )
-    return FileComparison(found.psnr_db, found.ssim, found.psnr_db is None, note)
+    return FileComparison(comparison.psnr_db, comparison.ssim, comparison.psnr_db is None, note)

@@ -51,16 +51,16 @@ def score_files(members: Sequence[Member]) -> list[list[Score] | ProcessingError
         For each member its scores in the order of its metrics, or what is wrong with it.
     """
     pictures = [_read_or_error(path, limits) for path, _, _, limits in members]
-    wanted: dict[tuple[str, str], list[int]] = defaultdict(list)
+    positions: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, (_, metrics, folder, _) in enumerate(members):
         for name in metrics:
-            wanted[name, folder].append(place)
-    found: dict[tuple[int, str], Score | ProcessingError] = {}
-    for (name, folder), places in wanted.items():
+            positions[name, folder].append(place)
+    results: dict[tuple[int, str], Score | ProcessingError] = {}
+    for (name, folder), places in positions.items():
         usable = [place for place in places if isinstance(pictures[place], np.ndarray)]
         scores = _scores(name, folder, [pictures[place] for place in usable])
-        found.update({(place, name): score for place, score in zip(usable, scores, strict=True)})
-    return [_answer(place, member, pictures[place], found) for place, member in enumerate(members)]
+        results.update({(place, name): score for place, score in zip(usable, scores, strict=True)})
+    return [_answer(place, member, pictures[place], results) for place, member in enumerate(members)]
 
 
 def _scores(name: str, folder: str, pictures: list) -> Sequence[Score | ProcessingError]:
@@ -71,11 +71,14 @@ def _scores(name: str, folder: str, pictures: list) -> Sequence[Score | Processi
 
 
 def _answer(
-    place: int, member: Member, picture: np.ndarray | ProcessingError, found: Mapping[tuple[int, str], object]
+    place: int,
+    member: Member,
+    picture: np.ndarray | ProcessingError,
+    results: Mapping[tuple[int, str], object],
 ) -> list[Score] | ProcessingError:
     if isinstance(picture, ProcessingError):
         return picture
-    scores = [found[place, name] for name in member[1]]
+    scores = [results[place, name] for name in member[1]]
     errors = [score for score in scores if isinstance(score, ProcessingError)]
     return errors[0] if errors else scores  # type: ignore[return-value]
 

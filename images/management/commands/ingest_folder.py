@@ -144,10 +144,10 @@ class Command(BaseCommand):
         taking = Batch.objects.present().filter(batch_name=name.strip())
         taking = taking.exclude(status=Batch.Status.ARCHIVED).exclude(review_stage=Batch.Stage.APPROVED)
         try:
-            found = taking.order_by("-created_at").first()
-            if found is None:
+            batch = taking.order_by("-created_at").first()
+            if batch is None:
                 return create_batch(name, owner=user, **values)
-            return update_batch(found, actor=user, values=values) if values else found
+            return update_batch(batch, actor=user, values=values) if values else batch
         except ApiError as error:
             raise CommandError(error.detail) from error
 
@@ -155,7 +155,7 @@ class Command(BaseCommand):
 def files_in(folder: Path, *, is_recursive: bool) -> Iterator[Path]:
     """Every file in a steady order, but for hidden ones."""
     paths = folder.rglob("*") if is_recursive else folder.iterdir()
-    found = (path for path in sorted(paths) if path.is_file())
+    files = (path for path in sorted(paths) if path.is_file())
     return (
-        path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )

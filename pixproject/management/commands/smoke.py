@@ -45,22 +45,22 @@ class Command(BaseCommand):
         self.stdout.write("Everything works.")
 
     def walk_through(self, client: Client, *, may_purge: bool) -> None:
-        with self.step("health") as said:
-            said.append(client.get("api/health/live/")["status"])
+        with self.step("health") as details:
+            details.append(client.get("api/health/live/")["status"])
         content = unique_image()
-        with self.step("upload") as said:
+        with self.step("upload") as details:
             image = client.upload("smoke-test.png", content)
-            said.append(f"{image['format']}, {image['width']} × {image['height']}")
-        with self.step("convert") as said:
+            details.append(f"{image['format']}, {image['width']} × {image['height']}")
+        with self.step("convert") as details:
             job = client.finished(
                 client.submit(image=image["id"], operations=["webp"])["id"], timeout_s=JOB_TIMEOUT_S
             )
-            said.append(job["status"])
+            details.append(job["status"])
             if job["status"] != "completed":
                 raise Refused(f"The job ended with the status {job['status']}: {job['operations']}")
-        with self.step("download") as said:
+        with self.step("download") as details:
             result = client.download(job["artifacts"][0]["url"])
-            said.append(f"{len(content)} bytes in, {len(result)} bytes out")
+            details.append(f"{len(content)} bytes in, {len(result)} bytes out")
             check_image(result)
         if may_purge:
             with self.step("tidy up"):
@@ -69,15 +69,17 @@ class Command(BaseCommand):
     @contextlib.contextmanager
     def step(self, name: str) -> Iterator[list[str]]:
         started = time.monotonic()
-        said: list[str] = []
+        details: list[str] = []
         self.stdout.write(f"  {name:<10}", ending="")
         sys.stdout.flush()
         try:
-            yield said
+            yield details
         except BaseException:
             self.stdout.write("failed")
             raise
-        self.stdout.write(f"ok   {1000 * (time.monotonic() - started):5.0f} ms   {' '.join(said)}".rstrip())
+        self.stdout.write(
+            f"ok   {1000 * (time.monotonic() - started):5.0f} ms   {' '.join(details)}".rstrip()
+        )
 
 
 def unique_image() -> bytes:

@@ -96,11 +96,11 @@ class Command(BaseCommand):
             return [entry for entry in named if entry.name in is_one or not entry.is_bundled]
         downloads = [entry for entry in weights.entries().values() if not entry.is_bundled]
         if source.folder:
-            found = [entry for entry in downloads if (source.folder / entry.file).is_file()]
-            if not found:
+            available = [entry for entry in downloads if (source.folder / entry.file).is_file()]
+            if not available:
                 names = ", ".join(entry.file for entry in downloads)
                 raise CommandError(f"{source.folder} contains none of these files: {names}.")
-            return found
+            return available
         return downloads if options["all"] or source.base_address else []
 
     def offer(self) -> None:

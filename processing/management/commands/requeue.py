@@ -42,10 +42,10 @@ class Command(BaseCommand):
 
     def _count(self, job: str | None, error_code: str | None) -> int:
         statuses = [OperationStatus.FAILED, *([OperationStatus.CANCELLED] if job else [])]
-        found = Operation.objects.filter(status__in=statuses)
+        operations = Operation.objects.filter(status__in=statuses)
         if job:
-            found = found.filter(job=self._job(job))
-        return found.filter(error_code=error_code).count() if error_code else found.count()
+            operations = operations.filter(job=self._job(job))
+        return operations.filter(error_code=error_code).count() if error_code else operations.count()
 
     def _job(self, text: str) -> Job:
         try:

@@ -59,11 +59,11 @@ class Command(BaseCommand):
         checked = ", ".join(f"{count} {name}" for name, count in report.checked.items()) or "none"
         problems = Counter(finding.problem for finding in report.findings)
         kinds = (integrity.MISSING, integrity.DAMAGED, integrity.ORPHANED, integrity.RECOVERED)
-        found = ", ".join(f"{problems[kind]} {kind}" for kind in kinds)
+        counted = ", ".join(f"{problems[kind]} {kind}" for kind in kinds)
         repaired = sum(bool(finding.done) for finding in report.findings)
         young = (
             f" Without a record, but possibly part of work in progress: {report.young}."
             if report.young
             else ""
         )
-        return f"Files checked: {checked}. Found: {found}. Repaired: {repaired}.{young}"
+        return f"Files checked: {checked}. Found: {counted}. Repaired: {repaired}.{young}"
