@@ -18,7 +18,7 @@ from batches.models import Batch, BatchImage
 from images import selection
 from images.models import Image
 from images.quality.service import ISSUE_CODES
-from images.selection import Suited
+from images.selection import ApplicableImages
 from processing import services
 from processing.engine import jobs
 from processing.models import Job, JobEvent
@@ -126,7 +126,9 @@ def _of_issue(code: Any) -> Q:
     return Q(issues__contains=[{"code": code}])
 
 
-def suited(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None) -> Suited:
+def applicable_images(
+    batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None
+) -> ApplicableImages:
     """The chosen images that the work fits, and the others.
 
     Raises:
@@ -135,7 +137,7 @@ def suited(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None
     services.check_models(work)
     images = list(_chosen(batch, filters).only(*NEEDED))
     _check_count(images, work)
-    return selection.suited(work, images)
+    return selection.applicable_images(work, images)
 
 
 def _check_count(images: Sequence[Image], work: Work) -> None:
@@ -156,7 +158,7 @@ def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | Non
         `LISTED` images that the work does not fit, each with its reason.
     """
     changes.check_open(batch, approved_ok=True)
-    applicable = suited(batch, work, filters=filters)
+    applicable = applicable_images(batch, work, filters=filters)
     return {
         "images": len(applicable.images),
         **services.estimate_work(work, applicable.images),
@@ -188,7 +190,7 @@ def process_batch(
     with transaction.atomic():
         locked = changes.lock(batch)  # so that it is not deleted meanwhile
         changes.check_open(locked, approved_ok=True)
-        applicable = suited(locked, work, filters=filters)
+        applicable = applicable_images(locked, work, filters=filters)
         if not applicable.images:
             raise _nothing_left(applicable)
         delivery = replace(
@@ -237,7 +239,7 @@ def _changed_jobs(batch: Batch, name: str, counts: Sequence[int], actor: Any) ->
     return changed
 
 
-def _nothing_left(applicable: Suited) -> ApiError:
+def _nothing_left(applicable: ApplicableImages) -> ApiError:
     if not applicable.left_out:
         return invalid_field("filter", "The filter matches no images in this batch.", code=ErrorCode.REQUIRED)
     detail = f"None of the selected images can be processed. {applicable.reasons}"
@@ -246,7 +248,7 @@ def _nothing_left(applicable: Suited) -> ApiError:
 
 
 def _record(
-    batch: Batch, job: Job, applicable: Suited, filters: Mapping[str, Any] | None, *, actor: Any
+    batch: Batch, job: Job, applicable: ApplicableImages, filters: Mapping[str, Any] | None, *, actor: Any
 ) -> None:
     detail = {"job": str(job.pk), "images": len(applicable.images), "left_out": len(applicable.left_out)}
     chosen = {name: value for name, value in (filters or {}).items() if name != "image_ids"}

@@ -46,7 +46,7 @@ class SkippedImage:
 
 
 @dataclass(frozen=True)
-class Suited:
+class ApplicableImages:
     """The chosen images that the work fits, in their order, and the others."""
 
     images: list[Image] = field(default_factory=list)
@@ -61,15 +61,15 @@ class Suited:
         return phrases.skipped(len(self.left_out), first.name, first.detail)
 
 
-def suited(work: Work, images: Iterable[Image]) -> Suited:
+def applicable_images(work: Work, images: Iterable[Image]) -> ApplicableImages:
     """Part images: one that is in the wanted format already must not hold up the others."""
-    found = Suited()
+    applicable = ApplicableImages()
     for image in images:
         if left_out := _rejection_reason(work, image):
-            found.left_out.append(left_out)
+            applicable.left_out.append(left_out)
         else:
-            found.images.append(image)
-    return found
+            applicable.images.append(image)
+    return applicable
 
 
 def _rejection_reason(work: Work, image: Image) -> SkippedImage | None:

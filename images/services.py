@@ -1,4 +1,4 @@
-"""What every door calls to change images: take in, edit, trash, restore, purge, look up."""
+"""What every interface calls to change images: take in, edit, trash, restore, purge, look up."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -140,14 +140,14 @@ def threads() -> ThreadPoolExecutor:
 
 
 def chain(
-    picture: Tensor, layers: Iterable[Layer], tell: Callable[[int], None] = lambda number: None
+    picture: Tensor, layers: Iterable[Layer], report: Callable[[int], None] = lambda number: None
 ) -> Tensor:
     """Several convolutions with ReLU, one after the other.
 
     Args:
         image: float32 (1, channels, H, W).
         layers: with as many outputs as inputs.
-        tell: called with the number of each finished layer.
+        report: called with the number of each finished layer.
 
     Returns:
         float32 (1, channels, H, W), channels last.
@@ -158,5 +158,5 @@ def chain(
     for number, layer in enumerate(layers, 1):
         convolve(source, layer, target, threads())
         source, target = target, source
-        tell(number)
+        report(number)
     return source.picture.permute(2, 0, 1)[None]

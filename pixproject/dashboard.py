@@ -68,7 +68,7 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Duration:
+class MedianTime:
     """The median milliseconds of one operation and how many were measured."""
 
     name: str
@@ -77,7 +77,7 @@ class Duration:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StorageUse:
     """Files of one class: how many and how many bytes."""
 
     label: str
@@ -189,17 +189,17 @@ def _finished(now: datetime) -> tuple[list[Hour], dict[str, int]]:
     return [Hour(start, done, bad, 100 * done / best, 100 * bad / best) for start, done, bad in pairs], today
 
 
-def _durations(now: datetime) -> list[Duration]:
+def _durations(now: datetime) -> list[MedianTime]:
     """The median milliseconds of each operation over the last day, slowest first."""
     done = Operation.objects.filter(
         status=OperationStatus.COMPLETED, cached=False, finished_at__gte=now - timedelta(days=1)
     )
     rows = done.order_by().values("name").annotate(median=MedianMs("duration_ms"), count=Count("pk"))
     slowest = rows.filter(median__isnull=False).order_by("-median")[:MOST_NAMES]
-    return [Duration(row["name"], row["median"], row["count"]) for row in slowest]
+    return [MedianTime(row["name"], row["median"], row["count"]) for row in slowest]
 
 
-def _stored() -> list[Stored]:
+def _stored() -> list[StorageUse]:
     kept = Image.objects.exclude(status=Image.Status.PURGED)
     trashed = Q(status=Image.Status.TRASHED)
     images = kept.aggregate(
@@ -211,10 +211,10 @@ def _stored() -> list[Stored]:
     thumbnails = Rendition.objects.aggregate(count=Count("pk"), size=Sum("byte_size"))
     results = Artifact.objects.aggregate(count=Count("pk"), size=Sum("byte_size"))
     return [
-        Stored("Images", images["count"], images["size"] or 0),
-        Stored("In the trash", images["trash"], images["trash_size"] or 0),
-        Stored("Results", results["count"], results["size"] or 0),
-        Stored("Thumbnails", thumbnails["count"], thumbnails["size"] or 0),
+        StorageUse("Images", images["count"], images["size"] or 0),
+        StorageUse("In the trash", images["trash"], images["trash_size"] or 0),
+        StorageUse("Results", results["count"], results["size"] or 0),
+        StorageUse("Thumbnails", thumbnails["count"], thumbnails["size"] or 0),
     ]
 
 

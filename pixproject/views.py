@@ -94,7 +94,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
     try:
         job = _submitted_job(request)
     except (ApiError, ProcessingError) as error:
-        page_access.tell(request, error)
+        page_access.show_error(request, error)
         return _home_page(request, status=getattr(error, "status", None) or 400)
     return redirect("job", job_id=job.pk)
 

@@ -36,7 +36,7 @@ def input_limits() -> Limits:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredOutput:
     """A result file in storage."""
 
     output: compute.Output
@@ -67,8 +67,8 @@ def _load(claim: Claim, scratch: Path) -> tuple:
     return path, steps, str(scratch), input_limits(), str(settings.ML_MODELS_DIR)
 
 
-def _store(_claim: Claim, outputs: list[compute.Output]) -> list[Stored]:
-    return [Stored(output, _store_file(output)) for output in outputs]
+def _store(_claim: Claim, outputs: list[compute.Output]) -> list[StoredOutput]:
+    return [StoredOutput(output, _store_file(output)) for output in outputs]
 
 
 def _store_file(output: compute.Output) -> str:
@@ -76,7 +76,7 @@ def _store_file(output: compute.Output) -> str:
     return files.store(output.path, prefix=settings.PROCESSED_DIR, extension=extension)
 
 
-def _save(claim: Claim, results: list[Stored]) -> dict[str, Any]:
+def _save(claim: Claim, results: list[StoredOutput]) -> dict[str, Any]:
     links = OperationArtifact.named(
         [_artifact(claim, stored) for stored in results],
         operation_id=claim.operation_id,
@@ -97,7 +97,7 @@ def _source(claim: Claim) -> ResultSource:
     return ResultSource(image.original_filename, image.sha256, number)
 
 
-def _artifact(claim: Claim, stored: Stored) -> Artifact:
+def _artifact(claim: Claim, stored: StoredOutput) -> Artifact:
     """The one artifact of this recipe: ours, or the one that another operation has stored meanwhile."""
     output = stored.output
     artifact, is_new = Artifact.objects.select_for_update().get_or_create(
@@ -125,7 +125,7 @@ def _artifact(claim: Claim, stored: Stored) -> Artifact:
     return artifact
 
 
-def _discard(_claim: Claim, results: list[Stored]) -> None:
+def _discard(_claim: Claim, results: list[StoredOutput]) -> None:
     files.delete(stored.key for stored in results)
 
 

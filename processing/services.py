@@ -1,4 +1,4 @@
-"""What every door calls to have images worked on: read the request, check it against the sources, submit, estimate."""
+"""What every interface calls to process images: read the request, check it against the sources, submit, estimate."""
 
 import hashlib
 import json

@@ -50,8 +50,8 @@ class SessionAuthentication(authentication.SessionAuthentication):
     """The session of the pages, with its CSRF check."""
 
 
-def door(request: Request) -> str:
-    """Through which door a request came, as images and jobs record it: the pages use the API with their session."""
+def request_source(request: Request) -> str:
+    """Where a request came from, as images and jobs record it: the pages use the API with their session."""
     return "web" if isinstance(request.successful_authenticator, SessionAuthentication) else "api"
 
 

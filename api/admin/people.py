@@ -62,7 +62,7 @@ class PersonAdmin(UserAdmin, PixModelAdmin):  # type: ignore[misc]  # both narro
         return not is_above and super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Nobody shuts the door behind himself, and only a superuser makes another one."""
+        """Nobody locks themselves out, and only a superuser makes another one."""
         own = ("is_active", "groups", "is_staff", "is_superuser") if obj == request.user else ()
         return (*self.readonly_fields, *(own or (() if request.user.is_superuser else ("is_superuser",))))
 

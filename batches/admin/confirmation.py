@@ -124,11 +124,13 @@ def each(
             refusals.append(f"{batch.batch_name}: {error.detail}")
         except PermissionDenied as error:
             refusals.append(f"{batch.batch_name}: {error.detail}")
-    tell(request, changed, len(batches), done, refusals)
+    report_changes(request, changed, len(batches), done, refusals)
     return go_back(request) or redirect(request.get_full_path())
 
 
-def tell(request: HttpRequest, changed: int, total: int, done: str, refusals: Sequence[str]) -> None:
+def report_changes(
+    request: HttpRequest, changed: int, total: int, done: str, refusals: Sequence[str]
+) -> None:
     if changed:
         messages.success(request, f"{changed} of {counted(total, 'batch', 'batches')} {done}.")
     for sentence in refusals[:MOST_SENTENCES]:

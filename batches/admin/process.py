@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from api.core.errors import ApiError
 from api.core.phrases import counted
 from batches import processing as batch_work
-from batches.admin.confirmation import Line, back_url, images_in, rows, tell
+from batches.admin.confirmation import Line, back_url, images_in, report_changes, rows
 from batches.models import BatchImage
 from batches.pages.forms import FILTERS, FiltersForm
 from images.admin.process import TEXTS, DeliveryForm, asked_work, operation_forms, work_as_json
@@ -143,7 +143,7 @@ def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResp
             )
         except ApiError as error:
             refusals.append(f"{batch.batch_name}: {error.detail}")
-    tell(request, len(started), len(batches), _submitted(started), refusals)
+    report_changes(request, len(started), len(batches), _submitted(started), refusals)
     if len(started) == 1:
         return redirect("admin:processing_job_change", started[0].pk)
     return redirect("admin:batches_batch_changelist")

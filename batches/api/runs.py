@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access.authentication import door
+from api.access.authentication import request_source
 from api.core.errors import ApiError, ErrorCode
 from api.core.filters import PAGING, check_parameters
 from api.core.idempotency import idempotent
@@ -219,7 +219,12 @@ class RunsActions:
         with transaction.atomic():
             check_unchanged(batch, expected_version(request))
             run = analysis.submit_analysis(
-                batch, parameters=parameters, mode=mode, actor=request.user, source=door(request), **words
+                batch,
+                parameters=parameters,
+                mode=mode,
+                actor=request.user,
+                source=request_source(request),
+                **words,
             )
         return _started(batch, run)
 

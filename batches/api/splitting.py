@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access.authentication import door
+from api.access.authentication import request_source
 from api.core.errors import ApiError
 from api.core.idempotency import idempotent
 from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version, ids_field
@@ -94,7 +94,7 @@ class SplittingActions:
             return _begun(
                 batch,
                 splitting.submit_split(
-                    batch, label, actor=user, source=door(request), expected_version=version
+                    batch, label, actor=user, source=request_source(request), expected_version=version
                 ),
             )
         chosen, name = values["image_ids"], values.get("name", "")

@@ -32,10 +32,10 @@ def sync_runs(*batch_ids: UUID) -> int:
     runs = ClusterRun.objects.filter(Q(status__in=OPEN) | (retried & Q(job__isnull=False)))
     if batch_ids:
         runs = runs.filter(batch__in=batch_ids)
-    return sum(_settle(run) for run in runs.select_related("job"))
+    return sum(_sync_run(run) for run in runs.select_related("job"))
 
 
-def _settle(stale: ClusterRun) -> bool:
+def _sync_run(stale: ClusterRun) -> bool:
     if _status_from_job(stale, stale.job)[0] in (None, stale.status):
         return False
     with transaction.atomic():

@@ -66,7 +66,7 @@ def resolve(
         batch, actor=actor, kind=Kind.RESOLVE_DUPLICATES, expected_version=expected_version
     ) as edit:
         resolved, to_reject = _checked(edit, decisions, verdict)
-        to_decide = _wanted(batch, resolved, verdict)
+        to_decide = _plan(batch, resolved, verdict)
         now = timezone.now()
         for pair in _pairs(to_decide, is_written=True):
             edit.set_pair(pair, verdict=str(verdict), decided_by=getattr(actor, "pk", None), decided_at=now)
@@ -83,7 +83,7 @@ def preview(batch: Batch, *, decisions: Sequence[Mapping[str, Any]], verdict: st
     changes.check_open(batch)
     resolved, to_reject = _checked(Edit(batch), decisions, verdict)
     return Preview(
-        len(resolved), len(to_reject), len(_pairs(_wanted(batch, resolved, verdict), is_written=False))
+        len(resolved), len(to_reject), len(_pairs(_plan(batch, resolved, verdict), is_written=False))
     )
 
 
@@ -127,7 +127,7 @@ def _rejected(decision: _Decision, members: Mapping[UUID, BatchImage]) -> Iterat
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _Plan:
     """Pairs that get a verdict: those that are `needed`, and those inside one decision that have a row.
 
     Attributes:
@@ -144,7 +144,7 @@ class _Wanted:
     model: str
 
 
-def _wanted(batch: Batch, resolved: Sequence[_Decision], verdict: str) -> _Wanted:
+def _plan(batch: Batch, resolved: Sequence[_Decision], verdict: str) -> _Plan:
     pairs = near_pairs.pairs_of(batch)
     place = {key: number for number, decision in enumerate(resolved) for key in decision.all}
     near = _near(pairs, place)
@@ -157,7 +157,7 @@ def _wanted(batch: Batch, resolved: Sequence[_Decision], verdict: str) -> _Wante
         detail = f"This would decide {len(needed)} pairs. The limit is {MAX_PAIRS}. Select fewer images."
         raise invalid_field("decisions", detail, code=ErrorCode.TOO_LONG)
     source = vectors.source_of(batch)
-    return _Wanted(verdict, needed, of_kept, place, source.model if source else "")
+    return _Plan(verdict, needed, of_kept, place, source.model if source else "")
 
 
 def _two(one: UUID, other: UUID) -> Two:
@@ -183,28 +183,28 @@ def _bits(hashes: Mapping[UUID, int | None], two: Two) -> int | None:
     return None if one is None or other is None else hamming(one, other)
 
 
-def _pairs(wanted: _Wanted, *, is_written: bool) -> list[DuplicatePair]:
+def _pairs(plan: _Plan, *, is_written: bool) -> list[DuplicatePair]:
     """The rows that get the verdict; those that are missing are made, and written where `is_written`."""
-    rows = _rows(wanted, is_locked=is_written)
-    missing = set(wanted.needed) - {(row.a_id, row.b_id) for row in rows}
-    new = [_new_pair(two, *wanted.needed[two], model=wanted.model) for two in sorted(missing)]
+    rows = _rows(plan, is_locked=is_written)
+    missing = set(plan.needed) - {(row.a_id, row.b_id) for row in rows}
+    new = [_new_pair(two, *plan.needed[two], model=plan.model) for two in sorted(missing)]
     if is_written and new:
         DuplicatePair.objects.bulk_create(
             new, ignore_conflicts=True
         )  # an upload may record the same ones now
-        rows, new = _rows(wanted, is_locked=True), []
+        rows, new = _rows(plan, is_locked=True), []
     return [row for row in [*rows, *new] if row.verdict == Verdict.PENDING]
 
 
-def _rows(wanted: _Wanted, *, is_locked: bool) -> list[DuplicatePair]:
+def _rows(plan: _Plan, *, is_locked: bool) -> list[DuplicatePair]:
     """Locked, so that a verdict which somebody gives elsewhere at the same moment waits, or is seen here."""
-    existing = DuplicatePair.objects.filter(a__in=wanted.place, b__in=wanted.place).order_by("pk")
+    existing = DuplicatePair.objects.filter(a__in=plan.place, b__in=plan.place).order_by("pk")
     if is_locked:
         existing = existing.select_for_update(no_key=True)
-    rows = [row for row in existing if wanted.place[row.a_id] == wanted.place[row.b_id]]
+    rows = [row for row in existing if plan.place[row.a_id] == plan.place[row.b_id]]
     for row in rows:
-        is_other = row.verdict not in (Verdict.PENDING, wanted.verdict)
-        if is_other and (row.a_id, row.b_id) in wanted.of_kept:
+        is_other = row.verdict not in (Verdict.PENDING, plan.verdict)
+        if is_other and (row.a_id, row.b_id) in plan.of_kept:
             verdict = "duplicates" if row.verdict == Verdict.DUPLICATE else "different images"
             detail = f"Images {row.a_id} and {row.b_id} are already marked as {verdict}. Undo that first."
             raise ApiError(ErrorCode.CONFLICT, detail)

@@ -18,7 +18,7 @@ from batches.duplicates.resolve import Preview, preview, resolve
 from batches.models import Batch, BatchImage
 from images.models import Image
 from processing.algorithms.codecs.thumbnails import hamming
-from processing.algorithms.duplicates.sets import Facts, sets_of, suggest_original
+from processing.algorithms.duplicates.sets import DuplicateCandidate, sets_of, suggest_original
 
 __all__ = [
     "NearImage",
@@ -241,8 +241,8 @@ def _original(keys: Sequence[UUID], facts: Mapping[UUID, _Member]) -> tuple[UUID
     return open_keys[suggestion.index], reasons
 
 
-def _compared(image: Mapping[str, Any]) -> Facts:
-    return Facts(
+def _compared(image: Mapping[str, Any]) -> DuplicateCandidate:
+    return DuplicateCandidate(
         width=image["width"],
         height=image["height"],
         grade=image["quality_grade"],

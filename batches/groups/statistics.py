@@ -42,7 +42,7 @@ class GroupFacts:
 
 
 @dataclass(frozen=True)
-class Choice:
+class NearGroup:
     """A group that an image may belong to.
 
     Attributes:
@@ -63,11 +63,11 @@ class Suggestion:
 
     image_id: UUID
     name: str
-    choices: Sequence[Choice]
+    choices: Sequence[NearGroup]
 
 
 @dataclass(frozen=True)
-class Page:
+class SuggestionPage:
     """Some of the suggestions; `count`: how many there are, `total_unassigned`: images in no group."""
 
     results: Sequence[Suggestion]
@@ -247,7 +247,7 @@ def suggestions(
     limit: int = 50,
     offset: int = 0,
     state: vectors.EmbeddingState | None = None,
-) -> Page:
+) -> SuggestionPage:
     """A page of the images in no group with the groups nearest to them; see `nearest`."""
     images, facts = _nearest(batch, state)
     chosen = _chosen(images, _checked(max_distance), _group_of(batch, group_label))
@@ -260,10 +260,12 @@ def suggestions(
         Suggestion(near.image_id, names.get(near.image_id, ""), _choices(near, groups, facts))
         for near in page
     ]
-    return Page(results, len(chosen), BatchImage.objects.filter(batch=batch, group=None).present().count())
+    return SuggestionPage(
+        results, len(chosen), BatchImage.objects.filter(batch=batch, group=None).present().count()
+    )
 
 
-def _choices(near: Near, groups: Mapping[UUID, Group], facts: Mapping[UUID, GroupFacts]) -> list[Choice]:
+def _choices(near: Near, groups: Mapping[UUID, Group], facts: Mapping[UUID, GroupFacts]) -> list[NearGroup]:
     return [
         _choice(groups[key], distance, facts[key].radius)
         for key, distance in zip(near.groups, near.distances, strict=True)
@@ -271,8 +273,8 @@ def _choices(near: Near, groups: Mapping[UUID, Group], facts: Mapping[UUID, Grou
     ]
 
 
-def _choice(group: Group, distance: float, radius: float) -> Choice:
-    return Choice(group, distance, distance <= radius, distance / radius if radius > 0 else None)
+def _choice(group: Group, distance: float, radius: float) -> NearGroup:
+    return NearGroup(group, distance, distance <= radius, distance / radius if radius > 0 else None)
 
 
 def counts_by_distance(

@@ -91,13 +91,14 @@ def _named(edit: Edit, batch: Batch, image_ids: Sequence[UUID], group_label: str
     suggested = _targets(edit, statistics.nearest(batch))
     if stale := [key for key in members if key not in suggested]:
         errors = [
-            FieldError("image_ids", ErrorCode.CONFLICT, _why(edit, members[key])) for key in stale[:NAMED]
+            FieldError("image_ids", ErrorCode.CONFLICT, _stale_reason(edit, members[key]))
+            for key in stale[:NAMED]
         ]
         raise ApiError(ErrorCode.CONFLICT, f"image_ids: {errors[0].detail}", errors=errors)
     return {key: target or suggested[key] for key in members}
 
 
-def _why(edit: Edit, row: BatchImage) -> str:
+def _stale_reason(edit: Edit, row: BatchImage) -> str:
     """Why there is no suggestion for an image that somebody wants to accept one for."""
     group = edit.group_of(row.image_id)
     if group is not None:

@@ -239,7 +239,7 @@ def _revert(
         summary=f"{words}: {original.summary}{partly}",
         actor=actor,
         forward=target,
-        inverse=snapshots.narrowed(current, target),
+        inverse=snapshots.inverse_of(current, target),
         undoes=step,
     )
 

@@ -113,7 +113,7 @@ def _over(current: Values, values: Values) -> Values:
     return None if values is None else {**(current or {}), **values}
 
 
-def narrowed(current: State, patch: State) -> State:
+def inverse_of(current: State, patch: State) -> State:
     """What `current` has in those cells that `patch` sets: its inverse."""
     return {
         table: {key: _narrow(current[table][key], values) for key, values in rows.items()}

@@ -37,17 +37,17 @@ OPEN = (ClusterRun.Status.QUEUED, ClusterRun.Status.RUNNING)
 
 
 @dataclass(frozen=True)
-class Choice:
+class ModelChoice:
     value: str
     title: str
     why_not: str = ""
 
 
-def _models() -> list[Choice]:
+def _models() -> list[ModelChoice]:
     default = embeddings.default_embedder()
-    choices = [Choice(embeddings.AUTO, f"Automatic ({EMBEDDERS[default].title})")]
+    choices = [ModelChoice(embeddings.AUTO, f"Automatic ({EMBEDDERS[default].title})")]
     for spec in EMBEDDERS.values():
-        choices.append(Choice(spec.name, spec.title, model_availability.state(spec.weights).why_not))
+        choices.append(ModelChoice(spec.name, spec.title, model_availability.state(spec.weights).why_not))
     return choices
 
 

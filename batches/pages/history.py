@@ -49,7 +49,7 @@ def steps(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 @dataclass(frozen=True)
-class Conflict:
+class RefusedUndo:
     """Why a step cannot be taken back as a whole."""
 
     step: GroupingChange
@@ -87,7 +87,7 @@ def _conflict_page(request: HttpRequest, batch: Batch, number: int | None, error
         raise error
     sentences = [entry.detail for entry in error.errors]
     touched = {entry.field for entry in error.errors if entry.field.startswith("images.")}
-    conflict = Conflict(step, str(error.detail), sentences, max(0, step.image_count - len(touched)))
+    conflict = RefusedUndo(step, str(error.detail), sentences, max(0, step.image_count - len(touched)))
     context: dict[str, Any] = {"batch": batch, "conflict": conflict, "next_url": request.POST.get("next", "")}
     return render(request, "batches/conflict.html", context, status=409)
 

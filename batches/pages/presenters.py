@@ -110,7 +110,7 @@ def people() -> QuerySet:
 
 
 @dataclass(frozen=True)
-class Bar:
+class FigureBar:
     """One bar of a drawing that is 100 wide or high."""
 
     title: str
@@ -134,13 +134,13 @@ class Bar:
         return round(50 - self.height, 2)
 
 
-def group_bars(batch: Batch) -> tuple[list[Bar], int]:
+def group_bars(batch: Batch) -> tuple[list[FigureBar], int]:
     """The largest groups as bars, and how many groups are not shown."""
     groups: list[Any] = list(batch.groups.with_counts()[: MAX_BARS + 1])
     total = len(groups) if len(groups) <= MAX_BARS else batch.groups.count()
     longest = max((group.count for group in groups), default=0) or 1
     bars = [
-        Bar(
+        FigureBar(
             group.title,
             group.count,
             100 * group.count / longest,
@@ -152,7 +152,7 @@ def group_bars(batch: Batch) -> tuple[list[Bar], int]:
     return bars, max(0, total - MAX_BARS)
 
 
-def quality_bars(batch: Batch) -> tuple[list[Bar], int]:
+def quality_bars(batch: Batch) -> tuple[list[FigureBar], int]:
     """How many images have which grade, in tens; and how many are not measured."""
     grades = BatchImage.objects.filter(batch=batch).present().values_list("image__quality_grade", flat=True)
     counts, missing = [0] * QUALITY_BINS, 0
@@ -163,7 +163,7 @@ def quality_bars(batch: Batch) -> tuple[list[Bar], int]:
             counts[min(QUALITY_BINS - 1, int(grade * QUALITY_BINS / 100))] += 1
     width = 100 // QUALITY_BINS
     bars = [
-        Bar(
+        FigureBar(
             f"{index * width} to {(index + 1) * width}",
             count,
             100 * count / (max(counts) or 1),

@@ -19,7 +19,7 @@ from batches.models import Batch, BatchImage, Group
 from batches.pages import review_actions, review_group, review_presenter
 from batches.pages.forms import OffsetForm, SinceForm
 from batches.pages.presenters import find
-from batches.pages.review_presenter import Asked, Row
+from batches.pages.review_presenter import GroupListQuery, GroupRow
 from pixproject.web.forms import read
 
 NONE = "unassigned"  # in place of a label; no group may have it
@@ -30,10 +30,10 @@ TARGETS = 60
 SEARCH_MAX = 200
 
 
-def asked_by(request: HttpRequest) -> Asked:
+def group_list_query(request: HttpRequest) -> GroupListQuery:
     """The order and the filters of the address, as far as they are some."""
     order, status = request.GET.get("order", ""), request.GET.get("status", "")
-    return Asked(
+    return GroupListQuery(
         order=order if order in review_presenter.ORDERS else "largest",
         status=status if status in review_presenter.STATUSES else "all",
         search=request.GET.get("search", "").strip()[:SEARCH_MAX],
@@ -41,7 +41,7 @@ def asked_by(request: HttpRequest) -> Asked:
     )
 
 
-def common(request: HttpRequest, batch: Batch, rows: list[Row]) -> dict[str, Any]:
+def common(request: HttpRequest, batch: Batch, rows: list[GroupRow]) -> dict[str, Any]:
     """What every fragment of the page needs."""
     closed = closed_sentence(batch)
     may_write = has_scope(request.user, "write")
@@ -50,7 +50,7 @@ def common(request: HttpRequest, batch: Batch, rows: list[Row]) -> dict[str, Any
         "closed": closed if may_write else "",
         "may_edit": may_write and not closed,
         "progress": review_presenter.progress(batch, rows),
-        "asked": asked_by(request),
+        "asked": group_list_query(request),
     }
 
 
@@ -69,7 +69,7 @@ def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     batch = find(batch_id)
     state = vectors.embedding_state(batch)
     rows = review_presenter.rows_of(batch, state=state)
-    query = asked_by(request)
+    query = group_list_query(request)
     ordered = review_presenter.ordered(rows, query)
     page = review_presenter.page(ordered, query, after=request.GET.get("after", ""))
     context = {**common(request, batch, rows), "page": page}
@@ -85,22 +85,24 @@ def overview(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return render(request, "batches/review/review.html", context)
 
 
-def _next_open(rows: list[Row], query: Asked) -> str:
+def _next_open(rows: list[GroupRow], query: GroupListQuery) -> str:
     """The address of the first group that waits for somebody; "" where none does."""
-    row = next((row for row in review_presenter.ordered(rows, Asked(query.order)) if _is_open(row)), None)
+    row = next(
+        (row for row in review_presenter.ordered(rows, GroupListQuery(query.order)) if _is_open(row)), None
+    )
     if row is None:
         return ""
     address = reverse("batch-review-group", args=[row.group.batch_id, row.group.label])
     return f"{address}?order={query.order}"
 
 
-def _is_open(row: Row) -> bool:
+def _is_open(row: GroupRow) -> bool:
     return not row.group.is_confirmed and row.count > 0
 
 
-def targets(rows: list[Row]) -> dict[str, Any]:
+def targets(rows: list[GroupRow]) -> dict[str, Any]:
     """Where images can be moved by key or drag: the largest groups first, of which the first have numbers."""
-    largest = review_presenter.ordered(rows, Asked())[:TARGETS]
+    largest = review_presenter.ordered(rows, GroupListQuery())[:TARGETS]
     return {"targets": largest, "keys": [row.group.label for row in largest[:KEYS]]}
 
 
@@ -156,10 +158,10 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     """One group as a grid, with the others beside it; `unassigned` shows what is in none."""
     batch = find(batch_id)
     shown = None if label == NONE else _group(batch, label)
-    order, after = asked_by(request).pictures if shown else "", request.GET.get("after", "")
+    order, after = group_list_query(request).pictures if shown else "", request.GET.get("after", "")
     members, following = review_group.pictures(batch, shown, order=order, after=after)
     if request.headers.get("HX-Request") and "after" in request.GET:
-        rows: list[Row] = []
+        rows: list[GroupRow] = []
         context = {**common(request, batch, rows), "members": members, "following": following}
         return render(request, "batches/review/_pictures.html", context)
     rows = review_presenter.rows_of(batch)
@@ -176,7 +178,7 @@ def _group(batch: Batch, label: str) -> Group:
     return get_object_or_404(Group, batch=batch, label=label)
 
 
-def _neighbours(rows: list[Row], query: Asked, row: Row | None) -> dict[str, Any]:
+def _neighbours(rows: list[GroupRow], query: GroupListQuery, row: GroupRow | None) -> dict[str, Any]:
     """The groups before and after one in the order, and the next one that is not confirmed."""
     order = review_presenter.ordered(rows, query)
     labels = [other.group.label for other in order]
@@ -203,7 +205,7 @@ def sync(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     answer: dict[str, Any] = {
         "version": batch.version,
         "reload": is_much,
-        "groups": [_as_json(row) for row in review_presenter.ordered(rows, Asked())],
+        "groups": [_as_json(row) for row in review_presenter.ordered(rows, GroupListQuery())],
         "progress": _part("_progress.html", context),
         "unassigned": context["progress"].unassigned,
         "next_open": _next_open(rows, context["asked"]),
@@ -221,7 +223,7 @@ def sync(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 
 
 def _open_group(
-    context: dict[str, Any], label: str, images: set[uuid.UUID], rows: list[Row]
+    context: dict[str, Any], label: str, images: set[uuid.UUID], rows: list[GroupRow]
 ) -> dict[str, Any]:
     """Tiles of the touched images that are in the opened group now; null for those that left it."""
     row = next((row for row in rows if row.group.label == label), None)
@@ -236,7 +238,7 @@ def _open_group(
     return {"images": tiles, "title": _part("_group_title.html", context)}
 
 
-def _strip(context: dict[str, Any], row: Row | None) -> str | None:
+def _strip(context: dict[str, Any], row: GroupRow | None) -> str | None:
     return None if row is None else _part("_strip.html", {**context, "row": row})
 
 
@@ -244,7 +246,7 @@ def _part(template: str, context: dict[str, Any]) -> str:
     return render_to_string(f"batches/review/{template}", context)
 
 
-def _as_json(row: Row) -> dict[str, Any]:
+def _as_json(row: GroupRow) -> dict[str, Any]:
     return {
         "id": str(row.group.pk),
         "label": row.group.label,

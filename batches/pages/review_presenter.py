@@ -35,7 +35,7 @@ _IMAGE = ("id", "title", "original_filename", "status", "quality_grade", "issues
 
 
 @dataclass(frozen=True)
-class Row:
+class GroupRow:
     """A group as lists show it; `cohesion` is 0 to 1, None without vectors."""
 
     group: Group
@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Asked:
+class GroupListQuery:
     """How somebody wants to see the groups."""
 
     order: str = "largest"
@@ -63,7 +63,7 @@ class Asked:
     def is_filtered(self) -> bool:
         return self.status != "all" or bool(self.search)
 
-    def key(self, row: Row) -> tuple[float, str]:
+    def key(self, row: GroupRow) -> tuple[float, str]:
         if self.order == "worst":
             number = UNKNOWN_COHESION if row.cohesion is None else round(row.cohesion, 6)
         elif self.order == "open":
@@ -72,7 +72,7 @@ class Asked:
             number = -row.count
         return float(number), row.group.label
 
-    def finds(self, row: Row) -> bool:
+    def finds(self, row: GroupRow) -> bool:
         if self.status != "all" and row.group.status != self.status:
             return False
         return not self.search or self.search.casefold() in f"{row.group.title} {row.group.label}".casefold()
@@ -88,14 +88,14 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Page:
+class GroupPage:
     """Some groups with their first pictures, and where the next ones begin."""
 
-    rows: list[Row]
+    rows: list[GroupRow]
     next_cursor: str
 
 
-def rows_of(batch: Batch, *, state: vectors.EmbeddingState | None = None) -> list[Row]:
+def rows_of(batch: Batch, *, state: vectors.EmbeddingState | None = None) -> list[GroupRow]:
     """Every group of a batch with its numbers, without pictures."""
     # Counted from the members: joined to the groups, the planner read them once for every group (0.3 s for 200).
     inside = BatchImage.objects.filter(batch=batch, group__isnull=False).present().order_by()
@@ -110,23 +110,25 @@ def rows_of(batch: Batch, *, state: vectors.EmbeddingState | None = None) -> lis
     ]
 
 
-def _row(group: Group, counts: tuple[int, int], group_facts: GroupFacts | None, first: UUID | None) -> Row:
+def _row(
+    group: Group, counts: tuple[int, int], group_facts: GroupFacts | None, first: UUID | None
+) -> GroupRow:
     cover = group.cover_id or (group_facts.medoid if group_facts else first)
-    return Row(group, *counts, group_facts.cohesion if group_facts else None, cover)
+    return GroupRow(group, *counts, group_facts.cohesion if group_facts else None, cover)
 
 
-def ordered(rows: Iterable[Row], query: Asked) -> list[Row]:
+def ordered(rows: Iterable[GroupRow], query: GroupListQuery) -> list[GroupRow]:
     """The rows that are asked for, in their order."""
     return sorted((row for row in rows if query.finds(row)), key=query.key)
 
 
-def page(rows: Sequence[Row], query: Asked, *, after: str = "") -> Page:
+def page(rows: Sequence[GroupRow], query: GroupListQuery, *, after: str = "") -> GroupPage:
     """The groups after a cursor. A cursor is a place in the order: it holds though its group be gone."""
     place = _place(after)
     following = [row for row in rows if query.key(row) > place] if place else list(rows)
     shown = following[:GROUPS_PER_PAGE]
     is_more = len(following) > len(shown)
-    return Page(with_members(shown), _cursor(query.key(shown[-1])) if is_more else "")
+    return GroupPage(with_members(shown), _cursor(query.key(shown[-1])) if is_more else "")
 
 
 def _cursor(key: tuple[float, str]) -> str:
@@ -141,7 +143,7 @@ def _place(cursor: str) -> tuple[float, str] | None:
         return None
 
 
-def with_members(rows: Sequence[Row]) -> list[Row]:
+def with_members(rows: Sequence[GroupRow]) -> list[GroupRow]:
     """The rows with their first pictures, all of them by one query: the cover first, rejected ones last."""
     if not rows:
         return []
@@ -179,7 +181,7 @@ def members(queryset: QuerySet[BatchImage]) -> QuerySet[BatchImage]:
     return queryset.filter(image__status__in=Image.PRESENT).select_related("image").only(*own, *needed)
 
 
-def progress(batch: Batch, rows: Sequence[Row]) -> Progress:
+def progress(batch: Batch, rows: Sequence[GroupRow]) -> Progress:
     """How far the review is."""
     unassigned = BatchImage.objects.filter(batch=batch, group=None).present().count()
     return Progress(sum(row.group.is_confirmed for row in rows), len(rows), unassigned)
@@ -232,6 +234,6 @@ _SURENESS = (
 )
 
 
-def strips_of(batch: Batch, keys: Collection[UUID], rows: Sequence[Row]) -> list[Row]:
+def strips_of(batch: Batch, keys: Collection[UUID], rows: Sequence[GroupRow]) -> list[GroupRow]:
     """The rows of some groups with their pictures."""
     return with_members([row for row in rows if row.group.pk in keys])

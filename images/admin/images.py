@@ -30,7 +30,7 @@ from images.quality import fingerprints
 from images.readable import readable, readable_image
 from pixproject.web.admin import DefaultFilter, PixModelAdmin, add_refusal, go_back, may
 from pixproject.web.templatetags.pix import byte_size
-from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, unbroken, when
+from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_source, unbroken, when
 from processing.algorithms.errors import ProcessingError
 from processing.filters import uuid_or_none
 from processing.models import Artifact, Job, OperationArtifact
@@ -63,7 +63,7 @@ class ReadableChangeList(ChangeList):
 
 @admin.register(Image)
 class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
-    """Every change goes through `images.services`, as at every other door."""
+    """Every change goes through `images.services`, as at every other interface."""
 
     add_scope = Scope.WRITE
     list_display = ("picture", "format", "dimensions", "size", "kind", "grade", "state", "uploaded", "added")
@@ -103,7 +103,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
 
     @display(description="Uploaded by", ordering="uploaded_by__username")
     def uploaded(self, image: Image) -> SafeString:
-        return by_and_door(image.uploaded_by, image.source)
+        return by_and_source(image.uploaded_by, image.source)
 
     @display(description="Added", ordering="created_at")
     def added(self, image: Image) -> SafeString:

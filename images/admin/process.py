@@ -15,7 +15,7 @@ from api.core.errors import ApiError
 from api.core.phrases import counted
 from images import selection
 from images.models import Image
-from images.selection import Suited
+from images.selection import ApplicableImages
 from pixproject.web.base import request_id
 from pixproject.web.forms import read
 from processing import services
@@ -58,7 +58,7 @@ def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[
         return TemplateResponse(request, "admin/images/image/process.html", context)
     try:
         work = asked_work(posted)
-        suited = selection.suited(work, ready)
+        suited = selection.applicable_images(work, ready)
         estimate = services.estimate_work(work, suited.images)
         if posted["stage"] == "start" and suited.images:
             return _start(request, work, suited)
@@ -73,7 +73,7 @@ def process_page(request: HttpRequest, queryset: QuerySet[Image], context: dict[
     return TemplateResponse(request, "admin/images/image/process_confirm.html", context)
 
 
-def _start(request: HttpRequest, work: Work, suited: Suited) -> HttpResponse:
+def _start(request: HttpRequest, work: Work, suited: ApplicableImages) -> HttpResponse:
     delivery = read(DeliveryForm(request.POST))
     job = services.submit_work(
         work,

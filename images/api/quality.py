@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.access.authentication import door
+from api.access.authentication import request_source
 from api.access.permissions import require_scope
 from api.core.errors import ApiError, ErrorCode
 from api.core.idempotency import idempotent
@@ -107,7 +107,7 @@ class QualityParts:
             [self.get_object()],  # type: ignore[attr-defined]
             metrics=values.get("metrics"),
             requested_by=request.user,
-            source=door(request),
+            source=request_source(request),
         )
         return accepted(job)
 
@@ -227,7 +227,7 @@ class ProfileView(APIView):
     def put(self, request: Request, kind: str) -> Response:
         """Change thresholds. This creates a new version; images of this kind are judged again, not measured again."""
         kind, changes = _checked_kind(kind), ProfileChangeSerializer.read(request)["thresholds"]
-        profile, job = profiles.change(kind, changes, actor=request.user, source=door(request))
+        profile, job = profiles.change(kind, changes, actor=request.user, source=request_source(request))
         body = profile_json(profile)
         return Response(body if job is None else {**body, "job": job.pk})
 

@@ -14,7 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access.authentication import door
+from api.access.authentication import request_source
 from api.access.permissions import require_scope
 from api.core.errors import ErrorCode, invalid_field
 from api.core.idempotency import idempotent
@@ -175,7 +175,7 @@ class SimilarParts:
             return self._similar(embeddings.of_image(_image(query["image"]), query["model"]), query)
         query, wait_s = TextQuery.read(request), preferred_wait_s(request)
         vector = text_search.vector_of(
-            query["q"], wait_s=wait_s, requested_by=request.user, source=door(request)
+            query["q"], wait_s=wait_s, requested_by=request.user, source=request_source(request)
         )
         if isinstance(vector, Job):
             return Response(job_json(vector), status=202, headers={"Retry-After": "2"})
@@ -206,7 +206,7 @@ class SimilarParts:
             [self.get_object()],  # type: ignore[attr-defined]
             model=values["model"],
             requested_by=request.user,
-            source=door(request),
+            source=request_source(request),
         )
         return accepted(job)
 

@@ -12,7 +12,7 @@ from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access.authentication import door
+from api.access.authentication import request_source
 from api.core.errors import ApiError, ErrorCode, FieldError, error_body, invalid_field
 from api.core.handling import as_api_error
 from api.core.requests import FilesField, IdempotentSerializer, OptionalIdField, TextField
@@ -114,7 +114,9 @@ def take_in(request: Request, values: Mapping[str, Any], *, batch: Batch | None 
 
 
 def _ingest(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:
-    return ingest(file, filename=file.name or "", uploaded_by=request.user, source=door(request), **facts)
+    return ingest(
+        file, filename=file.name or "", uploaded_by=request.user, source=request_source(request), **facts
+    )
 
 
 def _ingest_one(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:

@@ -21,7 +21,7 @@ from images.pages.similar import similar_context
 from images.quality import fingerprints
 from images.readable import readable_image
 from images.vectors import text_search
-from pixproject.web.access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, show_error
 from pixproject.web.forms import read, sent
 from processing.algorithms.errors import ProcessingError
 from processing.models import OperationArtifact
@@ -162,7 +162,7 @@ def edit(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     try:
         services.update(image, actor=request.user, changes=sent(EditForm(request.POST)))
     except ApiError as error:
-        tell(request, error)
+        show_error(request, error)
         return _detail_page(request, image, status=error.status or 400)
     messages.success(request, "Saved.")
     return redirect("image", image_id=image.pk)

@@ -24,7 +24,7 @@ STATUSES = (Image.Status.READY, Image.Status.DAMAGED)
 
 
 @dataclass(frozen=True)
-class Page:
+class LibraryPage:
     """A screenful of images and where the next one begins."""
 
     images: list[Image]
@@ -71,7 +71,7 @@ def matching(
     return Image.objects.none(), errors
 
 
-def page(request: HttpRequest, *, is_trash: bool) -> Page:
+def page(request: HttpRequest, *, is_trash: bool) -> LibraryPage:
     images, errors = matching(request, is_trash=is_trash)
     if position := _position(request.GET.get("after", "")):
         moment, pk = position
@@ -82,7 +82,7 @@ def page(request: HttpRequest, *, is_trash: bool) -> Page:
     )
     is_more = len(rows) > PAGE_SIZE
     rows = rows[:PAGE_SIZE]
-    return Page(rows, _cursor(rows[-1]) if is_more else "", errors)
+    return LibraryPage(rows, _cursor(rows[-1]) if is_more else "", errors)
 
 
 def _cursor(image: Image) -> str:

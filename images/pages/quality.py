@@ -17,7 +17,7 @@ from images.quality import fingerprints
 from images.quality import profiles as quality_profiles
 from images.quality import report as quality_report
 from images.quality import service as quality
-from pixproject.web.access import needs, tell
+from pixproject.web.access import needs, show_error
 from processing.algorithms.quality.causes import CAUSES, Cause
 from processing.algorithms.quality.grading import limits
 from processing.models import Operation
@@ -121,12 +121,12 @@ def measure(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     try:
         quality.submit_quality([image], requested_by=request.user, source="web")
     except ApiError as error:
-        tell(request, error)
+        show_error(request, error)
     return redirect(reverse("image", args=[image.pk]) + "#quality")
 
 
 @dataclass(frozen=True)
-class Field:
+class ThresholdField:
     """One cut-off in the form."""
 
     name: str
@@ -141,7 +141,7 @@ class Field:
     flagged: int
 
 
-def _fields(cutoffs: Mapping[str, float | None], counts: quality_profiles.Counts) -> list[Field]:
+def _fields(cutoffs: Mapping[str, float | None], counts: quality_profiles.Counts) -> list[ThresholdField]:
     fields = []
     for name, cutoff in cutoffs.items():
         cause = CAUSES[name]
@@ -150,7 +150,7 @@ def _fields(cutoffs: Mapping[str, float | None], counts: quality_profiles.Counts
         text = "" if cutoff is None else f"{cutoff:g}"
         step = "1" if cause.unit == "px" else "any"
         fields.append(
-            Field(
+            ThresholdField(
                 name,
                 cause.title,
                 cause.description,
@@ -213,7 +213,7 @@ def profile_change(request: HttpRequest, kind: str) -> HttpResponse:
             kind, _requested_cutoffs(request.POST), actor=request.user, source="web"
         )
     except ApiError as error:
-        tell(request, error)
+        show_error(request, error)
     else:
         again = " The images are being re-evaluated." if job else ""
         messages.success(request, f"“{profile.name}” is now in use.{again}")

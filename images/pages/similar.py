@@ -16,7 +16,7 @@ from images.models import Embedding, Image
 from images.pages.forms import ImageForm, ResolveForm
 from images.services import listed
 from images.vectors import embeddings, similarity, text_search
-from pixproject.web.access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, show_error
 from pixproject.web.forms import read
 from processing.models import Job
 
@@ -91,7 +91,7 @@ def embed(request: HttpRequest, image_id: uuid.UUID) -> HttpResponse:
     try:
         embeddings.submit_embeddings([image], requested_by=request.user, source="web")
     except ApiError as error:
-        tell(request, error)
+        show_error(request, error)
     else:
         messages.success(request, "Similar images will appear as soon as a model worker is free.")
     return redirect("image", image_id=image.pk)
@@ -134,7 +134,7 @@ def duplicate_resolve(request: HttpRequest, pair_id: uuid.UUID) -> HttpResponse:
         values = read(ResolveForm(request.POST))
         duplicates.resolve(pair, keep=values["keep"], others=values["others"], actor=request.user)
     except ApiError as error:
-        tell(request, error)
+        show_error(request, error)
     else:
         messages.success(request, phrases.RESOLVED[values["others"]])
     return redirect(next_path(request, "/duplicates/"))

@@ -39,7 +39,7 @@ SHOWN = {
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasureRow:
     """One measure on the page; `worth` is 0 to 1, where it has one."""
 
     title: str
@@ -94,13 +94,15 @@ def panel_json(image: Image) -> dict[str, Any] | None:
     }
 
 
-def rows_of(panel: Mapping[str, Any] | None) -> list[Row]:
+def rows_of(panel: Mapping[str, Any] | None) -> list[MeasureRow]:
     """The measures of a panel (`panel_json`) as rows of the page."""
     if panel is None:
         return []
     wrong = {entry["measure"] for entry in panel["advice"]}
     return [
-        Row(title, form.format(panel["measures"][name]), panel["normalized"][name], f"fp_{name}" in wrong)
+        MeasureRow(
+            title, form.format(panel["measures"][name]), panel["normalized"][name], f"fp_{name}" in wrong
+        )
         for name, (title, form) in SHOWN.items()
         if name in panel["measures"]
     ]

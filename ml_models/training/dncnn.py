@@ -200,7 +200,7 @@ def train(
     *,
     begin_with: DnCNN | None = None,
     device: torch.device | None = None,
-    tell: Callable[[dict[str, Any]], None] = lambda row: None,
+    report: Callable[[dict[str, Any]], None] = lambda row: None,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> DnCNN:
     """Train until the last step, going on from the checkpoint in `out` where there is one.
@@ -209,7 +209,7 @@ def train(
         dataset: folder of clean images; folders called `val` in it are left out.
         out: folder for the checkpoint and `log.csv`.
         begin_with: a network to start from instead of random weights.
-        tell: called with each row of the log.
+        report: called with each row of the log.
         on_step: called with the number of steps done.
 
     Returns:
@@ -234,7 +234,7 @@ def train(
             row = _measure(state, settings, held_out, float(np.mean(losses)))
             append_row(out / LOG, row)
             save(state, settings, out)
-            tell(row)
+            report(row)
             losses.clear()
     return state.averaged
 

@@ -145,7 +145,7 @@ def train(
     settings: Settings,
     *,
     device: torch.device | None = None,
-    tell: Callable[[dict[str, Any]], None] = lambda row: None,
+    report: Callable[[dict[str, Any]], None] = lambda row: None,
     on_step: Callable[[int], None] = lambda step: None,
 ) -> PixSmall:
     """Train until the last step, going on from the checkpoint in `out` where there is one.
@@ -155,7 +155,7 @@ def train(
         photographs: larger images, which are cropped.
         held_out: uint8 images (N, H, W, 3) that are only measured.
         out: folder for the checkpoint and `log.csv`.
-        tell: called with each row of the log.
+        report: called with each row of the log.
         on_step: called with the number of steps done.
 
     Raises:
@@ -179,7 +179,7 @@ def train(
             row = _measure(state, teacher, held_out, losses, settings)
             append_row(out / LOG, row)
             _save(state, settings, out)
-            tell(row)
+            report(row)
             losses.clear()
     return state.student.cpu().eval()
 

@@ -82,7 +82,7 @@ class Child:
         self.due = time.monotonic() + self.pause_s
         self.process = None
 
-    def tell(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         # Not send_signal(): it collects a dead process, and with it the number that has_ended() relies on.
         if self.process is not None:
             os.kill(self.process.pid, number)
@@ -180,7 +180,7 @@ class Supervisor:
         """Ask all at once, wait, then end by force; a second Ctrl-C ends the waiting."""
         running = [child for child in self.children if child.process]
         for child in running:
-            child.tell(child.program.stop_signal)
+            child.send_signal(child.program.stop_signal)
         deadline = time.monotonic() + STOP_GRACE_S
         while any(child.process for child in running):
             if time.monotonic() > deadline or self.stops_asked > 1:

@@ -39,7 +39,7 @@ def refusal_sentence(error: ApiError | ProcessingError) -> str:
     return str(error.detail)
 
 
-def tell(request: HttpRequest, error: ApiError | ProcessingError) -> None:
+def show_error(request: HttpRequest, error: ApiError | ProcessingError) -> None:
     """Show a refusal on the next page."""
     messages.error(request, refusal_sentence(error))
 

@@ -13,7 +13,7 @@ from unfold.decorators import action, display
 
 from api.core.phrases import counted
 from pixproject.web.admin import DefaultFilter, PixModelAdmin, go_back, may
-from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_door, duration, unbroken, when
+from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_source, duration, unbroken, when
 from processing import estimates
 from processing.engine import jobs
 from processing.models import Job, Operation, OperationArtifact
@@ -94,7 +94,7 @@ class JobAdmin(PixModelAdmin):
 
     @display(description="Requested by", ordering="requested_by__username")
     def requested(self, job: Job) -> SafeString:
-        return by_and_door(job.requested_by, job.source)
+        return by_and_source(job.requested_by, job.source)
 
     @display(description="Submitted", ordering="created_at")
     def submitted(self, job: Job) -> SafeString:

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.access import audit
-from api.access.authentication import door
+from api.access.authentication import request_source
 from api.core.errors import ApiError, ErrorCode
 from api.core.idempotency import idempotent
 from api.core.requests import FlagField, IdempotentSerializer, StrictSerializer, TextField
@@ -199,7 +199,10 @@ class CleanupView(WaitsForJob, APIView):
             plan = retention.plan_as_json(retention.plan(moments))
             return Response({"dry_run": True, "days_old": days_old, **plan})
         job = retention.submit_cleanup(
-            moments, requested_by=request.user, source=door(request), request_id=request_id.current()
+            moments,
+            requested_by=request.user,
+            source=request_source(request),
+            request_id=request_id.current(),
         )
         audit.record("cleanup", job, request=request, detail={"days_old": days_old, "classes": classes})
         return accepted(job)

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import empty
 from rest_framework.request import Request
 
-from api.access.authentication import door
+from api.access.authentication import request_source
 from api.core.errors import ErrorCode, invalid_field
 from api.core.idempotency import key_of
 from api.core.requests import FilesField, IdempotentSerializer, OptionalIdField, QuerySerializer, TextField
@@ -182,7 +182,7 @@ def delivery_of(values: Mapping[str, Any], request: Request) -> services.Deliver
         priority=priority_of(values.get("priority") or Priority.NORMAL.label),
         idempotency_key=key_of(request) or "",
         requested_by=request.user,
-        source=door(request),
+        source=request_source(request),
         request_id=request_id.current(),
         **{name: values.get(name) or "" for name in NAMES},
     )

@@ -89,7 +89,7 @@ def submit_job(
         rows = _rows(job, operations, hits)
         _copy(rows)
         _link_cached(job, rows, operations, cached)
-        _tell(
+        _log_event(
             job,
             "submitted",
             phrases.submitted(len(rows), sum(hits)),
@@ -200,7 +200,7 @@ def _analyze() -> None:
         cursor.execute("ANALYZE processing_operation")
 
 
-def _tell(job: Job, code: str, message: str, *, actor: Any = None, level: str = "info") -> None:
+def _log_event(job: Job, code: str, message: str, *, actor: Any = None, level: str = "info") -> None:
     data = {"by": actor.get_username()} if actor is not None else {}
     JobEvent.objects.create(job=job, code=code, message=message, level=level, data=data)
 
@@ -220,7 +220,7 @@ def cancel_job(job: Job, *, actor: Any = None) -> int:
     with transaction.atomic():
         cancelled = leases.moved_ids(_CANCEL, [job.pk])
         if cancelled:
-            _tell(
+            _log_event(
                 job,
                 "cancelled",
                 f"{counted(len(cancelled), 'operation')} cancelled.",
@@ -272,7 +272,7 @@ def retry_job(
             cursor.execute(_RETRY, values)
             queues = [row[0] for row in cursor.fetchall()]
         if queues:
-            _tell(job, "retried", f"{counted(len(queues), 'operation')} queued again.", actor=actor)
+            _log_event(job, "retried", f"{counted(len(queues), 'operation')} queued again.", actor=actor)
             _wake_on_commit(queues)
     job.refresh_from_db()
     return len(queues)
@@ -296,7 +296,7 @@ def set_priority(job: Job, priority: int, *, actor: Any = None) -> bool:
         job.operations.filter(status=OperationStatus.QUEUED).update(priority=priority)
         won = Job.objects.filter(pk=job.pk).exclude(status__in=JOB_TERMINAL).update(priority=priority)
         if won:
-            _tell(job, "priority", f"Priority changed to {Priority(priority).label}.", actor=actor)
+            _log_event(job, "priority", f"Priority changed to {Priority(priority).label}.", actor=actor)
     job.refresh_from_db()
     return won == 1
 

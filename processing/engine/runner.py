@@ -166,7 +166,7 @@ def _finish(handler: Handler, claim: Claim, value: Any, started: float) -> None:
         for attempt in range(COMPLETION_TRIES):
             try:
                 _save_and_complete(handler, claim, value, started)
-                _tell(claim, started)
+                _log_event(claim, started)
                 return
             except OperationalError:
                 if attempt == COMPLETION_TRIES - 1:
@@ -176,7 +176,7 @@ def _finish(handler: Handler, claim: Claim, value: Any, started: float) -> None:
         raise
 
 
-def _tell(claim: Claim, started: float) -> None:
+def _log_event(claim: Claim, started: float) -> None:
     facts = {"operation": claim.operation_id, "job": str(claim.job_id), "duration_ms": _ms_since(started)}
     logger.info("Operation %s (%s) completed", claim.operation_id, claim.name, extra=facts)
 

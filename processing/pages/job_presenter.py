@@ -42,7 +42,7 @@ def job_title(job: Job) -> str:
 
 
 @dataclass(frozen=True)
-class Row:
+class OperationRow:
     """An operation in the list of a job."""
 
     operation: Operation
@@ -111,7 +111,7 @@ def savings(job: Job) -> Savings | None:
     return Savings(sums["count"], saved, round(100 * saved / sums["sources"]))
 
 
-def rows(job: Job) -> list[Row]:
+def rows(job: Job) -> list[OperationRow]:
     """The operations that matter most: failed, running, waiting, then finished ones."""
     order = {"failed": 0, "running": 1, "queued": 2, "cancelled": 3, "completed": 4}
     rank = Case(
@@ -127,7 +127,7 @@ def rows(job: Job) -> list[Row]:
     return [_row(operation) for operation in ranked[:OPERATIONS_SHOWN]]
 
 
-def folded(listed: list[Row], total: int) -> tuple[list[Row], list[Row]]:
+def folded(listed: list[OperationRow], total: int) -> tuple[list[OperationRow], list[OperationRow]]:
     """Of many operations those that failed or run are shown at once; the others wait behind a disclosure."""
     if total <= OPERATIONS_UNFOLDED:
         return listed, []
@@ -135,10 +135,10 @@ def folded(listed: list[Row], total: int) -> tuple[list[Row], list[Row]]:
     return urgent, [row for row in listed if row not in urgent]
 
 
-def _row(operation: Operation) -> Row:
+def _row(operation: Operation) -> OperationRow:
     result = operation.result if isinstance(operation.result, dict) else {}
     title = operation_title(operation.name, operation.parameters)
-    return Row(operation, title, result.get("notes", []), bool(result.get("removed")))
+    return OperationRow(operation, title, result.get("notes", []), bool(result.get("removed")))
 
 
 def waiting_reason(job: Job) -> str:

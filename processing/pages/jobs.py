@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from pixproject.web.access import needs, next_path, tell
+from pixproject.web.access import needs, next_path, show_error
 from pixproject.web.forms import FormError, read
 from processing import phrases
 from processing.engine import jobs
@@ -131,7 +131,7 @@ def job_priority(request: HttpRequest, job_id: uuid.UUID) -> HttpResponse:
     try:
         priority = read(PriorityForm(request.POST))["priority"]
     except FormError as error:
-        tell(request, error)
+        show_error(request, error)
     else:
         if not jobs.set_priority(job, priority, actor=request.user):
             messages.info(request, phrases.PRIORITY_TOO_LATE)

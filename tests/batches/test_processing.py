@@ -141,7 +141,7 @@ def test_damaged_and_trashed_images_are_left_out_and_told(batch, anna):
     Image.objects.filter(pk=first[0]).update(status="damaged")
     trash_many(first[1:2], actor=anna)
 
-    found = processing.suited(batch, TO_WEBP)
+    found = processing.applicable_images(batch, TO_WEBP)
 
     assert [image.pk for image in found.images] == first[2:]
     assert [left.code for left in found.left_out] == ["damaged", "trashed"]

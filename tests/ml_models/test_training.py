@@ -162,8 +162,8 @@ def test_embedder_trains_and_goes_on(tmp_path, from_random):
     teacher = MobileNetV2().eval()
     rows = []
     settings = replace(FEW, from_random=from_random)
-    embedder.train(small, large, held_out, teacher, tmp_path, replace(settings, steps=1), tell=rows.append)
-    network = embedder.train(small, large, held_out, teacher, tmp_path, settings, tell=rows.append)
+    embedder.train(small, large, held_out, teacher, tmp_path, replace(settings, steps=1), report=rows.append)
+    network = embedder.train(small, large, held_out, teacher, tmp_path, settings, report=rows.append)
     assert [row["step"] for row in rows] == [1, 2]
     assert network(torch.zeros(1, 3, 64, 64)).shape == (1, DIMENSIONS)
 

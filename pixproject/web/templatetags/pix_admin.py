@@ -92,10 +92,10 @@ def when(moment: datetime | None) -> SafeString:
     return format_html('<span class="pix-line" title="{}">{}</span>', full, naturaltime(moment))
 
 
-def by_and_door(user: AbstractBaseUser | None, door: str) -> SafeString:
-    """Who asked, and through which door."""
+def by_and_source(user: AbstractBaseUser | None, source: str) -> SafeString:
+    """Who started something, and from which interface."""
     return format_html(
-        '<span class="pix-line">{} <small>{}</small></span>', user.get_username() if user else "–", door
+        '<span class="pix-line">{} <small>{}</small></span>', user.get_username() if user else "–", source
     )
 
 

@@ -85,7 +85,7 @@ def _rows(name: str, pairs: np.ndarray | tuple[()], count: int) -> list[tuple[in
 
 
 @dataclass(frozen=True)
-class Facts:
+class DuplicateCandidate:
     """What is known of one image of a set.
 
     Attributes:
@@ -122,7 +122,7 @@ _GRADE_SPAN = 20.0  # grades that differ by so much differ fully
 _LEAST_GRADE = 3.0  # smaller differences are not worth telling
 
 
-def suggest_original(facts: Sequence[Facts]) -> Suggestion:
+def suggest_original(facts: Sequence[DuplicateCandidate]) -> Suggestion:
     """Choose the image of a set that is most likely the original.
 
     Points are given for resolution (2 at the most pixels, in proportion below), quality (1.2; less for each grade
@@ -144,7 +144,7 @@ def suggest_original(facts: Sequence[Facts]) -> Suggestion:
     return Suggestion(index, reasons or ("same as the others in every comparison; the first one was chosen",))
 
 
-def _points(fact: Facts, all_facts: Sequence[Facts]) -> float:
+def _points(fact: DuplicateCandidate, all_facts: Sequence[DuplicateCandidate]) -> float:
     pixels = fact.width * fact.height / max(1, *(other.width * other.height for other in all_facts))
     grades = [other.grade for other in all_facts if other.grade is not None]
     grade = 0.0
@@ -161,36 +161,36 @@ def _points(fact: Facts, all_facts: Sequence[Facts]) -> float:
     )
 
 
-def _larger(best: Facts, others: Sequence[Facts]) -> str:
+def _larger(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
     next_best = max(others, key=lambda fact: fact.width * fact.height)
     if best.width * best.height <= next_best.width * next_best.height:
         return ""
     return f"larger: {best.width} × {best.height} against {next_best.width} × {next_best.height}"
 
 
-def _better(best: Facts, others: Sequence[Facts]) -> str:
+def _better(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
     grades = [fact.grade for fact in others if fact.grade is not None]
     if best.grade is None or not grades or best.grade < max(grades) + _LEAST_GRADE:
         return ""
     return f"better quality: {best.grade:.0f} against {max(grades):.0f}"
 
 
-def _from_camera(best: Facts, others: Sequence[Facts]) -> str:
+def _from_camera(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
     is_only = best.has_camera_data and not any(fact.has_camera_data for fact in others)
     return "has camera data" if is_only else ""
 
 
-def _lossless(best: Facts, others: Sequence[Facts]) -> str:
+def _lossless(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
     is_only = best.format in LOSSLESS_FORMATS and not any(f.format in LOSSLESS_FORMATS for f in others)
     return f"lossless: {best.format.upper()}" if is_only else ""
 
 
-def _more_bytes(best: Facts, others: Sequence[Facts]) -> str:
+def _more_bytes(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
     most = max(fact.byte_size for fact in others)
     return f"more data: {_kb(best.byte_size)} against {_kb(most)}" if best.byte_size > most > 0 else ""
 
 
-def _taken_first(best: Facts, others: Sequence[Facts]) -> str:
+def _taken_first(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
     times = [fact.captured_at for fact in others if fact.captured_at]
     if not best.captured_at or not times or best.captured_at >= min(times):
         return ""
@@ -201,7 +201,7 @@ def _kb(byte_size: int) -> str:
     return f"{byte_size / 1e6:.1f} MB" if byte_size >= 1e6 else f"{byte_size / 1e3:.0f} kB"
 
 
-_REASONS: tuple[Callable[[Facts, Sequence[Facts]], str], ...] = (
+_REASONS: tuple[Callable[[DuplicateCandidate, Sequence[DuplicateCandidate]], str], ...] = (
     _larger,
     _better,
     _from_camera,

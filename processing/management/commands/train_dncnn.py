@@ -60,7 +60,7 @@ class Command(BaseCommand):
                 folder,
                 settings,
                 begin_with=begin_with,
-                tell=self._tell,
+                report=self._report,
                 on_step=lambda step: bar.update(step - bar.n),
             )
         except (ValueError, OSError) as error:
@@ -83,7 +83,7 @@ class Command(BaseCommand):
             )
         return replace(Settings(channels=1 if options["grey"] else 3), **given)
 
-    def _tell(self, row: dict[str, Any]) -> None:
+    def _report(self, row: dict[str, Any]) -> None:
         tqdm.write(
             f"step {row['step']}: loss {row['loss']:.3f}, PSNR {row['psnr_15']:.2f} / {row['psnr_25']:.2f} / "
             f"{row['psnr_50']:.2f} dB at sigma 15 / 25 / 50",

@@ -84,12 +84,12 @@ class Command(BaseCommand):
             teacher,
             folder,
             settings,
-            tell=self._tell,
+            report=self._report,
             on_step=lambda step: bar.update(step - bar.n),
         )
         return network, teacher
 
-    def _tell(self, row: dict[str, Any]) -> None:
+    def _report(self, row: dict[str, Any]) -> None:
         tqdm.write(
             f"step {row['step']}: cosine distance {row['distance']:.4f}, held out {row['held_out_distance']:.4f}",
             file=self.stdout,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from processing.algorithms.duplicates.pairs import candidates
-from processing.algorithms.duplicates.sets import Facts, sets_of, suggest_original
+from processing.algorithms.duplicates.sets import DuplicateCandidate, sets_of, suggest_original
 from processing.algorithms.errors import InvalidParameter
 
 
@@ -64,8 +64,8 @@ def test_rows_that_do_not_exist_are_refused():
 
 
 def test_the_larger_one_with_camera_data_is_the_original():
-    small = Facts(800, 600, 71, format="jpg", byte_size=90_000)
-    large = Facts(4000, 3000, 92, has_camera_data=True, format="jpg", byte_size=3_200_000)
+    small = DuplicateCandidate(800, 600, 71, format="jpg", byte_size=90_000)
+    large = DuplicateCandidate(4000, 3000, 92, has_camera_data=True, format="jpg", byte_size=3_200_000)
 
     found = suggest_original([small, large])
 
@@ -79,32 +79,38 @@ def test_the_larger_one_with_camera_data_is_the_original():
 
 
 def test_an_enlarged_copy_is_not_the_original():
-    original = Facts(2000, 1500, 80, has_camera_data=True)
-    enlarged = Facts(4000, 3000, 60)
+    original = DuplicateCandidate(2000, 1500, 80, has_camera_data=True)
+    enlarged = DuplicateCandidate(4000, 3000, 60)
     assert suggest_original([enlarged, original]).index == 1
 
 
 def test_a_reduced_copy_that_looks_sharper_is_not_the_original():
-    assert suggest_original([Facts(1000, 750, 95), Facts(4000, 3000, 75)]).index == 1
+    assert (
+        suggest_original([DuplicateCandidate(1000, 750, 95), DuplicateCandidate(4000, 3000, 75)]).index == 1
+    )
 
 
 def test_of_the_same_pixels_the_lossless_file_is_the_original():
-    found = suggest_original([Facts(640, 480, 80, format="jpg"), Facts(640, 480, 81, format="png")])
+    found = suggest_original(
+        [DuplicateCandidate(640, 480, 80, format="jpg"), DuplicateCandidate(640, 480, 81, format="png")]
+    )
     assert (found.index, found.reasons) == (1, ("lossless: PNG",))
 
 
 def test_the_earliest_capture_decides_between_equals():
-    early, late = (Facts(640, 480, captured_at=datetime(2024, month, 1, tzinfo=UTC)) for month in (3, 4))
-    found = suggest_original([late, early, Facts(640, 480)])
+    early, late = (
+        DuplicateCandidate(640, 480, captured_at=datetime(2024, month, 1, tzinfo=UTC)) for month in (3, 4)
+    )
+    found = suggest_original([late, early, DuplicateCandidate(640, 480)])
     assert (found.index, found.reasons) == (1, ("taken first: 2024-03-01 00:00",))
 
 
 def test_equals_alone_and_none():
-    same = suggest_original([Facts(640, 480)] * 3)
+    same = suggest_original([DuplicateCandidate(640, 480)] * 3)
     assert (same.index, same.reasons) == (
         0,
         ("same as the others in every comparison; the first one was chosen",),
     )
-    assert suggest_original([Facts(0, 0)]).reasons == ()
+    assert suggest_original([DuplicateCandidate(0, 0)]).reasons == ()
     with pytest.raises(InvalidParameter, match="without images"):
         suggest_original([])

@@ -1,4 +1,4 @@
-"""Images and jobs say through which door they came: the pages (session) or a program (API key)."""
+"""Images and jobs say where they came from: the pages (session) or a program (API key)."""
 
 import pytest
 from rest_framework.test import APIClient
