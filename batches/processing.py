@@ -37,7 +37,7 @@ def chosen_images(batch: Batch, filters: Mapping[str, Any] | None = None) -> Que
 
     Args:
         filters: `group` (a label, or "unassigned"), `decision` (pending, accepted, rejected or any; without it all
-            but the rejected ones), `image_ids`, `min_quality` (0-100) and `issue` (a fault's code, or any).
+            except rejected ones), `image_ids`, `min_quality` (0-100) and `issue` (a fault's code, or any).
 
     Raises:
         ApiError: 400 naming the filter.

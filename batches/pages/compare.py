@@ -1,4 +1,4 @@
-"""A run beside the groups that are there: what it would change, taken over as a whole or group by group."""
+"""A run compared with the current groups: what it would change, taken over as a whole or group by group."""
 
 import uuid
 from typing import Any

@@ -63,7 +63,7 @@ class ResultAdmin(PixModelAdmin):
     def size(self, link: OperationArtifact) -> str:
         return byte_size(link.artifact.byte_size)
 
-    @display(description="Made", ordering="artifact__created_at")
+    @display(description="Created", ordering="artifact__created_at")
     def made_at(self, link: OperationArtifact) -> SafeString:
         return when(link.artifact.created_at)
 

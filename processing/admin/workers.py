@@ -34,6 +34,6 @@ class WorkerAdmin(PixModelAdmin):
     def up_for(self, worker: WorkerHeartbeat) -> str:
         return duration((worker.seen_at - worker.started_at).total_seconds())
 
-    @display(description="Seen", ordering="seen_at")
+    @display(description="Last seen", ordering="seen_at")
     def seen_ago(self, worker: WorkerHeartbeat) -> str:
         return f"{duration((timezone.now() - worker.seen_at).total_seconds())} ago"

@@ -113,7 +113,7 @@ def test_batch_from_a_dropped_folder_to_its_export(open_page, folder, size):
     drop_folder(page, folder)
     expect(page.locator(".upload")).to_have_count(21)
     expect(page.get_by_label("Name", exact=True)).to_have_value("Autumn")
-    page.get_by_role("button", name="Make the batch").click()
+    page.get_by_role("button", name="Create batch").click()
     page.wait_for_url("**/batches/*-*/")
     expect(page.locator("[data-tile]")).to_have_count(21)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -149,7 +149,7 @@ def test_files_that_are_refused_keep_the_page_and_the_batch(open_page, folder, t
     page.goto("/batches/new/")
     page.get_by_label("Name", exact=True).fill("Half good")
     page.locator('[data-dropzone] input[type="file"]').set_input_files([folder[0], bad])
-    page.get_by_role("button", name="Make the batch").click()
+    page.get_by_role("button", name="Create batch").click()
 
     expect(page.locator('.upload[data-state="refused"]')).to_have_count(1)
     expect(page.locator("[data-progress]")).to_have_text("1 of 2 uploaded, 1 refused")

@@ -36,7 +36,7 @@ def address(name: str, batch: Batch, **more) -> str:
 def test_empty_list_says_what_to_do(reviewer, viewer):
     assert "Drop a folder of photographs" in text_of(reviewer.get("/batches/"))
     seen = text_of(viewer.get("/batches/"))
-    assert "Nobody has made one yet." in seen
+    assert "No batches have been created yet." in seen
     assert "New batch" not in seen
 
 

@@ -70,4 +70,4 @@ def test_history_tells_of_uploads_into_a_new_batch(reviewer):
         add_upload(batch, row, by=reviewer.user)
 
     assert "uploaded 2 images" in text_of(reviewer.get(address("batch-history", batch)))
-    assert "Nothing was changed yet." not in text_of(reviewer.get(address("batch", batch)))
+    assert "Nothing has changed yet." not in text_of(reviewer.get(address("batch", batch)))

@@ -103,7 +103,7 @@ def test_panel_compares_pictures_that_look_the_same(reviewer, viewer, batch):
         Image.objects.filter(pk=key).update(phash=phash, width=side)
 
     assert f'data-with="{two}"' in panel(reviewer, batch, one)
-    assert "Looks the same" not in panel(reviewer, batch, three)
+    assert "Near-duplicates" not in panel(reviewer, batch, three)
     compared = panel(reviewer, batch, one, f"with={two}")
     assert compared.count("<figure") == 2
     assert "1 of 64 bits differ" in compared

@@ -38,7 +38,7 @@ def test_estimate_stands_before_the_start(operator, viewer, batch):
     )
     wrong = text_of(operator.get(at("batch-analyze-estimate", batch), {"min_cluster_size": "one"}))
 
-    assert "<b>24 images</b>, all of them measured before." in page
+    assert "<b>24 images</b>, all of them already embedded." in page
     assert "24 images are not enough for a group of at least 30" in part
     assert "<html" not in part
     assert "Smallest group: Enter a whole number" in wrong
@@ -159,7 +159,7 @@ def test_comparison_and_taking_over_one_group(operator, viewer, batch):
     )
     done = text_of(operator.post(at("batch-take-over", batch, run_number=run.number), form, follow=True))
 
-    assert "Take over" not in page
+    assert "Apply all" not in page
     assert new.gains == len(keys)
     assert "Accept at least one item" in none
     assert "Reload it and try again." in stale

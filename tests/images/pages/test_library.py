@@ -223,7 +223,7 @@ def test_image_without_its_original_says_so_and_is_listed_as_damaged(reviewer):
 
     text = reviewer.get(f"/images/{image.pk}/").content.decode()
 
-    assert "The original’s file is missing from storage." in text
+    assert "The original file is missing from storage." in text
     assert "verify_storage --repair" in text
     assert f"/api/images/{image.pk}/file/" not in text
     assert names(reviewer, "status=damaged") == [image.original_filename]

@@ -37,7 +37,7 @@ def measured(**values: float) -> Image:
 def test_an_image_is_measured_from_its_page() -> None:
     image, client = make_image(pictures.png(96, 80)), signed_in("process")
     page = squeezed(client.get(f"/images/{image.pk}/").content.decode())
-    assert "It was not measured yet." in page
+    assert "Not measured yet." in page
     response = client.post(f"/images/{image.pk}/measure/")
     assert response["Location"] == f"/images/{image.pk}/#quality"
     waiting = client.get(f"/images/{image.pk}/quality/").content.decode()
