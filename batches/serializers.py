@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from batches import stages
 from batches.models import Batch, BatchImage, ClusterRun, Group, GroupingChange
-from batches.progress import as_json, live_jobs
 from images.serializers import ImageSerializer
-from processing.states import Priority
+from processing.models import Job, add_running
+from processing.states import BACKGROUND_KINDS, JOB_TERMINAL, Priority
 
 PARTS = (
     "images",
@@ -95,7 +96,7 @@ class BatchSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(BatchProgressSerializer(allow_null=True))
     def get_progress(self, batch: Batch) -> dict[str, Any] | None:
-        return as_json(self.context["jobs"].get(batch.pk))
+        return _progress(self.context["jobs"].get(batch.pk))
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=sorted(stages.MOVES))))
     def get_moves(self, batch: Batch) -> list[str]:
@@ -268,3 +269,20 @@ class RunSerializer(serializers.ModelSerializer):
 
     def get_is_active(self, run: ClusterRun) -> bool:
         return run.batch.active_run_id == run.pk
+
+
+def live_jobs(batches: Sequence[Batch]) -> dict[UUID, Job]:
+    """The newest unfinished job of each batch that has one, in two queries whatever their number."""
+    unfinished = Job.objects.filter(batch__in=[batch.pk for batch in batches]).exclude(
+        status__in=JOB_TERMINAL
+    )
+    jobs = list(unfinished.exclude(kind__in=BACKGROUND_KINDS).order_by("created_at"))
+    add_running(jobs)
+    return {job.batch_id: job for job in jobs if job.batch_id is not None}
+
+
+def _progress(job: Job | None) -> dict[str, Any] | None:
+    """A job as a batch's progress."""
+    if job is None:
+        return None
+    return {"percent": job.percent, "job": str(job.pk), "kind": job.kind, "status": job.status}

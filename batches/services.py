@@ -1,9 +1,11 @@
 """What every interface calls to make, describe, archive and delete batches."""
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
@@ -30,6 +32,7 @@ __all__ = ["add_images", "remove_images"]
 EDITABLE = ("batch_name", "note", "parameters", "kind", "priority", "assignee", "reviewer")
 PEOPLE = ("assignee", "reviewer")
 MAX_NAME = 200
+PURGE_INTERVAL_S = 3600
 Status = Batch.Status
 
 add_images = membership.add_images
@@ -217,9 +220,11 @@ def restore_batch(batch: Batch, *, actor: Any) -> Batch:
     return locked
 
 
-def purge_deleted(*, older_than: Any) -> int:
-    """Remove batches for good that were deleted before that moment; answers how many."""
-    count = 0
+def purge_old() -> int:
+    """Remove batches for good that were deleted TRASH_DAYS ago (0: never), as trashed images are; answers how many."""
+    if settings.TRASH_DAYS <= 0:
+        return 0
+    older_than, count = timezone.now() - timedelta(days=settings.TRASH_DAYS), 0
     for key in Batch.objects.filter(deleted_at__lt=older_than).values_list("pk", flat=True):
         with transaction.atomic():
             # Looked up again under its lock: somebody may have restored it, or another sweeper removed it.

@@ -1,6 +1,7 @@
 """What every interface calls to change images: take in, edit, trash, restore, purge, look up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from django.utils import timezone
 from api.access import audit
 from api.core import phrases as api_phrases
 from api.core.errors import ApiError, ErrorCode, invalid_field
-from images.ingest.receive import UploadMetadata, check_facts, cleaned_tags
+from images import phrases
+from images.ingest.receive import MAX_TAGS, UploadMetadata, check_facts, cleaned_tags
 from images.ingest.service import Ingested, ingest, submit_thumbnails
 from images.models import DuplicatePair, Image, QualityScore
 from images.quality import service as quality
@@ -38,6 +40,7 @@ __all__ = [
 ]
 EDITABLE = ("title", "note", "tags", "kind", "pinned", "reference", "metadata")
 MAX_NOTE = 10_000
+MAX_BULK = 10_000
 
 
 def library(*, is_trash: bool = False) -> QuerySet[Image]:
@@ -191,3 +194,62 @@ def _make_tombstone(image: Image) -> None:
     image.embeddings.all().delete()
     image.quality_scores.all().delete()
     DuplicatePair.objects.filter(Q(a=image) | Q(b=image)).delete()
+
+
+@dataclass(frozen=True)
+class BulkAction:
+    """What is to be done with each image."""
+
+    name: str
+    tags: Sequence[str] = ()
+    remove_tags: Sequence[str] = field(default_factory=tuple)
+
+
+def check_bulk_size(count: int) -> int:
+    """Refuse a selection that is too large for one request."""
+    if count > MAX_BULK:
+        raise ApiError(ErrorCode.INVALID, phrases.too_many_at_once(count, MAX_BULK))
+    return count
+
+
+def would_change(images: Iterable[Image], action: BulkAction) -> list[UUID]:
+    """The images that the action would change, without changing them."""
+    return [image.pk for image in images if _fits(image, action)]
+
+
+def _fits(image: Image, action: BulkAction) -> bool:
+    if action.name == "restore":
+        return image.status == Image.Status.TRASHED
+    if action.name == "tag":
+        return image.status != Image.Status.PURGED and _tags_after(image, action) != image.tags
+    return image.status in Image.PRESENT
+
+
+def apply_action(images: Sequence[Image], action: BulkAction, *, actor: Any) -> list[UUID]:
+    """Do it; answers the images that were changed."""
+    keys = [image.pk for image in images]
+    if action.name == "delete":
+        return trash_many(keys, actor=actor)
+    if action.name == "restore":
+        return restore_many(keys, actor=actor)
+    return _tag(keys, action, actor=actor)
+
+
+def _tag(keys: Sequence[UUID], action: BulkAction, *, actor: Any) -> list[UUID]:
+    with transaction.atomic():
+        locked = Image.objects.select_for_update().filter(pk__in=keys).order_by("pk")
+        changed = [image for image in locked if _fits(image, action)]
+        for image in changed:
+            image.tags = _tags_after(image, action)
+        Image.objects.bulk_update(changed, ["tags"], batch_size=500)
+        detail = {"added": list(action.tags), "removed": list(action.remove_tags)}
+        audit.record_many("image.tag", changed, actor=actor, detail=detail)
+    return [image.pk for image in changed]
+
+
+def _tags_after(image: Image, action: BulkAction) -> list[str]:
+    removed = set(cleaned_tags(action.remove_tags))
+    tags = [tag for tag in cleaned_tags([*image.tags, *action.tags]) if tag not in removed]
+    if len(tags) > MAX_TAGS:
+        raise ApiError(ErrorCode.TOO_LONG, phrases.too_many_tags(image.pk, len(tags), MAX_TAGS))
+    return tags

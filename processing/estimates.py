@@ -2,16 +2,23 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
+from processing import files
+from processing.algorithms.errors import ProcessingError
 from processing.engine import wakeups
+from processing.engine.subprocesses import run_isolated
+from processing.handlers import input_limits
 from processing.models import Job, Operation
 from processing.queue_metrics import live_workers
 from processing.states import OPERATION_OPEN, OperationStatus
+from processing.tasks import operations as compute
 
 SAMPLE_SIZE = 200  # the newest finished operations of a name: old ones ran on other code or another machine
 REMEMBERED_S = 10
@@ -143,3 +150,33 @@ def _counts(operations: QuerySet[Operation]) -> list[tuple[str, str, int]]:
         operations.exclude(PACED).order_by().values_list(F("name"), F("queue")).annotate(count=Count("pk"))
     )
     return list(counted)
+
+
+def noise_notes(steps: Iterable[tuple[str, dict[str, Any]]], images: Sequence[Any]) -> list[str]:
+    """How noisy the image is, and whether it would be left unchanged: for one image, since it has to be decoded."""
+    denoising = [parameters for name, parameters in steps if name == "denoise"]
+    if not denoising or len(images) != 1:
+        return []
+    try:
+        sigma = _sigma(images[0])
+    except (ProcessingError, OSError):
+        return []  # the operation itself says what is wrong with the file
+    least = min(parameters["min_sigma"] for parameters in denoising)
+    words = f"The noise of this image is about {sigma:.1f} of 255 levels"
+    if sigma >= least:
+        return [f"{words}."]
+    return [
+        f"{words}, less than min_sigma ({least:g}). Denoising would only blur it, so it would be left unchanged."
+    ]
+
+
+def _sigma(image: Any) -> float:
+    with files.local_copy(image.file) as path:
+        sigma: float = run_isolated(
+            compute.noise_of,
+            path,
+            input_limits(),
+            timeout_s=settings.DECODE_TIMEOUT_SECONDS,
+            memory_bytes=settings.DECODE_MEMORY_BYTES,
+        )
+    return sigma

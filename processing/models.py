@@ -1,14 +1,14 @@
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Now
 
-from processing.facts import sentences
 from processing.names import new_pair, result_name
 from processing.states import JOB_TERMINAL, JobStatus, OperationStatus, Priority, Queue
 
@@ -79,7 +79,7 @@ class Job(models.Model):
         """Operations that will not run again: completed, failed and cancelled."""
         return self.operations_completed + self.operations_failed + self.operations_cancelled
 
-    # How many operations' worth is done of those that run; `job_progress.add_running` fills it in where it is shown.
+    # How many operations' worth is done of those that run; `add_running` fills it in where it is shown.
     running_share = 0.0
 
     @property
@@ -209,7 +209,7 @@ class Artifact(models.Model):
 
     @property
     def fact_sentences(self) -> list[str]:
-        return sentences(self.facts)
+        return _provenance(self.facts)
 
 
 @dataclass(frozen=True)
@@ -330,3 +330,31 @@ class WorkerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+
+def _provenance(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """How a result was made: one line for each operation that has recorded something."""
+    return [f"{name.replace('_', ' ').capitalize()}: {_recorded(values)}" for name, values in facts.items()]
+
+
+def _recorded(values: Mapping[str, Any]) -> str:
+    parts = (
+        [f"noise of about {values['noise_sigma']:.1f} of 255 levels before denoising"]
+        if "noise_sigma" in values
+        else []
+    )
+    if "model" in values:
+        parts.append(f"model {values['model']}, weights {values['weights_sha256'][:12]}")
+        parts.append(f"computed on {values['device']} in {values['precision']}, {values['method']}")
+    return "; ".join(parts)
+
+
+def add_running(jobs: Sequence[Job]) -> None:
+    """Fill in `running_share` of jobs that run, in one query whatever their number."""
+    open_ids = [job.pk for job in jobs if not job.is_terminal]
+    if not open_ids:
+        return
+    running = Operation.objects.filter(job__in=open_ids, status=OperationStatus.RUNNING, progress__gt=0)
+    shares = dict(running.order_by().values_list("job_id").annotate(share=Sum("progress")))
+    for job in jobs:
+        job.running_share = shares.get(job.pk, 0.0)

@@ -7,8 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from processing import estimates
-from processing.job_progress import add_running
-from processing.models import Job, JobEvent, Operation, OperationArtifact
+from processing.models import Job, JobEvent, Operation, OperationArtifact, add_running
 from processing.states import JobStatus, Priority
 from processing.storage import links
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from api.core.errors import ApiError, ErrorCode, FieldError
 from ml_models.weights import remedy
-from processing import estimates, model_availability, names, noise_ahead, phrases
+from processing import estimates, model_availability, names, phrases
 from processing.algorithms.errors import ProcessingError
 from processing.algorithms.operations import table as algorithms
 from processing.algorithms.operations.spec import OperationSpec
@@ -276,7 +276,7 @@ def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
         "seconds": {"p50": estimate.seconds_p50, "p90": estimate.seconds_p90},
         "based_on": estimate.based_on,
         "bytes": sum(image.byte_size for image in images),
-        "notes": noise_ahead.notes(
+        "notes": estimates.noise_notes(
             [(step.name, dict(step.parameters)) for step in (*work.operations, *work.pipeline)], images
         ),
     }

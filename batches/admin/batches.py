@@ -26,7 +26,7 @@ from batches.admin.stage_actions import StageActions
 from batches.admin.work_actions import WorkActions
 from batches.history import changes
 from batches.models import Batch
-from batches.progress import live_jobs
+from batches.serializers import live_jobs
 from pixproject.web.admin import add_refusal, may
 from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, unbroken, when
 

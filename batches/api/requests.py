@@ -81,7 +81,7 @@ def expected_version(request: Request) -> ExpectedVersion | None:
     if text is not None and text.strip() != "*":
         match = _VERSION.fullmatch(text.strip())
         if match is None:
-            detail = f'{text[:50]!r} is not a version such as "7".'
+            detail = f'{text[:50]!r} is not a valid version. Send one such as "7".'
             raise invalid_field("If-Match", detail, code=ErrorCode.MALFORMED)
         return ExpectedVersion(int(match[1] or match[2]))
     data: Any = request.data

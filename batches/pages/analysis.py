@@ -28,7 +28,7 @@ from pixproject.web.forms import read
 from processing import estimates, model_availability
 from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.errors import ProcessingError
-from processing.job_progress import add_running
+from processing.models import add_running
 from processing.pages import job_presenter
 
 RUNS_SHOWN = 12

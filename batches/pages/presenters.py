@@ -15,8 +15,7 @@ from batches import services
 from batches.models import Batch, BatchImage
 from images.models import Image
 from pixproject.web.base.text import has_unstorable_characters
-from processing.job_progress import add_running
-from processing.models import Job
+from processing.models import Job, add_running
 from processing.pages import job_presenter
 from processing.states import JOB_TERMINAL
 

@@ -12,7 +12,7 @@ from api.core.errors import ErrorCode, invalid_choice, invalid_field, unknown_fi
 from api.core.filters import StrictBooleanFilter
 from api.core.phrases import unknown_filter
 from batches.models import Batch
-from images import bulk
+from images import services
 from images.duplicates import has_undecided
 from images.models import Image
 from images.quality.service import ISSUE_CODES
@@ -141,6 +141,6 @@ def chosen(filters: Mapping[str, str], *, queryset: QuerySet, request: Any) -> Q
     filterset = ImageFilter(filters, queryset=queryset, request=request)
     if not filterset.is_valid():
         raise translate_validation(filterset.errors)
-    bulk.checked_size(filterset.qs.count())
+    services.check_bulk_size(filterset.qs.count())
     images: QuerySet = filterset.qs
     return images

@@ -15,7 +15,7 @@ from api.core.idempotency import idempotent
 from api.core.requests import FlagField, QuerySerializer, StrictSerializer
 from api.models import Scope
 from batches.services import add_images, open_batch
-from images import bulk, services
+from images import services
 from images.api.files import ImageParts, original, wants_bytes
 from images.api.filters import ImageFilter, chosen
 from images.api.fingerprints import FingerprintParts
@@ -172,11 +172,11 @@ class ImageViewSet(
             return self._process(images, values, request)
         if values["action"] == "add_to_batch":
             return self._add_to_batch(images, values, request)
-        change = bulk.Action(values["action"], values.get("tags", ()), values.get("remove_tags", ()))
+        change = services.BulkAction(values["action"], values.get("tags", ()), values.get("remove_tags", ()))
         if values["dry_run"]:
-            changed = bulk.would_change(images, change)
+            changed = services.would_change(images, change)
         else:
-            changed = bulk.apply(images, change, actor=request.user)
+            changed = services.apply_action(images, change, actor=request.user)
         return Response(_bulk_result(values, images, changed))
 
     def _selected(self, values: dict[str, Any]) -> list[Image]:

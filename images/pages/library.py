@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from api.access.permissions import has_scope
 from api.core.errors import ApiError
-from images import bulk, damage, duplicates, phrases, services
+from images import damage, duplicates, phrases, services
 from images.models import Image
 from images.pages import library_presenter as galleries
 from images.pages.forms import EditForm, FilesForm, PinForm, SelectionForm
@@ -104,7 +104,7 @@ def _apply(request: HttpRequest, images: list[Image], action: str) -> HttpRespon
     if action not in DONE:
         messages.error(request, phrases.CHOOSE_ACTION)
         return redirect(next_path(request, reverse("gallery")))
-    changed = bulk.apply(images, bulk.Action(action), actor=request.user)
+    changed = services.apply_action(images, services.BulkAction(action), actor=request.user)
     messages.success(request, phrases.changed(len(changed), DONE[action]))
     return redirect(next_path(request, reverse("gallery")))
 

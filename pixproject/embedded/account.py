@@ -51,7 +51,7 @@ def postgres_account(cluster: Path, program: Path) -> Account:
         return account
     raise EmbeddedServerError(
         "PostgreSQL refuses to run as root, and neither a user namespace nor the user nobody works here. "
-        "Run Pix as a plain user, or set DATABASE_URL to a PostgreSQL server with pgvector."
+        "Run Pix as a regular user, or set DATABASE_URL to a PostgreSQL server with pgvector."
     )
 
 

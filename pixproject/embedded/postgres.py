@@ -58,7 +58,7 @@ class Postgres(Server):
         if version != VERSION:
             raise EmbeddedServerError(
                 f"{self.cluster} was made by PostgreSQL {version}; this is PostgreSQL {VERSION}. "
-                "Dump it with the Pix that made it and restore it here."
+                "Dump it with the version of Pix that created it and restore it here."
             )
 
     def prepare(self) -> None:

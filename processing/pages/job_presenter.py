@@ -9,8 +9,7 @@ from django.db.models import Case, Count, IntegerField, OuterRef, QuerySet, Subq
 
 from processing import estimates, phrases, queue_metrics
 from processing.handlers import PIPELINE
-from processing.job_progress import add_running
-from processing.models import Job, Operation, OperationArtifact
+from processing.models import Job, Operation, OperationArtifact, add_running
 from processing.pages.result_presenter import Result, operation_title
 from processing.states import BACKGROUND_KINDS, JobStatus, OperationStatus
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from batches import processing, purging, services
+from batches import processing, services
 from batches.groups import operations as grouping
 from batches.membership import add_images
 from batches.models import Batch, BatchImage, ClusterRun, GroupingChange
@@ -41,7 +41,7 @@ def test_an_old_deleted_batch_goes_with_all_but_its_images_and_jobs(batch, setti
     run_until_idle()
     deleted(batch, 31)
 
-    assert purging.purge_old() == 1
+    assert services.purge_old() == 1
 
     gone = (Batch, BatchImage, GroupingChange, ClusterRun)
     assert [model.objects.count() for model in gone] == [0, 0, 0, 0]
@@ -50,15 +50,15 @@ def test_an_old_deleted_batch_goes_with_all_but_its_images_and_jobs(batch, setti
 
 def test_younger_batches_and_present_ones_stay(batch, settings):
     settings.TRASH_DAYS = 30
-    assert purging.purge_old() == 0
+    assert services.purge_old() == 0
     deleted(batch, 29)
-    assert purging.purge_old() == 0
+    assert services.purge_old() == 0
     deleted(batch, 31)
     settings.TRASH_DAYS = 0  # for ever
-    assert purging.purge_old() == 0
+    assert services.purge_old() == 0
 
     assert Batch.objects.count() == 1
 
 
 def test_the_sweeper_does_it():
-    assert CHORES["batches.purge"] == (purging.INTERVAL_S, purging.purge_old)
+    assert CHORES["batches.purge"] == (services.PURGE_INTERVAL_S, services.purge_old)

@@ -13,7 +13,7 @@ from batches.clustering.parameters import ACTIVATIONS, MODES
 from batches.clustering.run_status import OPEN, sync_runs
 from batches.models import Batch, ClusterRun
 from batches.phrases import groups, images
-from processing.job_progress import add_running
+from processing.models import add_running
 
 POLL_S = 0.3
 GROUPS_SHOWN = 50

@@ -72,7 +72,7 @@ METRICS: dict[str, MetricSpec] = {
         _musiq("musiq-paq2piq", "PaQ-2-PiQ"),
         _musiq("musiq-ava", "AVA: aesthetics, not technical quality", high=10, best=7, worst=3),
         MetricSpec(
-            "hyperiqa", "HyperIQA", "A ResNet-50 whose head is made for each image, trained on KonIQ-10k (Su 2020).",
+            "hyperiqa", "HyperIQA", "A ResNet-50 with a head generated for each image, trained on KonIQ-10k (Su 2020).",
             "higher", 0, 1, 0.2, 0.8, min_side_px=64, weights=("hyperiqa",), packages=("torch", "pyiqa", "timm"),
             is_batched=False,
         ),

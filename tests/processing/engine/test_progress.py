@@ -6,8 +6,7 @@ import pytest
 
 from processing.engine import jobs, leases
 from processing.engine.jobs import NewOperation
-from processing.job_progress import add_running
-from processing.models import Job
+from processing.models import Job, add_running
 from processing.serializers import job_json
 from processing.states import JobStatus
 from processing.tasks import progress as watched
