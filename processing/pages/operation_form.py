@@ -144,7 +144,7 @@ class OperationForm(forms.Form):
     order = CountField(
         default=LAST,
         label="Position",
-        help_text="In a row of operations; empty: as listed.",
+        help_text="Position in the sequence. Leave empty to keep the listed order.",
         widget=forms.NumberInput({"min": 1, "max": services.MAX_STEPS}),
     )
 

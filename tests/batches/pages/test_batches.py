@@ -245,7 +245,7 @@ def test_archive_delete_and_restore(operator):
     batch = make_batch(operator.user)
 
     assert "was archived" in text_of(operator.post(address("batch-archive", batch), follow=True))
-    assert "you can view it, but not change it" in text_of(operator.get(address("batch", batch)))
+    assert "You can view it, but not change it" in text_of(operator.get(address("batch", batch)))
     operator.post(address("batch-unarchive", batch))
     operator.post(address("batch-delete", batch))
     assert operator.get(address("batch", batch)).status_code == 404

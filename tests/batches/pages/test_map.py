@@ -47,7 +47,7 @@ def test_who_may_only_look_gets_no_controls(viewer, batch):
 def test_an_approved_batch_is_only_looked_at(reviewer, batch):
     Batch.objects.filter(pk=batch.pk).update(review_stage="approved")
     page = page_of(reviewer, batch)
-    assert "it takes no changes" in page
+    assert "and cannot be changed" in page
     assert "data-may-edit" not in page
 
 

@@ -83,7 +83,7 @@ def test_all_are_resolved_after_a_preview(reviewer, batch):
     assert "Resolve 2 sets?" in preview
     assert "Reject 3 images" in preview
     page = post(reviewer, batch, all="1", threshold="0.5", version=batch.version)
-    assert "Every set at this setting is decided" in page
+    assert "Every set at this threshold has been decided" in page
     assert decisions(batch) == ["pending", "rejected", "rejected", "pending", "rejected", "pending"]
 
 

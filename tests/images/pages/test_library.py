@@ -161,7 +161,7 @@ def test_image_page_shows_facts_and_hides_the_place(viewer, reviewer):
     assert "<dt>ISO</dt>" in seen
     assert "52.52" in seen
     assert "52.52" not in hidden
-    assert "it needs the scope “write”" in hidden
+    assert "You need the scope “write” to see it" in hidden
     assert 'name="title"' not in hidden
 
 

@@ -54,7 +54,7 @@ def test_a_picture_without_a_vector_can_be_compared_by_whoever_may(operator, vie
     run_until_idle()
 
     assert Embedding.objects.filter(image=image).count() == 1
-    assert "No other image was compared" in text_of(operator.get(f"/images/{image.pk}/"))
+    assert "No other image has been compared" in text_of(operator.get(f"/images/{image.pk}/"))
 
 
 def test_vectors_of_earlier_weights_are_left_out_and_said(viewer, installed):
@@ -91,7 +91,7 @@ def test_a_text_finds_pictures_once_a_worker_has_read_it(viewer, monkeypatch, se
     monkeypatch.setattr("images.vectors.text_search.WAIT_S", 0)
     (image,) = make_rows(1)
     give(image, unit(1, dim=512), sha256=model_availability.installed_sha256("clip"), model="clip")
-    assert "is reading the text" in text_of(viewer.get("/images/search/?q=cat"))
+    assert "is processing your search" in text_of(viewer.get("/images/search/?q=cat"))
     run_until_idle()
     assert f"/images/{image.pk}/" in text_of(viewer.get("/images/search/?q=cat"))
     assert text_of(viewer.get("/images/search/?q="), status=400)
