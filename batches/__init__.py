@@ -1,1 +1,1 @@
-"""Batches of images: their groups, what people and the machine do with them, and the way back."""
+"""Batches of images: their groups, what people and Pix do with them, and how to undo it."""

@@ -175,7 +175,7 @@ def process_batch(
     delivery: Delivery | None = None,
     priority: int | None = None,
 ) -> Job:
-    """One job that does the work with every chosen image that it fits; its history tells what was left out.
+    """One job that does the work with every chosen image that it fits; the history records what was left out.
 
     Args:
         delivery: names and who asks; its priority does not count. Without a folder the results lie in one that is

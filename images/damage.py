@@ -1,4 +1,4 @@
-"""An original whose file is gone or cut: noticed where it is asked for, marked once, said plainly."""
+"""An original whose file is gone or cut: noticed when it is read, marked once, reported plainly."""
 
 from pathlib import Path
 

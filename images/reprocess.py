@@ -94,7 +94,7 @@ def selected(what: str, *, which: Which, batch: Any = None, model: str = embeddi
     if batch is not None:
         images = images.filter(batch_images__batch=batch)
     if what == "embeddings":
-        embeddings.usable(model)  # told before anything is counted
+        embeddings.usable(model)  # refused before anything is counted
     if which is Which.ALL:
         return images
     kind = _KINDS[what]

@@ -62,7 +62,7 @@ class ApplicableImages:
 
 
 def applicable_images(work: Work, images: Iterable[Image]) -> ApplicableImages:
-    """Part images: one that is in the wanted format already must not hold up the others."""
+    """Separate the images: one that is already in the target format must not hold up the others."""
     applicable = ApplicableImages()
     for image in images:
         if left_out := _rejection_reason(work, image):

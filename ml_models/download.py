@@ -37,7 +37,7 @@ class Download:
     byte_size: int  # 0: not known
     max_bytes: int
     progress: Progress
-    version: str = ""  # the server's name for these bytes, once it has told one
+    version: str = ""  # the server's name for these bytes, once it has sent one
 
     @property
     def offset(self) -> int:
@@ -105,7 +105,7 @@ def _is_complete_already(task: Download, response: "Response", offset: int) -> b
 
 
 def _total(task: Download, response: "Response", offset: int) -> int:
-    """How many bytes the whole file has (0: not told), after anything but the file was refused."""
+    """How many bytes the whole file has (0: unknown), after anything but the file was refused."""
     status = response.status_code
     if status in PASSING:
         raise _TryAgain(f"the server returned {status}.")
@@ -127,12 +127,12 @@ def _total(task: Download, response: "Response", offset: int) -> int:
 
 
 def _range_of(response: "Response") -> tuple[int, int]:
-    """Where the answer begins in the file, and how many bytes the file has (0: not told)."""
+    """Where the answer begins in the file, and how many bytes the file has (0: unknown)."""
     if response.status_code == 206:
-        found = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
-        if not found:
+        match = re.match(r"bytes (\d+)-\d+/(\d+|\*)$", response.headers.get("Content-Range", ""))
+        if not match:
             return -1, 0
-        return int(found[1]), int(found[2]) if found[2] != "*" else 0
+        return int(match[1]), int(match[2]) if match[2] != "*" else 0
     return 0, int(response.headers.get("Content-Length") or 0)
 
 

@@ -127,7 +127,7 @@ def _partial_file(path: Path) -> Iterator[BinaryIO]:
             try:
                 yield part
             finally:
-                with suppress(OSError):  # a full disk was said already
+                with suppress(OSError):  # a full disk was reported already
                     part.flush()
                 if _is_still(part, name) and not os.fstat(part.fileno()).st_size:
                     name.unlink()

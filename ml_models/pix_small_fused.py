@@ -72,7 +72,7 @@ class _Convolution(nn.Module):
 
 
 def _evenly_padded(layer: nn.Conv2d) -> nn.Conv2d:
-    """The same convolution of stride 2 with padding on all sides, which oneDNN does by itself.
+    """The same convolution of stride 2 with padding on all sides, which oneDNN does on its own.
 
     Each window begins a pixel earlier; a row and a column of zeros before the weights leave that pixel out.
     """

@@ -28,7 +28,7 @@ class Client:
     def __init__(self, url: str, key: str) -> None:
         self.url = url if url.endswith("/") else f"{url}/"
         self.session = requests.Session()
-        self.session.trust_env = False  # the instance is asked itself, not through somebody's proxy
+        self.session.trust_env = False  # connect to the instance directly, not through a proxy
         self.session.headers["Authorization"] = f"Api-Key {key}"
         self.stranger = requests.Session()  # without the key
         self.stranger.trust_env = False
@@ -105,7 +105,7 @@ def _detail(response: requests.Response) -> str:
 
 @contextlib.contextmanager
 def temporary_key(name: str, *, scopes: Sequence[str]) -> Iterator[str]:
-    """A key of the first administrator that ends with the block, and by itself after an hour."""
+    """A key of the first administrator that ends with the block, and expires after an hour."""
     expires_at = timezone.now() + timedelta(hours=1)
     key, text = create_key(name, user=key_owner("", scopes=scopes), scopes=scopes, expires_at=expires_at)
     try:

@@ -194,7 +194,7 @@ def examine(names: tuple[str, ...] = tuple(CHECKS), *, deadline_s: float = DEADL
 
 
 def _probe(check: Callable[[], Finding]) -> Future[Check]:
-    """Start a check, or join the one that still hangs: however often health is asked, each has one thread."""
+    """Start a check, or join the one that still hangs: however often health is requested, each has one thread."""
     with _lock:
         probe = _running.get(check)
         if probe is None or probe.done():

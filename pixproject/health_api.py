@@ -17,7 +17,7 @@ WORD = OpenApiResponse(OpenApiTypes.OBJECT, 'The status only: `{"status": "ok"}`
 
 class HealthView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Without the database nobody can be recognised: say that much before it is asked who is calling."""
+        """Without the database nobody can be recognised: say that much before authentication."""
         if health.examine(("database",)).status != health.OK:
             detail = "The database is not available, so nobody can sign in and nothing can be submitted."
             raise ApiError(ErrorCode.UNAVAILABLE, detail, headers={"Retry-After": "5"})

@@ -22,7 +22,7 @@ from processing.tasks import operations as compute
 
 SAMPLE_SIZE = 200  # the newest finished operations of a name: old ones ran on other code or another machine
 REMEMBERED_S = 10
-MIN_PROGRESS = 0.02  # from here on the pace of a running operation tells more than what others took
+MIN_PROGRESS = 0.02  # from here on the pace of a running operation predicts better than what others took
 PACED = Q(status=OperationStatus.RUNNING, progress__gte=MIN_PROGRESS, started_at__isnull=False)
 
 Work = Mapping[tuple[str, str], int]  # (operation name, queue) → how many
@@ -57,7 +57,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
 
 
-# Remembered by each process: this is asked for with every job, and a hanging Redis must not slow that down.
+# Remembered by each process: every job needs this, and a hanging Redis must not slow that down.
 _remembered: dict[str, tuple[float, Duration]] = {}
 
 

@@ -1,4 +1,4 @@
-"""Which models are installed on this machine, for services and doors. Quick, and without torch.
+"""Which models are installed on this machine, for services and interfaces. Quick, and without torch.
 
 A request that needs a missing model is refused at submission, with the command that installs it.
 """
@@ -20,7 +20,7 @@ LIBRARY = "library"
 
 @dataclass(frozen=True)
 class Model:
-    """What is said about a model, or about the library whose licence comes with the metrics it computes."""
+    """The facts about a model, or about the library whose licence comes with the metrics it computes."""
 
     name: str
     family: str

@@ -56,7 +56,7 @@ class ArtifactSerializer(serializers.Serializer):
 
 
 def removed_artifacts(operation: Operation) -> list[dict[str, Any]]:
-    """Results whose files are gone, told like the others but without a url."""
+    """Results whose files are gone, listed like the others but without a url."""
     facts = {
         "source_name": "",
         "source_sha256": "",

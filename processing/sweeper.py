@@ -27,7 +27,7 @@ WHERE NOT EXISTS (SELECT 1 FROM processing_queuecontrol c WHERE c.name = q.name 
 
 
 def sweep() -> dict[str, int]:
-    """One round: take back expired leases, wake queues that nobody has been told about."""
+    """One round: take back expired leases, wake queues that no worker was notified of."""
     returned, failed = leases.expire()
     if returned or failed:
         logger.warning("Workers lost: %s operations queued again, %s failed", returned, failed)

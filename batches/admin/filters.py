@@ -14,7 +14,7 @@ NOBODY, ME = "nobody", "me"
 
 
 class ShelfFilter(DefaultFilter):
-    """Batches that are worked on, unless the archived or deleted ones are asked for."""
+    """Batches that are worked on, unless the filter chooses archived or deleted ones."""
 
     title, parameter_name = "place", "shelf"
     default, default_title = "open", "in use"

@@ -133,9 +133,9 @@ def _line(batch: Any, estimate: Mapping[str, Any]) -> Line:
 def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResponse:
     """A job for each batch that the work fits; refusals are listed by name."""
     started, refusals, filters = [], [], _filters(request.POST)
-    asked = read(BatchDeliveryForm(request.POST))
-    priority = asked.pop("priority")
-    delivery = Delivery(**asked, requested_by=request.user, source="admin", request_id=request_id.current())
+    values = read(BatchDeliveryForm(request.POST))
+    priority = values.pop("priority")
+    delivery = Delivery(**values, requested_by=request.user, source="admin", request_id=request_id.current())
     for batch in batches:
         try:
             started.append(

@@ -34,7 +34,7 @@ from batches.history.changes import GroupStep, Step
 from batches.models import Batch, BatchImage, Group
 from batches.serializers import GroupSerializer
 
-# Any label that is none of the words beside it in the same place.
+# Any label, except for the words that the route uses at the same place.
 LABEL = f"groups/(?P<label>(?!(?:{'|'.join(group_values.ACTIONS)})/?$)[^/]+)"
 
 
@@ -232,14 +232,14 @@ class GroupsActions:
         return _step(self.get_object(), request, grouping.delete_group, label=label)
 
 
-def _step(batch: Batch, request: Request, write: Callable[..., Step], **asked: Any) -> Response:
-    return changed(batch, _written(batch, request, write, **asked).change)
+def _step(batch: Batch, request: Request, write: Callable[..., Step], **values: Any) -> Response:
+    return changed(batch, _written(batch, request, write, **values).change)
 
 
 def _group_step(
-    batch: Batch, request: Request, write: Callable[..., GroupStep], *, status: int = 200, **asked: Any
+    batch: Batch, request: Request, write: Callable[..., GroupStep], *, status: int = 200, **values: Any
 ) -> Response:
-    step = _written(batch, request, write, **asked)
+    step = _written(batch, request, write, **values)
     return changed(batch, step.change, status=status, group=group_json(batch, step.group))
 
 

@@ -1,4 +1,4 @@
-"""What a batch's doors answer: its version as ETag, and the step of the history that a change became."""
+"""What the API of a batch answers: its version as ETag, and the step of the history that a change became."""
 
 from typing import Any
 

@@ -68,7 +68,7 @@ def _group_the_waiting(
     present: Groups,
     parameters: ClusterParameters,
 ) -> tuple[str, ...]:
-    """Cluster what is in no group among itself, once it is enough; answers what to tell of those that wait on.
+    """Cluster what is in no group among itself, once it is enough; answers notes about those that keep waiting.
 
     Earlier images that no group took help new ones to form a group: only what holds a new one becomes a group.
     """

@@ -89,7 +89,7 @@ def propose(batch: Batch, run: ClusterRun) -> Proposal:
 
 
 def _matched(places: list[Place]) -> dict[int, UUID]:
-    """Names go along by overlap; fixed images, too, tell which group is which."""
+    """Names follow the overlap; fixed images, too, show which group is which."""
     present = list(dict.fromkeys(place.group_id for place in places if place.group_id is not None))
     number = {group_id: index for index, group_id in enumerate(sorted(present))}
     old = [-1 if place.group_id is None else number[place.group_id] for place in places]

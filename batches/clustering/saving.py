@@ -1,4 +1,4 @@
-"""Write what an analysis found: the run, what it says of each image, and, where that is wanted, the batch's groups."""
+"""Write what an analysis found: the run, its row for each image and, if requested, the batch's groups."""
 
 import hashlib
 import time

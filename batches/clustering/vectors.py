@@ -45,7 +45,7 @@ class Source:
 
 
 def source_of(batch: Batch) -> Source | None:
-    """Whose vectors speak for a batch: those of the run that grouped it, else of the default embedder.
+    """The source of a batch's vectors: that of the run that grouped it, else of the default embedder.
 
     Where the run's weights were replaced since and its images embedded anew, those of the same model count. None where
     no image of the batch has a vector of any of these.
@@ -80,7 +80,7 @@ def state(batch: Batch, source: Source) -> str:
 
 @dataclass(frozen=True)
 class EmbeddingState:
-    """Whose vectors speak for a batch, and the key of what is computed of them; reading it costs a row an image."""
+    """The source of a batch's vectors, and the cache key of what is computed from them; costs a row an image."""
 
     source: Source | None
     key: str = ""

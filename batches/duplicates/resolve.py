@@ -150,9 +150,9 @@ def _plan(batch: Batch, resolved: Sequence[_Decision], verdict: str) -> _Plan:
     near = _near(pairs, place)
     of_kept = {_two(decision.keep, other) for decision in resolved for other in decision.others}
     # Different images must not come together again without the kept one.
-    wanted = of_kept | set(near) if verdict == Verdict.NOT_DUPLICATE else of_kept
+    decided = of_kept | set(near) if verdict == Verdict.NOT_DUPLICATE else of_kept
     hashes = dict(zip(pairs.keys, pairs.hashes, strict=True))
-    needed = {two: near.get(two) or (_bits(hashes, two), None) for two in wanted}
+    needed = {two: near.get(two) or (_bits(hashes, two), None) for two in decided}
     if len(needed) > MAX_PAIRS:
         detail = f"This would decide {len(needed)} pairs. The limit is {MAX_PAIRS}. Select fewer images."
         raise invalid_field("decisions", detail, code=ErrorCode.TOO_LONG)

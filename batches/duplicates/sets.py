@@ -107,8 +107,8 @@ def sets(batch: Batch, threshold: float = DEFAULT_THRESHOLD) -> list[NearSet]:
     rows = [there for set_rows in rows if len(there := [r for r in set_rows if pairs.keys[r] in facts]) > 1]
     links = pairs.links()
     inside = _pairs_inside(pairs, rows, threshold)
-    found = [_near_set(pairs, facts, links, *known) for known in zip(rows, inside, strict=True)]
-    return sorted(found, key=lambda near: near.is_decided)
+    near_sets = [_near_set(pairs, facts, links, *known) for known in zip(rows, inside, strict=True)]
+    return sorted(near_sets, key=lambda near: near.is_decided)
 
 
 def of_image(batch: Batch, image_id: UUID, threshold: float = DEFAULT_THRESHOLD) -> NearSet | None:
@@ -146,7 +146,7 @@ def counts(batch: Batch) -> list[tuple[float, int, int]]:
 
 
 def is_cut(batch: Batch) -> bool:
-    """Whether there are more pairs than are looked at: some of the loosest ones are missing then."""
+    """Whether there are more pairs than are compared: some of the loosest ones are missing then."""
     return near_pairs.pairs_of(batch).candidates.is_cut
 
 
@@ -171,8 +171,8 @@ def _check_threshold(threshold: float) -> float:
 
 
 def _rows_of_sets(pairs: Pairs, threshold: float) -> list[list[int]]:
-    asked = np.concatenate([pairs.duplicates, pairs.candidates.up_to(threshold)])
-    return sets_of(asked, len(pairs.keys), apart=pairs.apart)
+    near_pairs = np.concatenate([pairs.duplicates, pairs.candidates.up_to(threshold)])
+    return sets_of(near_pairs, len(pairs.keys), apart=pairs.apart)
 
 
 def _is_decided(rows: Sequence[int], links: Sequence[int]) -> bool:
@@ -200,9 +200,13 @@ def _pairs_inside(
     """For each set the candidates among its images, at the threshold."""
     place = {row: number for number, set_rows in enumerate(rows) for row in set_rows}
     inside: list[list[tuple[int, int, int, float | None]]] = [[] for _ in rows]
-    known = pairs.candidates
-    count = known.count(threshold)
-    columns = (known.pairs[:count].tolist(), known.bits[:count].tolist(), known.distances[:count].tolist())
+    candidates = pairs.candidates
+    count = candidates.count(threshold)
+    columns = (
+        candidates.pairs[:count].tolist(),
+        candidates.bits[:count].tolist(),
+        candidates.distances[:count].tolist(),
+    )
     for (one, other), bits, distance in zip(*columns, strict=True):
         if one in place and place[one] == place.get(other):
             inside[place[one]].append((one, other, bits, None if distance != distance else distance))
@@ -260,7 +264,7 @@ def _has_camera_data(image: Mapping[str, Any]) -> bool:
 def _image(
     pairs: Pairs, facts: Mapping[UUID, _Member], row: int, original: int, distance: float | None
 ) -> NearImage:
-    known, image = facts[pairs.keys[row]], facts[pairs.keys[row]].image
+    member, image = facts[pairs.keys[row]], facts[pairs.keys[row]].image
     mine, theirs = pairs.hashes[row], pairs.hashes[original]
     return NearImage(
         image_id=image["pk"],
@@ -272,7 +276,7 @@ def _image(
         quality_grade=image["quality_grade"],
         has_camera_data=_has_camera_data(image),
         captured_at=image["captured_at"],
-        decision=known.decision,
+        decision=member.decision,
         bits=None if mine is None or theirs is None else hamming(mine, theirs),
         distance=0.0 if row == original else distance,
         is_original=row == original,

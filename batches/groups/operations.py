@@ -235,7 +235,7 @@ def decide(
     reason: str = "",
     expected_version: ExpectedVersion | None = None,
 ) -> Step:
-    """Accept or reject images, or leave it open again; a rejected one stays in its group and the machine leaves it."""
+    """Accept, reject or clear a decision; a rejected one stays in its group, and analyses do not move it."""
     if decision not in Decision.values:
         raise invalid_choice("decision", decision, Decision.values)
     reason = checked_text("reason", reason, limit=MAX_REASON)

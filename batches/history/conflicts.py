@@ -25,7 +25,7 @@ def revertible_part(
 ) -> tuple[snapshots.State, list[Conflict]]:
     """The part of a change's inverse that can be written, and what conflicts with the rest.
 
-    Leaving one row out can hold back another, as a group cannot go while an image stays in it: it is asked again
+    Leaving one row out can hold back another, as a group cannot go while an image stays in it: it is checked again
     until nothing more is left out.
     """
     refused = [

@@ -1,4 +1,4 @@
-"""The tables of batches, and of what people and the machine do with their groups."""
+"""The tables of batches, and of what people and Pix do with their groups."""
 
 from batches.models.batch import Batch, BatchImage, Group
 from batches.models.grouping import ClusterAssignment, ClusterRun, GroupingChange

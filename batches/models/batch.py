@@ -173,7 +173,7 @@ class Group(models.Model):
 
 class MemberQuerySet(models.QuerySet["BatchImage"]):
     def movable(self) -> "MemberQuerySet":
-        """Those that the machine may move: no person has placed, locked, confirmed or rejected them."""
+        """Those that an analysis may move: no person has placed, locked, confirmed or rejected them."""
         return self.exclude(_FIXED)
 
     def fixed(self) -> "MemberQuerySet":
@@ -190,7 +190,7 @@ class BatchImage(models.Model):
     class AssignedBy(models.TextChoices):
         NOBODY = "", "nobody"
         AUTO = "auto"
-        MANUAL = "manual"  # by a person, also to no group: the machine leaves it there
+        MANUAL = "manual"  # by a person, also to no group: analyses leave it there
         PROPAGATED = "propagated"  # inside the radius of a group that was there before
         IMPORT = "import"
 

@@ -1,4 +1,4 @@
-"""What the machine proposed, and every change of the groups with its way back."""
+"""What Pix proposed, and every change of the groups with its inverse."""
 
 import uuid
 
@@ -122,7 +122,7 @@ class GroupingChange(models.Model):
         DECIDE = "decide"
         LOCK = "lock"
         RESOLVE_DUPLICATES = "resolve_duplicates"
-        STAGE = "stage"  # told in the history; taken back by its own moves, not by undo
+        STAGE = "stage"  # shown in the history; reverted by its own moves, not by undo
         UNDO = "undo"
         REDO = "redo"
 

@@ -147,7 +147,7 @@ def add_chosen(request: HttpRequest) -> HttpResponse:
 @require_POST
 @needs("write")
 def upload(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
-    """The upload form of a batch without scripts: what was refused is said file by file."""
+    """The upload form of a batch without scripts: refusals are listed file by file."""
     batch = find(batch_id)
     if not request.FILES:
         messages.error(request, phrases.SELECT_IMAGES)

@@ -1,4 +1,4 @@
-"""One group opened: its images in the order that is asked for, a screenful at a time."""
+"""One group opened: its images in the requested order, a screenful at a time."""
 
 import math
 from collections.abc import MutableMapping

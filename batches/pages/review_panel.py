@@ -65,7 +65,7 @@ def picture(request: HttpRequest, batch_id: uuid.UUID, image_id: uuid.UUID) -> H
 
 
 def alike(batch: Batch, image_id: uuid.UUID, other: str) -> dict[str, Any]:
-    """The pictures of this batch that look the same, and the comparison with the one that is asked for."""
+    """Near-duplicates in this batch, and the comparison with the requested one."""
     near_set = near_sets.of_image(batch, image_id)
     if near_set is None:
         return {"alike": [], "compared": None}

@@ -118,7 +118,7 @@ def _row(
 
 
 def ordered(rows: Iterable[GroupRow], query: GroupListQuery) -> list[GroupRow]:
-    """The rows that are asked for, in their order."""
+    """The requested rows, in their order."""
     return sorted((row for row in rows if query.finds(row)), key=query.key)
 
 

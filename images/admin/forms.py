@@ -16,7 +16,7 @@ FILES = {"class": "pix-input pix-files", "multiple": True, "accept": "image/*,.h
 
 
 class UploadForm(forms.Form):
-    """Files, and what is said about all of them."""
+    """Files, and the description that all of them get."""
 
     pictures = FileListField(label="Images", required=True, widget=FilesInput(FILES))
     kind = forms.ChoiceField(choices=Image.Kind.choices, widget=UnfoldAdminSelectWidget)

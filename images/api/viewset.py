@@ -193,7 +193,7 @@ class ImageViewSet(
 
     @staticmethod
     def _add_to_batch(images: list[Image], values: dict[str, Any], request: Request) -> Response:
-        """What lies in the trash, and what is in the batch already, is left as it is."""
+        """Trashed images, and those already in the batch, stay unchanged."""
         batch = open_batch(values["batch"], field="batch")
         inside = set(batch.batch_images.values_list("image_id", flat=True))
         new = [image.pk for image in images if image.status in Image.PRESENT and image.pk not in inside]

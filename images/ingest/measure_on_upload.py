@@ -1,4 +1,4 @@
-"""What is measured of an image by itself, in the background, once it has come in."""
+"""What is measured automatically, in the background, after an upload."""
 
 import logging
 from typing import Any

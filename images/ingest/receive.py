@@ -1,4 +1,4 @@
-"""A file that somebody sent, on our disk, with its size and hash; and what was said about it."""
+"""A file that somebody sent, on our disk, with its size and hash, and the metadata sent with it."""
 
 import hashlib
 import json

@@ -19,7 +19,7 @@ class Image(models.Model):
         READY = "ready"
         DAMAGED = "damaged"  # the stored file is missing or its hash is wrong
         TRASHED = "trashed"
-        PURGED = "purged"  # the files are gone; the row tells what was here
+        PURGED = "purged"  # the files are gone; the row records what was here
 
     PRESENT = (Status.READY, Status.DAMAGED)  # in the library, not in the trash
 

@@ -1,4 +1,4 @@
-"""What is told of an image's quality: every measure with its number, its mark and what it says."""
+"""The report of an image's quality: every measure with its number, its mark and its meaning."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,7 @@ EMPTY_ROW = {
 
 
 def as_json(image: Image) -> dict[str, Any]:
-    """Everything that was measured of an image; default metrics that were not are told with the reason."""
+    """Everything that was measured of an image; default metrics that were not are listed with the reason."""
     rows = {row.metric: row for row in image.quality_scores.all()}
     cutoffs = profiles.profile_of(image.kind).cutoffs
     named = [name for name in METRICS if name in rows or name in settings.QUALITY_METRICS]
@@ -99,7 +99,7 @@ def _state(availability: Availability) -> dict[str, Any]:
 
 
 def table() -> list[dict[str, Any]]:
-    """Every metric and cause as `/api/metrics/` tells it."""
+    """Every metric and cause as `/api/metrics/` lists it."""
     return [*map(_metric_row, METRICS.values()), *map(_cause_row, CAUSES.values())]
 
 

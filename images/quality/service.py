@@ -1,4 +1,4 @@
-"""Quality of images: have it measured, judge it, find what is missing or stale, tell it."""
+"""Quality of images: have it measured, judge it, find what is missing or stale, report it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -40,7 +40,7 @@ def availability(name: str) -> Availability:
 
 
 def default_metrics() -> list[str]:
-    """Those of QUALITY_METRICS that can be computed here; the others are told as unavailable."""
+    """Those of QUALITY_METRICS that can be computed here; the others are reported as unavailable."""
     return [name for name in settings.QUALITY_METRICS if availability(name).is_available]
 
 
@@ -157,7 +157,7 @@ def judge_images(images: Sequence[Image]) -> int:
 
 
 def _judge(image: Image, values: Mapping[str, float], profile: quality_profiles.Profile) -> bool:
-    """Set what is said of an image; the grade of a fingerprint is at most the score of its ridges."""
+    """Set an image's grade and issues; the grade of a fingerprint is at most the score of its ridges."""
     before = (image.quality_grade, image.issues, image.quality_profile)
     judgement = judge(values, profile.cutoffs)
     grade = judgement.grade

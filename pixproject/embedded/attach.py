@@ -50,7 +50,7 @@ def attached(data_dir: Path, *, names: Sequence[str]) -> Iterator[list[Server]]:
 
 
 def start_keeper(server: Server) -> subprocess.Popen[bytes] | None:
-    """Start a keeper unless one runs. Of two started at once, one ends by itself."""
+    """Start a keeper unless one runs. Of two started at once, one exits on its own."""
     if server.is_kept():
         return None
     with server.open_log() as log:

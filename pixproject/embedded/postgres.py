@@ -118,7 +118,7 @@ class Postgres(Server):
             )
 
     def _end_orphan(self) -> None:
-        """Wait for a server that a killed keeper left, and make it stop when it does not by itself."""
+        """Wait for a server that a killed keeper left, and stop it if it does not stop on its own."""
         for second in range(ORPHAN_WAIT_S * 10):
             pid = self._recorded_pid()
             if pid is None or not self._is_our_server(pid):

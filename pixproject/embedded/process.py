@@ -11,7 +11,7 @@ PR_SET_PDEATHSIG = 1
 
 
 class EmbeddedServerError(Exception):
-    """An embedded server cannot run here; the sentence tells a person what to do."""
+    """An embedded server cannot run here; the message says what to do."""
 
 
 def die_with_parent(number: signal.Signals) -> Callable[[], None]:

@@ -16,7 +16,7 @@ STOP_WAIT_S = 120
 
 
 class CannotRun(Exception):
-    """Pix cannot start; the sentence tells what to change."""
+    """Pix cannot start; the message says what to change."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Instance:
 
 @contextlib.contextmanager
 def only_instance(data_dir: Path) -> Iterator[Callable[[str], None]]:
-    """Be the one instance of this data folder for the block, which is told how to say its address.
+    """Be the one instance of this data folder for the block, which gets a function to publish its address.
 
     Raises:
         CannotRun: naming the address of the one that runs already.

@@ -24,7 +24,7 @@ FIRST_ANSWER_S = 60
 
 
 def run(settings: ModuleType, *, with_reload: bool) -> None:
-    """Run Pix until it is told to stop.
+    """Run Pix until it is stopped.
 
     Raises:
         CannotRun, EmbeddedServerError: with a sentence for the person.

@@ -87,7 +87,7 @@ def pix_site() -> PixAdminSite:
 
 
 class DefaultFilter(admin.SimpleListFilter):
-    """A filter that shows `default` until something else is asked for; `all` shows everything.
+    """A filter that shows `default` until something else is chosen; `all` shows everything.
 
     Each filter says which values there are and which rows its default shows.
     """
@@ -195,7 +195,7 @@ class PixModelAdmin(ModelAdmin):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Who did what to this object: the audit knows, also what came through other doors."""
+        """Who did what to this object: from the audit log, which covers every interface."""
         query = urlencode({"target_type": self.opts.model_name, "target_id": object_id})
         return redirect(f"{reverse('admin:api_auditevent_changelist')}?{query}")
 

@@ -108,7 +108,7 @@ RETRYABLE = (JobStatus.FAILED, JobStatus.COMPLETED_WITH_ERRORS, JobStatus.CANCEL
 
 
 class SubmitsWork(WaitsForJob):
-    """What the doors share through which work comes in."""
+    """What the views that accept work share."""
 
     def submit(self, request: Request, **source: Any) -> Response:
         submission = submission_of(request, **source)

@@ -77,10 +77,10 @@ class Isolated:
         """How far the operations are that tell it, by their id."""
         with self._lock:
             tasks = dict(self._tasks)
-        found = {operation_id: watched.share_of(task.folder) for operation_id, task in tasks.items()}
-        return {operation_id: share for operation_id, share in found.items() if share is not None}
+        shares = {operation_id: watched.share_of(task.folder) for operation_id, task in tasks.items()}
+        return {operation_id: share for operation_id, share in shares.items() if share is not None}
 
     def _tasks_of(self, operation_ids: Iterable[int]) -> list[_Task]:
         with self._lock:
-            found = [self._tasks[i] for i in operation_ids if i in self._tasks]
-        return list({id(task): task for task in found}.values())
+            tasks = [self._tasks[i] for i in operation_ids if i in self._tasks]
+        return list({id(task): task for task in tasks}.values())

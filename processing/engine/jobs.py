@@ -148,14 +148,14 @@ def _copy(rows: Sequence[Operation]) -> None:
 def _cached_artifacts(operations: Sequence[NewOperation]) -> dict[str, list[Artifact]]:
     """Finished results by recipe, locked against a clean-up until the links to them are written."""
     keys = {new.cache_key for new in operations if new.cache_key}
-    found: dict[str, list[Artifact]] = {}
+    artifacts_by_key: dict[str, list[Artifact]] = {}
     if keys:
         usable = Artifact.objects.filter(cache_key__in=keys).exclude(expires_at__lt=timezone.now())
         for artifact in usable.select_for_update(no_key=True).order_by("id"):
-            found.setdefault(artifact.cache_key, []).append(artifact)
+            artifacts_by_key.setdefault(artifact.cache_key, []).append(artifact)
     return {
         key: artifacts
-        for key, artifacts in found.items()
+        for key, artifacts in artifacts_by_key.items()
         if all(files.has_size(a.file, a.byte_size) for a in artifacts)
     }
 

@@ -174,10 +174,10 @@ def owned(claims: Sequence[Claim]) -> set[int]:
 
 def tell_progress(claims: Sequence[Claim], shares: Mapping[int, float]) -> set[int]:
     """Write how far operations are, by their id, 0 to 1; answers the ids that were still owned."""
-    told = [claim for claim in claims if claim.operation_id in shares]
-    if not told:
+    reporting = [claim for claim in claims if claim.operation_id in shares]
+    if not reporting:
         return set()
-    return moved_ids(_PROGRESS, [*_identity(told), [shares[claim.operation_id] for claim in told]])
+    return moved_ids(_PROGRESS, [*_identity(reporting), [shares[claim.operation_id] for claim in reporting]])
 
 
 def complete(completions: Sequence[Completion]) -> set[int]:

@@ -51,7 +51,7 @@ class OperationRow:
 
     @property
     def percent(self) -> int:
-        """How far it is while it runs, where it tells that."""
+        """How far it is while it runs, if it reports that."""
         is_running = self.operation.status == OperationStatus.RUNNING
         return int(100 * self.operation.progress) if is_running else 0
 

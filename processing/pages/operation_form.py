@@ -22,7 +22,7 @@ OFF = ("false", "off", "no", "0")
 
 
 class Switch(forms.CheckboxInput):
-    """A tick box. A hidden input beside it tells one that is not ticked from one that the form does not have."""
+    """A checkbox. A hidden input next to it distinguishes an unticked box from one that the form does not have."""
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> Any:
         if typed := str(data.get(name, "")).strip().lower():

@@ -72,13 +72,13 @@ def unique_paths(results: Sequence[OperationArtifact]) -> list[str]:
     return [free_path(PurePosixPath(link.folder) / link.name, taken) for link in results]
 
 
-def free_path(wanted: PurePosixPath, taken: dict[str, int]) -> str:
+def free_path(preferred: PurePosixPath, taken: dict[str, int]) -> str:
     """The path, with a number where `taken` has it; it is taken then."""
-    path, number = wanted, taken.get(str(wanted).casefold(), 0)
+    path, number = preferred, taken.get(str(preferred).casefold(), 0)
     while str(path).casefold() in taken:
         number += 1
-        path = wanted.with_name(f"{wanted.stem} ({number + 1}){wanted.suffix}")
-    taken[str(wanted).casefold()] = number
+        path = preferred.with_name(f"{preferred.stem} ({number + 1}){preferred.suffix}")
+    taken[str(preferred).casefold()] = number
     taken[str(path).casefold()] = taken.get(str(path).casefold(), 0)
     return str(path)
 

@@ -39,8 +39,8 @@ def keep() -> Mapping[str, Q]:
 def _in_batch() -> QuerySet:
     """Batches stand above this app: their table is reached through the image's own relation."""
     image: Any = Artifact._meta.get_field("image").related_model
-    found: QuerySet = image.objects.filter(pk=OuterRef("image_id"), batch_images__isnull=False)
-    return found
+    images: QuerySet = image.objects.filter(pk=OuterRef("image_id"), batch_images__isnull=False)
+    return images
 
 
 def remove(artifacts: Sequence[Artifact], *, why: str = "retention") -> Removed:
@@ -48,8 +48,8 @@ def remove(artifacts: Sequence[Artifact], *, why: str = "retention") -> Removed:
     with transaction.atomic():
         _note_removal(artifacts, why)
         keys = {artifact.file for artifact in artifacts}
-        doomed = [artifact.pk for artifact in artifacts]
-        Artifact.objects.filter(pk__in=doomed).delete()
+        to_delete = [artifact.pk for artifact in artifacts]
+        Artifact.objects.filter(pk__in=to_delete).delete()
         keys -= known(list(keys))
         files.delete_after_commit(keys)
     return Removed(len(artifacts), sum(artifact.byte_size for artifact in artifacts))

@@ -82,7 +82,7 @@ def run_steps(
     Args:
         source_path: the image file.
         steps: names and parameters, in order; checked again and brought to their canonical form.
-        out_dir: an existing folder for the results; a long operation also tells there how far it is.
+        out_dir: an existing folder for the results; a long operation also reports its progress there.
         limits: what is accepted as source and as result.
         models_dir: the folder of the installed models.
 
@@ -112,15 +112,15 @@ def _apply(
     raster: Raster,
     steps: Sequence[tuple[str, Mapping[str, Any]]],
     limits: Limits,
-    surroundings: ExecutionContext,
+    context: ExecutionContext,
 ) -> Raster:
     notes, facts = raster.notes, dict(raster.facts)
     for index, (name, parameters) in enumerate(steps):
         spec = find_operation(name)
         check_result_size(name, *spec.size_after(raster.width, raster.height, parameters), limits=limits)
-        share = _part_of(surroundings.progress, index, len(steps))
+        share = _part_of(context.progress, index, len(steps))
         before = replace(raster, facts={})  # so that a step without facts hands on none of an earlier one
-        raster = spec.apply(before, parameters, replace(surroundings, progress=share))
+        raster = spec.apply(before, parameters, replace(context, progress=share))
         notes += tuple(note for note in raster.notes if note not in notes)
         facts |= {name: dict(raster.facts)} if raster.facts else {}
     return Raster(raster.pixels, raster.alpha, notes, facts)

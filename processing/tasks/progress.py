@@ -40,7 +40,7 @@ class ProgressFile:
 
 
 def share_of(folder: Path) -> float | None:
-    """How far a function is; None while it tells nothing, as most do."""
+    """How far a function is; None while it reports nothing, as most do."""
     try:
         return min(1.0, max(0.0, float((folder / PROGRESS).read_text())))
     except (OSError, ValueError):
@@ -48,7 +48,7 @@ def share_of(folder: Path) -> float | None:
 
 
 def ask_to_stop(folder: Path) -> bool:
-    """Ask a function to stop; False when it does not look, because it tells nothing."""
+    """Ask a function to stop; False if it never checks, because it reports nothing."""
     if share_of(folder) is None:
         return False
     try:

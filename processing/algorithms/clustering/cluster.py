@@ -93,18 +93,18 @@ def cluster(
     Raises:
         InvalidParameter: unusable vectors, or too many.
     """
-    asked = parameters or ClusterParameters()
-    points = as_points(vectors, asked.metric)
+    given = parameters or ClusterParameters()
+    points = as_points(vectors, given.metric)
     labelling = label_points(
-        points, asked, dense_limit=dense_limit, progress=scaled(progress, first=0, last=0.9)
+        points, given, dense_limit=dense_limit, progress=scaled(progress, first=0, last=0.9)
     )
     index = validity(points, labelling.labels, seed=seed)
-    groups = describe_groups(points, labelling.labels, asked.metric)
+    groups = describe_groups(points, labelling.labels, given.metric)
     projection = project(points)
     if progress:
         progress(1.0)
     versions = {name: version(name) for name in ("hdbscan", "numpy", "scikit-learn", "scipy")}
-    return Clustering(labelling, groups, projection, index, asked, seed, versions)
+    return Clustering(labelling, groups, projection, index, given, seed, versions)
 
 
 def label_points(
@@ -138,8 +138,10 @@ def label_points(
         notes.append(
             f"No group of at least {parameters.min_cluster_size} images was found; all images remain ungrouped."
         )
-    said = (*notes, *linkages.notes)
-    return Labelling(labels, probabilities, scores, persistence, linkages.tree, linkages.matrix_bytes, said)
+    all_notes = (*notes, *linkages.notes)
+    return Labelling(
+        labels, probabilities, scores, persistence, linkages.tree, linkages.matrix_bytes, all_notes
+    )
 
 
 def refuse_too_many(count: int, most: int = LARGEST_COUNT) -> None:

@@ -42,18 +42,18 @@ def join(vectors: np.ndarray, groups: Groups, grouped: np.ndarray, labels: np.nd
     if len(labels) != len(grouped):
         detail = f"labels: there are {len(labels)} of them for {len(grouped)} grouped vectors."
         raise InvalidParameter(detail, field="labels")
-    found = assign(vectors, groups)
-    rows = np.flatnonzero(found.labels >= 0)
+    assigned = assign(vectors, groups)
+    rows = np.flatnonzero(assigned.labels >= 0)
     if not len(rows):
-        return found
+        return assigned
     points, others = as_points(vectors, groups.metric), as_points(grouped, groups.metric)
-    joined = found.labels.copy()
+    joined = assigned.labels.copy()
     for top in range(0, len(rows), ROWS_AT_ONCE):
         part = rows[top : top + ROWS_AT_ONCE]
         near = np.asarray(labels)[_nearest(points[part], others)]
         is_among = np.count_nonzero(near == joined[part, None], axis=1) >= min(NEEDED, near.shape[1])
         joined[part] = np.where(is_among, joined[part], -1)
-    return Assignment(joined, found.distances)
+    return Assignment(joined, assigned.distances)
 
 
 def group_waiting(

@@ -85,10 +85,10 @@ Counts = dict[int, dict[int, int]]
 def _counts(one: np.ndarray, other: np.ndarray) -> Counts:
     """For each label of one how many images have which label of the other; both in rising order."""
     pairs, images = np.unique(np.column_stack([one, other]), axis=0, return_counts=True)
-    found: Counts = {}
+    counts: Counts = {}
     for (label, its), count in zip(pairs.tolist(), images.tolist(), strict=True):
-        found.setdefault(label, {})[its] = count
-    return found
+        counts.setdefault(label, {})[its] = count
+    return counts
 
 
 def _change(new: int, old: int | None, coming: Counts, going: Counts) -> GroupChange:

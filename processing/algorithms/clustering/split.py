@@ -78,18 +78,18 @@ def _by_density(points: np.ndarray, metric: Metric) -> np.ndarray | None:
     least = max(LEAST_PART, -(-len(points) // PARTS_AT_MOST))
     if len(points) < 2 * least:
         return None
-    asked = ClusterParameters(least, NEIGHBOURS, metric, "leaf", algorithm="exact")
-    linkage = Linkages(points, asked, dense_limit=LARGEST_COUNT).of(asked.neighbours(len(points)))
-    _, labels, _, _ = cut(linkage, asked)
+    parameters = ClusterParameters(least, NEIGHBOURS, metric, "leaf", algorithm="exact")
+    linkage = Linkages(points, parameters, dense_limit=LARGEST_COUNT).of(parameters.neighbours(len(points)))
+    _, labels, _, _ = cut(linkage, parameters)
     groups = int(labels.max(initial=-1)) + 1
     if groups < 2 or np.mean(labels < 0) > MOST_SCATTERED:
         return None
     centroids = np.stack([points[labels == label].mean(axis=0) for label in range(groups)])
     scattered = labels < 0
     nearest, _ = _nearest(points[scattered], centroids)
-    found: np.ndarray = labels.copy()
-    found[scattered] = nearest
-    return found
+    parts: np.ndarray = labels.copy()
+    parts[scattered] = nearest
+    return parts
 
 
 def _halves(points: np.ndarray, seed: int) -> np.ndarray:
@@ -103,8 +103,8 @@ def _halves(points: np.ndarray, seed: int) -> np.ndarray:
         first = points[dice.integers(len(points))]
         far = _squared(points, first[None])[:, 0]
         starts.append(np.stack([first, points[dice.choice(len(points), p=far / far.sum())]]))
-    found = [_two_means(points, start) for start in starts if (start[0] != start[1]).any()]
-    return min(found, key=lambda result: result[1])[0]
+    halves = [_two_means(points, start) for start in starts if (start[0] != start[1]).any()]
+    return min(halves, key=lambda result: result[1])[0]
 
 
 def _two_means(points: np.ndarray, centroids: np.ndarray) -> tuple[np.ndarray, float]:

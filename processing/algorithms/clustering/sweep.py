@@ -75,26 +75,26 @@ def sweep(
     Raises:
         InvalidParameter: as `cluster`, an empty grid, or one of more than 64 cells.
     """
-    asked = ClusterParameters(
+    parameters = ClusterParameters(
         metric=metric,
         cluster_selection_method=cluster_selection_method,
         cluster_selection_epsilon=epsilon,
     )
-    cells = _cells(asked, min_cluster_sizes, min_samples)
+    cells = _cells(parameters, min_cluster_sizes, min_samples)
     points = as_points(vectors, metric)
     refuse_too_many(len(points))
-    linkages = Linkages(points, asked, dense_limit=dense_limit)
+    linkages = Linkages(points, parameters, dense_limit=dense_limit)
     judge = _Judge(points, seed)
-    found: dict[ClusterParameters, Trial] = {}
+    trials: dict[ClusterParameters, Trial] = {}
     for done, (cell, labels, persistence) in enumerate(_labelled(linkages, cells, len(points), progress), 1):
-        found[cell] = judge.trial(cell, labels, persistence)
+        trials[cell] = judge.trial(cell, labels, persistence)
         if progress:
             progress(_FIRST + (1 - _FIRST) * done / len(cells))
-    return [found[cell] for cell in cells]
+    return [trials[cell] for cell in cells]
 
 
 def _cells(
-    asked: ClusterParameters, sizes: Sequence[int], samples: Sequence[int | None]
+    parameters: ClusterParameters, sizes: Sequence[int], samples: Sequence[int | None]
 ) -> list[ClusterParameters]:
     for name, values in (("min_cluster_sizes", sizes), ("min_samples", samples)):
         if not len(values):
@@ -102,7 +102,7 @@ def _cells(
     pairs = [(size, neighbours) for size in sizes for neighbours in samples]
     cells = list(
         dict.fromkeys(
-            replace(asked, min_cluster_size=size, min_samples=neighbours) for size, neighbours in pairs
+            replace(parameters, min_cluster_size=size, min_samples=neighbours) for size, neighbours in pairs
         )
     )
     if len(cells) > MOST_CELLS:

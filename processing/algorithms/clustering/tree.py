@@ -54,14 +54,14 @@ class Distances:
 
         The sums are bit-equal to the C loops of scikit-learn and hdbscan on x86-64; NumPy's own sums are pairwise.
         """
-        found = np.empty(len(rows))
+        distances = np.empty(len(rows))
         step = max(1, PAIRS_AT_ONCE // self.points.shape[1])
         for first in range(0, len(rows), step):
             part = slice(first, first + step)
             differences = self.points[rows[part]] - self.points[columns[part]]
             differences *= differences
-            found[part] = np.cumsum(differences, axis=1, out=differences)[:, -1]
-        return found / 2 if self.is_cosine else np.sqrt(found)
+            distances[part] = np.cumsum(differences, axis=1, out=differences)[:, -1]
+        return distances / 2 if self.is_cosine else np.sqrt(distances)
 
     def squared_of(self, exact: np.ndarray) -> np.ndarray:
         """Exact distances in the units of the matrix, float32."""
@@ -114,15 +114,15 @@ def core_distances(distances: Distances, neighbours: int) -> np.ndarray:
     """float64 (n,): distance of every point to its k-th neighbour, itself not counted; 1 ≤ k < n."""
     count = len(distances.squared)
     same = _first_equal(distances.points)
-    found = np.empty(count)
+    cores = np.empty(count)
 
     def fill(top: int) -> None:
         block = distances.squared[top : top + BLOCK_ROWS]
-        found[top : top + BLOCK_ROWS] = _core_of_rows(distances, block, top, neighbours, same)
+        cores[top : top + BLOCK_ROWS] = _core_of_rows(distances, block, top, neighbours, same)
 
     for _ in _side_by_side(fill, range(0, count, BLOCK_ROWS)):
         pass
-    return found
+    return cores
 
 
 def _side_by_side(work: Callable[[int], None], starts: range) -> Iterator[int]:

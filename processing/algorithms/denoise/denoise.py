@@ -75,7 +75,7 @@ def denoise(
     strength: float = 1.0,
     model: str = AUTO,
     min_sigma: float = MIN_SIGMA,
-    surroundings: ExecutionContext,
+    context: ExecutionContext,
 ) -> Raster:
     """Remove noise of unknown strength; the transparency stays as it is.
 
@@ -102,9 +102,9 @@ def denoise(
     if sigma < min_sigma:
         return Raster(raster.pixels.copy(), raster.alpha, (_little_noise(sigma, min_sigma),), facts)
     name = _model_for(raster.pixels, model)
-    sha256 = sha256_of(name, surroundings.models_dir)
-    network = finder(name, surroundings.models_dir, sha256)
-    pixels = denoise_pixels(raster.pixels, network, strength=strength, progress=surroundings.progress)
+    sha256 = sha256_of(name, context.models_dir)
+    network = finder(name, context.models_dir, sha256)
+    pixels = denoise_pixels(raster.pixels, network, strength=strength, progress=context.progress)
     made_with = {"model": name, "weights_sha256": sha256, **network.engine.as_dict()}
     return Raster(pixels, raster.alpha, facts=facts | made_with)
 

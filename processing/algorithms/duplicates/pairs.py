@@ -163,13 +163,13 @@ def candidates(
         InvalidParameter: arrays of different lengths, or vectors with numbers that are not finite.
     """
     count = len(hashes)
-    hashed, known = _mask("has_hash", has_hash, count), _mask("has_vector", has_vector, count)
-    _check_vectors(vectors, known, count)
+    hashed, embedded = _mask("has_hash", has_hash, count), _mask("has_vector", has_vector, count)
+    _check_vectors(vectors, embedded, count)
     unsigned = np.asarray(hashes, np.int64).view(np.uint64)
     kept, is_cut = _Found.none(), False
     for start in range(0, count, _BLOCK):
-        found = _block(unsigned, vectors, hashed, known, start)
-        kept = kept.and_more(found)
+        block = _block(unsigned, vectors, hashed, embedded, start)
+        kept = kept.and_more(block)
         if len(kept.thresholds) > 2 * most:
             kept, is_cut = kept.nearest(most), True
     is_cut |= len(kept.thresholds) > most
@@ -202,7 +202,7 @@ class _Found:
 
 
 def _block(
-    unsigned: np.ndarray, vectors: np.ndarray | None, hashed: np.ndarray, known: np.ndarray, start: int
+    unsigned: np.ndarray, vectors: np.ndarray | None, hashed: np.ndarray, embedded: np.ndarray, start: int
 ) -> _Found:
     """Pairs of the images from `start` on with those after each."""
     rows = slice(start, start + _BLOCK)
@@ -211,16 +211,16 @@ def _block(
     near = bits <= _NEAR_BITS[-1]
     if vectors is not None:
         cosines = vectors[rows] @ vectors[start:].T
-        alike |= near & (cosines >= 1 - _DISTANCES[-1] - _ROUNDING) & known[rows, None] & known[start:]
+        alike |= near & (cosines >= 1 - _DISTANCES[-1] - _ROUNDING) & embedded[rows, None] & embedded[start:]
     alike &= hashed[rows, None] & hashed[start:]
     first, second = np.nonzero(np.triu(alike, 1))
     distances = np.full(len(first), np.nan, np.float32)
     if vectors is not None:
-        both = known[start + first] & known[start + second]
+        both = embedded[start + first] & embedded[start + second]
         distances[both] = np.maximum(0, 1 - cosines[first[both], second[both]])
-    found = bits[first, second]
+    differing = bits[first, second]
     pairs = np.column_stack([start + first, start + second])
-    return _Found(pairs, found, distances, _thresholds(found, distances))
+    return _Found(pairs, differing, distances, _thresholds(differing, distances))
 
 
 def _thresholds(bits: np.ndarray, distances: np.ndarray) -> np.ndarray:
@@ -234,13 +234,13 @@ def _thresholds(bits: np.ndarray, distances: np.ndarray) -> np.ndarray:
     return least
 
 
-def _check_vectors(vectors: np.ndarray | None, known: np.ndarray, count: int) -> None:
+def _check_vectors(vectors: np.ndarray | None, embedded: np.ndarray, count: int) -> None:
     if vectors is None:
         return
     if vectors.ndim != 2 or len(vectors) != count:
         detail = f"vectors: have the shape {vectors.shape} for {count} hashes."
         raise InvalidParameter(detail, field="vectors")
-    wrong = np.flatnonzero(known & ~np.isfinite(vectors).all(axis=1))
+    wrong = np.flatnonzero(embedded & ~np.isfinite(vectors).all(axis=1))
     if len(wrong):
         detail = f"vectors: {len(wrong)} have numbers that are not finite (first row {wrong[0]}, from 0)."
         raise InvalidParameter(detail, field="vectors")

@@ -37,17 +37,17 @@ def sets_of(pairs: np.ndarray, count: int, *, apart: np.ndarray | None = None) -
     Raises:
         InvalidParameter: a row outside 0 to count − 1.
     """
-    asked = _rows("pairs", pairs, count)
+    linked = _rows("pairs", pairs, count)
     decided = _rows("apart", apart if apart is not None else (), count)
     links: dict[int, dict[int, int]] = {}
-    for first, second in {(min(pair), max(pair)) for pair in asked if pair[0] != pair[1]}:
+    for first, second in {(min(pair), max(pair)) for pair in linked if pair[0] != pair[1]}:
         _link(links, first, second, 1)
     for first, second in decided:
         if first != second:
             _link(links, first, second, _NEVER)
     root = list(range(count))
     members = {row: [row] for row in links}
-    for first, second in asked:
+    for first, second in linked:
         one, other = root[first], root[second]
         if one == other or not _belong(links[one][other], len(members[one]), len(members[other])):
             continue
@@ -139,8 +139,8 @@ def suggest_original(facts: Sequence[DuplicateCandidate]) -> Suggestion:
     others = [fact for place, fact in enumerate(facts) if place != index]
     if not others:
         return Suggestion(index, ())
-    found = [reason(facts[index], others) for reason in _REASONS]
-    reasons = tuple(text for text in found if text)
+    reasons_given = [reason(facts[index], others) for reason in _REASONS]
+    reasons = tuple(text for text in reasons_given if text)
     return Suggestion(index, reasons or ("same as the others in every comparison; the first one was chosen",))
 
 

@@ -34,7 +34,7 @@ def fastest(network: nn.Module, precisions: Collection[str]) -> tuple[Run, str]:
     only where `torch_engine.engines` finds it faster: on a processor without matrix units (AMX) float32 was 1.2, 1.4
     and 1.1 times as fast for ResNet-50, ViT-S/14 and ViT-B/32, although it has instructions for bfloat16.
     """
-    engine = next(found for found in engines() if found.precision in precisions)
+    engine = next(candidate for candidate in engines() if candidate.precision in precisions)
     network = merged(network.float().eval())
     if engine.device == "cpu" and isinstance(network, PixSmall) and pix_small_fused.is_possible():
         network = pix_small_fused.FusedPixSmall(network)

@@ -35,7 +35,7 @@ class OperationSpec:
         check: further checks of the parameters, which a schema cannot say.
         roles: what its results are called.
         models: the names of the models that it needs with these parameters. A function with models also takes
-            `surroundings`, and the hashes of their weights are part of the result cache's key.
+            `context`, and the hashes of their weights are part of the result cache's key.
     """
 
     name: str
@@ -54,10 +54,10 @@ class OperationSpec:
     models: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
 
     def apply(
-        self, raster: Raster, parameters: Mapping[str, Any], surroundings: ExecutionContext | None = None
+        self, raster: Raster, parameters: Mapping[str, Any], context: ExecutionContext | None = None
     ) -> Raster:
         """Run the operation with checked parameters."""
-        more = {} if self.models is None else {"surroundings": surroundings or ExecutionContext()}
+        more = {} if self.models is None else {"context": context or ExecutionContext()}
         return self.function(raster, **working_parameters(parameters), **more)
 
     def needed_models(self, parameters: Mapping[str, Any]) -> tuple[str, ...]:

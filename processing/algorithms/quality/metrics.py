@@ -148,9 +148,9 @@ def score(name: str, pictures: Sequence[np.ndarray], *, folder: Path | str) -> l
     """
     from processing.algorithms.quality.scoring import score_pictures
 
-    found = availability(name, folder)
-    if not found.is_available:
+    state = availability(name, folder)
+    if not state.is_available:
         raise ProcessingError(
-            f"{found.why_not} Run: {found.command}", code="model_unavailable", field="metrics"
+            f"{state.why_not} Run: {state.command}", code="model_unavailable", field="metrics"
         )
-    return score_pictures(METRICS[name], found, pictures, folder=folder)
+    return score_pictures(METRICS[name], state, pictures, folder=folder)

@@ -18,20 +18,20 @@ MOST_TOGETHER = 8  # images in one tensor: enough to keep the cores busy, few en
 
 
 def score_pictures(
-    spec: MetricSpec, found: Availability, pictures: Sequence[np.ndarray], *, folder: Path | str
+    spec: MetricSpec, availability: Availability, pictures: Sequence[np.ndarray], *, folder: Path | str
 ) -> list[Score]:
     """See `quality.score`."""
     with offline():
         try:
-            metric = network(spec.name, found.weights_sha256, folder)
+            metric = network(spec.name, availability.weights_sha256, folder)
         except NotTheWeights as error:  # the other metrics of these images go on
-            told = ("model_unavailable", str(error))
-            return [_score(spec, found, picture, error=told) for picture in pictures]
+            refusal = ("model_unavailable", str(error))
+            return [_score(spec, availability, picture, error=refusal) for picture in pictures]
         reduced = [bound(picture, long_side_px=spec.long_side_px) for picture in pictures]
         scores: dict[int, Score] = {}
         for places in _groups(reduced, most=MOST_TOGETHER if spec.is_batched else 1):
             members = [reduced[place] for place in places]
-            scores.update(zip(places, _score_group(spec, found, metric, members), strict=True))
+            scores.update(zip(places, _score_group(spec, availability, metric, members), strict=True))
     return [scores[place] for place in range(len(pictures))]
 
 
@@ -48,7 +48,7 @@ def _groups(pictures: Sequence[np.ndarray], *, most: int) -> list[list[int]]:
 
 
 def _score_group(
-    spec: MetricSpec, found: Availability, metric: Callable[[Any], Any], pictures: list[np.ndarray]
+    spec: MetricSpec, availability: Availability, metric: Callable[[Any], Any], pictures: list[np.ndarray]
 ) -> list[Score]:
     height, width = pictures[0].shape[:2]
     if min(height, width) < spec.min_side_px:
@@ -56,12 +56,12 @@ def _score_group(
             f"{spec.title} needs at least {spec.min_side_px} px on the shorter side; this image is measured at "
             f"{width} × {height} px."
         )
-        return [_score(spec, found, picture, error=("too_small", detail)) for picture in pictures]
+        return [_score(spec, availability, picture, error=("too_small", detail)) for picture in pictures]
     started = time.perf_counter()
     values = _values(metric, pictures)
     duration_ms = round(1000 * (time.perf_counter() - started) / len(pictures))
     return [
-        _score(spec, found, picture, value=value, duration_ms=duration_ms)
+        _score(spec, availability, picture, value=value, duration_ms=duration_ms)
         for picture, value in zip(pictures, values, strict=True)
     ]
 
@@ -93,7 +93,7 @@ def _colour(picture: np.ndarray) -> np.ndarray:
 
 def _score(
     spec: MetricSpec,
-    found: Availability,
+    availability: Availability,
     picture: np.ndarray,
     *,
     value: float = math.nan,
@@ -108,8 +108,8 @@ def _score(
         )
     return Score(
         metric=spec.name,
-        version=found.version,
-        weights_sha256=found.weights_sha256,
+        version=availability.version,
+        weights_sha256=availability.weights_sha256,
         input_size=max(picture.shape[:2]),
         duration_ms=duration_ms,
         value=value if is_number else None,

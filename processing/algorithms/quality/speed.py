@@ -74,10 +74,10 @@ def asymmetric_gaussian(block: Any, return_sigma: bool = False) -> tuple[Any, An
     )
     ratio = left / right
     spread = values.abs().mean(1).pow(2) / squares.mean(1)
-    wanted = spread * (ratio.pow(3) + 1) * (ratio + 1) / (ratio.pow(2) + 1).pow(2)
+    target = spread * (ratio.pow(3) + 1) * (ratio + 1) / (ratio.pow(2) + 1).pow(2)
     gamma = torch.arange(0.2, 10 + 0.001, 0.001).to(values)
     table = _log_gamma_ratio(gamma)
-    alpha = gamma[_nearest(table, wanted)]
+    alpha = gamma[_nearest(table, target)]
     if return_sigma:
         return alpha, left, right
     scale = (torch.lgamma(1 / alpha) - torch.lgamma(3 / alpha)).exp().sqrt()
@@ -90,14 +90,14 @@ def _log_gamma_ratio(gamma: Any) -> Any:
     return (2 * torch.lgamma(2 / gamma) - torch.lgamma(1 / gamma) - torch.lgamma(3 / gamma)).exp()
 
 
-def _nearest(table: Any, wanted: Any) -> Any:
+def _nearest(table: Any, target: Any) -> Any:
     """The place of the nearest value in a rising table; the first for what is no number, as argmin does it."""
     import torch
 
-    above = torch.searchsorted(table, torch.nan_to_num(wanted)).clamp(1, len(table) - 1)
-    is_lower = (wanted - table[above - 1]) <= (table[above] - wanted)
+    above = torch.searchsorted(table, torch.nan_to_num(target)).clamp(1, len(table) - 1)
+    is_lower = (target - table[above - 1]) <= (table[above] - target)
     place = torch.where(is_lower, above - 1, above)
-    return torch.where(torch.isnan(wanted), torch.zeros_like(place), place)
+    return torch.where(torch.isnan(target), torch.zeros_like(place), place)
 
 
 def _by_rows(blockproc: Any) -> Any:

@@ -89,7 +89,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
 
     def chosen_to_fetch(self, options: dict[str, Any], source: fetching.Source) -> list[weights.Entry]:
-        """What is named; else everything that a folder has; else, where it is asked for, all that can be fetched."""
+        """The named models; else everything that the folder has; else, with --all, all that can be fetched."""
         if options["names"]:
             named = chosen(options["names"])
             is_one = set(options["names"]) & set(weights.entries())

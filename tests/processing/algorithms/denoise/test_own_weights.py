@@ -31,7 +31,7 @@ def test_noise_is_removed(tmp_path: Path, is_grey: bool, model: str, sigma: floa
     clean = picture(is_grey=is_grey)
     worse = noisy(clean, sigma)
 
-    result = denoise(Raster(worse), surroundings=ExecutionContext(tmp_path))
+    result = denoise(Raster(worse), context=ExecutionContext(tmp_path))
 
     assert result.facts["model"] == model
     assert psnr(result.pixels, clean) > psnr(worse, clean) + gain_db
