@@ -18,6 +18,7 @@ from processing.algorithms.context import ExecutionContext
 from processing.algorithms.denoise.noise import estimate_sigma
 from processing.algorithms.operations.planning import Storage, check_result_size
 from processing.algorithms.operations.table import find_operation, storage_for, validate_parameters
+from processing.algorithms.pixels.visible import without_hidden
 from processing.tasks.progress import ProgressFile
 
 _THUMBNAIL_STORAGE = Storage("webp")
@@ -159,7 +160,8 @@ def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir
 def noise_of(path: str, limits: Limits) -> float:
     """Standard deviation of an image file's noise, in grey levels of 255 (see `noise.estimate_sigma`)."""
     with open(path, "rb") as stream:
-        return estimate_sigma(decode(stream, limits=limits).pixels)
+        decoded = decode(stream, limits=limits)
+    return estimate_sigma(without_hidden(decoded.pixels, decoded.alpha), decoded.alpha)
 
 
 def make_thumbnails(

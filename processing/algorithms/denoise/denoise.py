@@ -16,6 +16,7 @@ from processing.algorithms.context import ExecutionContext, ignore_progress
 from processing.algorithms.denoise.network import NoiseFinder, finder, sha256_of
 from processing.algorithms.denoise.noise import estimate_sigma
 from processing.algorithms.errors import InvalidParameter
+from processing.algorithms.pixels.visible import keep_hidden, without_hidden
 from processing.algorithms.torch_engine import memory_errors
 
 AUTO = "auto"
@@ -77,7 +78,7 @@ def denoise(
     min_sigma: float = MIN_SIGMA,
     context: ExecutionContext,
 ) -> Raster:
-    """Remove noise of unknown strength; the transparency stays as it is.
+    """Remove noise of unknown strength; the transparency, and what it hides, stay as they are.
 
     An image with less noise than `min_sigma` is handed back unchanged with a note: a pipeline over many images
     then goes on, and no clean image is blurred unless that is asked for with `min_sigma=0`.
@@ -97,14 +98,16 @@ def denoise(
     Source: Zhang et al., "Beyond a Gaussian Denoiser" (2017). On photographs that a camera made, whose noise is not
     white, it gains little: +0.1 to +0.5 dB.
     """
-    sigma = estimate_sigma(raster.pixels)
+    seen = without_hidden(raster.pixels, raster.alpha)
+    sigma = estimate_sigma(seen, raster.alpha)
     facts = {"noise_sigma": round(sigma, 2)}
     if sigma < min_sigma:
         return Raster(raster.pixels.copy(), raster.alpha, (_little_noise(sigma, min_sigma),), facts)
-    name = _model_for(raster.pixels, model)
+    name = _model_for(seen, model)
     sha256 = sha256_of(name, context.models_dir)
     network = finder(name, context.models_dir, sha256)
-    pixels = denoise_pixels(raster.pixels, network, strength=strength, progress=context.progress)
+    pixels = denoise_pixels(seen, network, strength=strength, progress=context.progress)
+    pixels = keep_hidden(pixels, raster.pixels, raster.alpha)
     made_with = {"model": name, "weights_sha256": sha256, **network.engine.as_dict()}
     return Raster(pixels, raster.alpha, facts=facts | made_with)
 

@@ -14,11 +14,12 @@ _LOWEST, _HIGHEST = 3, 252  # beyond them noise is cut off
 _MIN_BLOCKS = 8
 
 
-def estimate_sigma(pixels: np.ndarray) -> float:
+def estimate_sigma(pixels: np.ndarray, alpha: np.ndarray | None = None) -> float:
     """Standard deviation of the noise in an image, the mean over its channels.
 
     Args:
         pixels: uint8 RGB or grey.
+        alpha: uint8 (H, W) or None; blocks with hidden pixels count only where there are too few others.
 
     Returns:
         Grey levels of 255; 0 where the image is smaller than 3 × 3 px. On every second image of CBSD68 with
@@ -31,13 +32,16 @@ def estimate_sigma(pixels: np.ndarray) -> float:
     if min(pixels.shape[:2]) < 3:
         return 0.0
     channels = [pixels] if pixels.ndim == 2 else [pixels[:, :, index] for index in range(3)]
-    return float(np.mean([_sigma_of(np.ascontiguousarray(channel)) for channel in channels]))
+    is_visible = None if alpha is None else alpha[1:-1, 1:-1] > 0
+    return float(np.mean([_sigma_of(np.ascontiguousarray(channel), is_visible) for channel in channels]))
 
 
-def _sigma_of(channel: np.ndarray) -> float:
+def _sigma_of(channel: np.ndarray, is_visible: np.ndarray | None) -> float:
     energy = cv2.filter2D(channel, cv2.CV_32F, _MASK)[1:-1, 1:-1] ** 2
     inner = channel[1:-1, 1:-1]
     is_whole = ((inner >= _LOWEST) & (inner <= _HIGHEST)).astype(np.float32)
+    if is_visible is not None:
+        is_whole *= is_visible
     sigmas = np.sqrt(_block_means(energy))
     if sigmas.size < _MIN_BLOCKS:
         return float(np.sqrt(energy.mean()))

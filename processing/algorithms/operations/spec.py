@@ -124,3 +124,12 @@ def on_colour(function: Callable[..., np.ndarray]) -> Callable[..., Raster]:
         return Raster(function(raster.pixels, **parameters), raster.alpha)
 
     return apply
+
+
+def on_visible(function: Callable[..., np.ndarray]) -> Callable[..., Raster]:
+    """Like `on_colour`, for functions that look at more than one pixel: they get the transparency too."""
+
+    def apply(raster: Raster, **parameters: Any) -> Raster:
+        return Raster(function(raster.pixels, raster.alpha, **parameters), raster.alpha)
+
+    return apply

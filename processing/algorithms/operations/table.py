@@ -14,7 +14,7 @@ from processing.algorithms.fingerprint import gabor
 from processing.algorithms.operations import parameters as sets
 from processing.algorithms.operations.planning import Storage, check_steps, plan_storage
 from processing.algorithms.operations.schema import Schema, checked, shown
-from processing.algorithms.operations.spec import OperationSpec, on_colour, row, unchanged
+from processing.algorithms.operations.spec import OperationSpec, on_colour, on_visible, row, unchanged
 from processing.algorithms.pixels import geometry, sharpness, tone
 from processing.algorithms.pixels.watermark import check_text, watermark
 
@@ -153,7 +153,7 @@ _COLOUR = (
         "sharpen",
         "Sharpen",
         "Apply an unsharp mask.",
-        on_colour(sharpness.sharpen),
+        on_visible(sharpness.sharpen),
         sets.SHARPEN,
         intensity="amount",
     ),
@@ -178,7 +178,7 @@ _COLOUR = (
         "contrast",
         "Contrast",
         "Increase or reduce the contrast.",
-        on_colour(tone.contrast),
+        on_visible(tone.contrast),
         sets.CONTRAST,
         intensity="factor",
     ),
@@ -194,10 +194,10 @@ _COLOUR = (
         "autocontrast",
         "Auto contrast",
         "Stretch the tones to full black and white.",
-        on_colour(tone.autocontrast),
+        on_visible(tone.autocontrast),
         sets.AUTOCONTRAST,
     ),
-    _colour("clahe", "CLAHE", "Equalize local contrast.", on_colour(tone.clahe), sets.CLAHE),
+    _colour("clahe", "CLAHE", "Equalize local contrast.", on_visible(tone.clahe), sets.CLAHE),
 )
 _OTHERS = (
     row(

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from processing.algorithms.pixels.visible import keep_hidden
+
 
 def blur(pixels: np.ndarray, *, sigma_px: float = 2.0) -> np.ndarray:
     """Gaussian blur.
@@ -30,20 +32,31 @@ def blur_visible(pixels: np.ndarray, alpha: np.ndarray, *, sigma_px: float) -> n
 
 
 def sharpen(
-    pixels: np.ndarray, *, amount: float = 1.0, radius_px: float = 1.0, threshold: int = 0
+    pixels: np.ndarray,
+    alpha: np.ndarray | None = None,
+    *,
+    amount: float = 1.0,
+    radius_px: float = 1.0,
+    threshold: int = 0,
 ) -> np.ndarray:
     """Unsharp mask: add `amount` times the difference to a blurred copy.
 
     Args:
         pixels: uint8 RGB or grey.
+        alpha: uint8 (H, W) or None; colours count by their opacity, and hidden pixels stay as they are.
         amount: 0 = unchanged, 1 = the whole difference once more.
         radius_px: standard deviation of the blurred copy in px; larger sharpens coarser detail.
         threshold: smallest difference (0 to 255) that is sharpened; spares noise.
     """
     if amount == 0:
         return pixels.copy()
-    soft = cv2.GaussianBlur(pixels, (0, 0), radius_px)
+    is_opaque = alpha is None or alpha.min() == 255
+    soft = (
+        cv2.GaussianBlur(pixels, (0, 0), radius_px)
+        if is_opaque
+        else blur_visible(pixels, alpha, sigma_px=radius_px)
+    )
     sharp = cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0)
-    if threshold == 0:
-        return sharp
-    return np.where(cv2.absdiff(pixels, soft) >= threshold, sharp, pixels)
+    if threshold > 0:
+        sharp = np.where(cv2.absdiff(pixels, soft) >= threshold, sharp, pixels)
+    return keep_hidden(sharp, pixels, alpha)

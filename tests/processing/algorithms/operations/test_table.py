@@ -294,3 +294,59 @@ def test_unsharp_mask_is_close_to_that_of_pillow() -> None:
     ours = sharpness.sharpen(scene(), amount=1.5, radius_px=2, threshold=3)
     theirs = np.array(Image.fromarray(scene()).filter(ImageFilter.UnsharpMask(2, 150, 3)))
     assert np.abs(ours.astype(int) - theirs).mean() < 2
+
+
+def _logo(hidden: int, *, is_grey: bool) -> Raster:
+    """A ring of colour, half transparent at its edge, with the same colour hidden everywhere else."""
+    y, x = np.mgrid[-48:48, -64:64]
+    distance = np.abs(np.hypot(x, y) - 30)
+    alpha = np.clip(255 - 60 * np.maximum(distance - 10, 0), 0, 255).astype(np.uint8)
+    pixels = np.where(alpha[:, :, None] > 0, scene(96, 128) // 2 + noise(96, 128, 3) // 8, hidden).astype(
+        np.uint8
+    )
+    return Raster(pixels[:, :, 1] if is_grey else pixels, alpha)
+
+
+HARD = {
+    "sharpen": {"amount": 2, "radius_px": 3},
+    "denoise": {"min_sigma": 0},
+    "autocontrast": {"cutoff_percent": 5},
+    "rotate": {"angle": 30},
+    "resize": {"width": 50},
+    "crop": {"width": 100, "height": 90},
+}
+
+
+@pytest.mark.parametrize("name", HERE)
+@pytest.mark.parametrize("is_grey", [False, True])
+def test_hidden_colours_decide_nothing(name: str, is_grey: bool) -> None:
+    black, white = (apply(name, _logo(hidden, is_grey=is_grey), **HARD.get(name, {})) for hidden in (0, 255))
+    assert np.array_equal(
+        black.alpha if black.alpha is not None else 0, white.alpha if white.alpha is not None else 0
+    )
+    seen = black.alpha == 255 if black.alpha is not None else np.ones(black.pixels.shape[:2], bool)
+    assert seen.any()
+    assert np.abs(black.pixels[seen].astype(int) - white.pixels[seen]).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["sharpen", "clahe", "denoise"])
+def test_hidden_colours_stay(name: str) -> None:
+    source = _logo(255, is_grey=False)
+    assert source.alpha is not None
+    result = apply(name, source, **HARD.get(name, {}))
+    assert np.array_equal(result.pixels[source.alpha == 0], source.pixels[source.alpha == 0])
+
+
+@pytest.mark.parametrize("name", ["contrast", "autocontrast", "clahe", "sharpen"])
+def test_full_opacity_is_as_good_as_none(name: str) -> None:
+    opaque = np.full((48, 64), 255, np.uint8)
+    for pixels in (scene(), scene()[:, :, 0]):
+        assert np.array_equal(apply(name, Raster(pixels, opaque)).pixels, apply(name, Raster(pixels)).pixels)
+
+
+@pytest.mark.parametrize("cutoff", [0, 0.5, 3, 20, 49])
+def test_autocontrast_cuts_where_numpy_counts(cutoff: float) -> None:
+    pixels = noise(31, 45) // 2 + 20
+    low, high = np.percentile(pixels, (cutoff, 100 - cutoff), method="nearest").astype(float)
+    levels = np.clip(np.rint((np.arange(256) - low) * 255 / (high - low)), 0, 255).astype(np.uint8)
+    assert np.array_equal(tone.autocontrast(pixels, cutoff_percent=cutoff), levels[pixels])
