@@ -164,7 +164,7 @@ def measured(inspection: compute.Inspection) -> dict[str, Any]:
     """The fields of an image that come from its file."""
     info, metadata = inspection.info, inspection.metadata
     width, height = info.upright_size
-    dpi_x, dpi_y = info.dpi or (None, None)
+    dpi_x, dpi_y = info.upright_dpi or (None, None)
     return {
         "format": info.format,
         "byte_size": info.byte_size,

@@ -1,27 +1,33 @@
 """What worker subprocesses run: paths in, files out. No Django here: a subprocess must start fast."""
 
 import hashlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from processing.algorithms.codecs.decoding import Decoded, decode
 from processing.algorithms.codecs.encoding import encode, flattening_note
+from processing.algorithms.codecs.jpeg_lossless import UPRIGHT, moved
 from processing.algorithms.codecs.metadata import Metadata, read_metadata
 from processing.algorithms.codecs.probing import ImageInfo, Limits
 from processing.algorithms.codecs.raster import Raster, flatten
+from processing.algorithms.codecs.sixteen_bit import FORMATS as SIXTEEN_BIT_FORMATS
+from processing.algorithms.codecs.sixteen_bit import reduced_note
 from processing.algorithms.codecs.thumbnails import decode_scaled, perceptual_hash, shrink
 from processing.algorithms.context import ExecutionContext
 from processing.algorithms.denoise.noise import estimate_sigma
-from processing.algorithms.operations.planning import Storage, check_result_size
+from processing.algorithms.operations.keeping import Course, Encoding, encoding_for, follow
+from processing.algorithms.operations.planning import Step, Storage, check_result_size
 from processing.algorithms.operations.table import find_operation, storage_for, validate_parameters
 from processing.algorithms.pixels.visible import without_hidden
 from processing.tasks.progress import ProgressFile
 
-_THUMBNAIL_STORAGE = Storage("webp")
+_THUMBNAIL_FORMAT = "webp"
 ORIGINAL_COPY = "original_copy"
 
 
@@ -95,18 +101,54 @@ def run_steps(
         Stopped: somebody asked in `out_dir` to stop.
     """
     checked = [(name, validate_parameters(name, parameters)) for name, parameters in steps]
+    can_move = all(find_operation(name).moves is not None for name, _ in checked)
     with open(source_path, "rb") as stream:
-        source = decode(stream, limits=limits)
+        source = decode(stream, limits=limits, keep_16_bit=can_move)
     storage = storage_for(checked, source_format=source.info.format)
-    original = Raster(source.pixels, source.alpha, source.notes)
+    course = follow(_rows(checked), size=source.pixels.shape[1::-1], dpi=source.origin.dpi)
+    original, notes = _source_raster(source, storage, course)
+    folder = Path(out_dir)
+    if (moved := _moved_jpeg(source_path, source, storage, course)) is not None:
+        return [_output(moved, original, folder, "result", "jpg", size=course.size)]
     result = _apply(
-        original, checked, limits, ExecutionContext(Path(models_dir), ProgressFile(Path(out_dir)).report)
+        replace(original, notes=notes),
+        checked,
+        limits,
+        ExecutionContext(Path(models_dir), ProgressFile(folder).report),
     )
     roles = find_operation(checked[-1][0]).roles
-    outputs = [_write(result, storage, Path(out_dir), role=roles[0])]
+    encoding = encoding_for(storage, source.origin, course)
+    outputs = [_write(result, encoding, folder, role=roles[0])]
     if ORIGINAL_COPY in roles:
-        outputs.append(_write(original, storage, Path(out_dir), role=ORIGINAL_COPY))
+        copy = encoding_for(storage, source.origin, follow([], size=course.size, dpi=source.origin.dpi))
+        outputs.append(_write(replace(original, notes=notes), copy, folder, role=ORIGINAL_COPY))
     return outputs
+
+
+def _rows(steps: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Step]:
+    return [(find_operation(name), parameters) for name, parameters in steps]
+
+
+def _source_raster(source: Decoded, storage: Storage, course: Course) -> tuple[Raster, tuple[str, ...]]:
+    """The pixels to work on, in 16 bits where the result can have them, and what to say of the source."""
+    if source.deep is not None and course.moves is not None and storage.format in SIXTEEN_BIT_FORMATS:
+        return Raster(*source.deep), source.notes
+    reduced = (reduced_note(source.origin.bits),) if source.origin.bits > 8 else ()
+    return Raster(source.pixels, source.alpha), source.notes + reduced
+
+
+def _moved_jpeg(source_path: str, source: Decoded, storage: Storage, course: Course) -> bytes | None:
+    """The result without compressing it again, where only pixels of a JPEG move and nothing else is asked for."""
+    is_same = storage.format == source.info.format == "jpg" and not storage.is_named
+    if not is_same or storage.quality is not None or course.moves is None or source.origin.is_recoloured:
+        return None
+    moves = UPRIGHT[source.info.orientation] + course.moves
+    try:
+        data = moved(Path(source_path).read_bytes(), moves, dpi=course.dpi)
+        is_right = data is not None and Image.open(io.BytesIO(data)).size == course.size
+    except (OSError, ValueError, ArithmeticError, LookupError):  # what one decoder forgave, another may not
+        return None
+    return data if is_right else None
 
 
 def _apply(
@@ -146,7 +188,7 @@ def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir
     with open(path, "rb") as stream:
         decoded = decode(stream, limits=limits)
         metadata = read_metadata(stream, limits=limits)
-    specs = [(size, _THUMBNAIL_STORAGE.format) for size in thumbnail_sizes]
+    specs = [(size, _THUMBNAIL_FORMAT) for size in thumbnail_sizes]
     return Inspection(
         info=decoded.info,
         metadata=metadata,
@@ -189,30 +231,37 @@ def _thumbnails(raster: Raster, specs: Sequence[tuple[int, str]], out_dir: Path)
     written: dict[tuple[int, str], Output] = {}
     for size, format in sorted(set(specs), reverse=True):
         raster = shrink(raster, size=size)
-        written[size, format] = _write(raster, Storage(format), out_dir, role="thumbnail", label=f"-{size}")
+        written[size, format] = _write(raster, Encoding(format), out_dir, role="thumbnail", label=f"-{size}")
     return [written[size, format] for size, format in specs]
 
 
-def _write(raster: Raster, storage: Storage, out_dir: Path, *, role: str, label: str = "") -> Output:
-    data = encode(
-        raster.pixels,
-        raster.alpha,
-        format=storage.format,
-        quality=storage.quality,
-        lossless=storage.lossless,
-        progressive=storage.progressive,
-    )
-    path = out_dir / f"{role}{label}.{storage.format}"
+def _write(raster: Raster, encoding: Encoding, out_dir: Path, *, role: str, label: str = "") -> Output:
+    data = encode(raster.pixels, raster.alpha, **encoding.as_arguments())
+    return _output(data, raster, out_dir, f"{role}{label}", encoding.format, role=role)
+
+
+def _output(
+    data: bytes,
+    raster: Raster,
+    out_dir: Path,
+    stem: str,
+    format: str,
+    *,
+    role: str = "",
+    size: tuple[int, int] | None = None,
+) -> Output:
+    path = out_dir / f"{stem}.{format}"
     path.write_bytes(data)
+    width, height = size or (raster.width, raster.height)
     return Output(
-        role=role,
+        role=role or stem,
         path=str(path),
-        format=storage.format,
-        width=raster.width,
-        height=raster.height,
+        format=format,
+        width=width,
+        height=height,
         byte_size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
-        notes=raster.notes + flattening_note(raster.alpha, format=storage.format),
+        notes=raster.notes + flattening_note(raster.alpha, format=format),
         facts=raster.facts,
     )
 

@@ -35,7 +35,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, tup
 def _without_profile(image: Image.Image) -> Image.Image:
     if image.mode == "LAB":
         return _apply(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
-    return image if image.mode == "L" else image.convert("RGB")
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
 
 
 def _with_profile(image: Image.Image, data: bytes) -> Image.Image:

@@ -1,6 +1,6 @@
 """Decode a whole image into uint8 arrays: upright, sRGB, 8 bits, whatever the file held."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -8,6 +8,7 @@ from PIL import Image
 
 from processing.algorithms.codecs.colour_profile import to_srgb
 from processing.algorithms.codecs.depth import alpha_channel, pending_raw_mode, to_8_bit, transparent_key
+from processing.algorithms.codecs.origin import Origin, read_origin
 from processing.algorithms.codecs.probing import (
     ImageInfo,
     Limits,
@@ -15,6 +16,7 @@ from processing.algorithms.codecs.probing import (
     read_orientation,
     refusing_damage,
 )
+from processing.algorithms.codecs.sixteen_bit import read_16_bit, reduce_to_8
 
 # EXIF 2.32, tag 0x0112: what brings a stored image upright.
 _UPRIGHT = {
@@ -28,6 +30,10 @@ _UPRIGHT = {
 }
 
 
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0
+Deep = tuple[np.ndarray, np.ndarray | None]
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """A decoded image.
@@ -37,12 +43,16 @@ class Decoded:
         alpha: uint8 (H, W), 255 = opaque, or None where the file has no transparency.
         info: what the header says.
         notes: sentences for the user about what could not be kept.
+        origin: how the file stores it.
+        deep: the same pixels and alpha as uint16, where they were asked for and the file has 16 bits of sRGB or grey.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None
     info: ImageInfo
     notes: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
+    deep: Deep | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,37 +62,42 @@ class Layers:
     Attributes:
         colour: mode RGB or L, sRGB, upright.
         alpha: mode L, 255 = opaque, or None where the file has no transparency.
-        info, notes: as of `Decoded`.
+        info, notes, origin, deep: as of `Decoded`.
     """
 
     colour: Image.Image
     alpha: Image.Image | None
     info: ImageInfo
     notes: tuple[str, ...] = ()
+    origin: Origin = field(default_factory=Origin)
+    deep: Deep | None = None
 
     def as_arrays(self) -> Decoded:
         alpha = None if self.alpha is None else np.asarray(self.alpha)
-        return Decoded(np.asarray(self.colour), alpha, self.info, self.notes)
+        return Decoded(np.asarray(self.colour), alpha, self.info, self.notes, self.origin, self.deep)
 
 
-def decode(stream: BinaryIO, *, limits: Limits) -> Decoded:
+def decode(stream: BinaryIO, *, limits: Limits, keep_16_bit: bool = False) -> Decoded:
     """Decode an image completely; what is truncated or has a wrong checksum is refused.
 
     Args:
         stream: a seekable binary file; it stays open.
         limits: what is accepted; checked on the header before any pixel is decoded.
+        keep_16_bit: also give the pixels of a 16-bit PNG or TIFF as uint16.
 
     Raises:
         ProcessingError: not an image, refused, too large, or `damaged_image`.
     """
-    return decode_layers(stream, limits=limits).as_arrays()
+    return decode_layers(stream, limits=limits, keep_16_bit=keep_16_bit).as_arrays()
 
 
-def decode_layers(stream: BinaryIO, *, limits: Limits, shorter_px: int = 0) -> Layers:
+def decode_layers(
+    stream: BinaryIO, *, limits: Limits, shorter_px: int = 0, keep_16_bit: bool = False
+) -> Layers:
     """Decode an image like `decode`, without copies.
 
     Args:
-        stream, limits: as of `decode`.
+        stream, limits, keep_16_bit: as of `decode`.
         shorter_px: the decoder may halve a JPEG up to three times while its shorter side keeps so many pixels;
             0 for never.
 
@@ -94,9 +109,55 @@ def decode_layers(stream: BinaryIO, *, limits: Limits, shorter_px: int = 0) -> L
         if info.format == "png":
             image.verify()  # the checksums of the pixel data, which load() does not look at
             image = open_image(stream, limits=limits)[0]
+        origin = read_origin(
+            image, stream, name=info.format, raw_mode=pending_raw_mode(image), dpi=info.upright_dpi
+        )
         if info.format == "jpg" and shorter_px:
             image.draft(None, (shorter_px, shorter_px))
-        return load_layers(image, info)
+        layout = image.mode
+        deep = None
+        # Pillow cuts the lower half of each value off; grey it reads whole.
+        if origin.bits == 16 and (
+            layout in ("RGB", "RGBA", "LA") or (keep_16_bit and layout.startswith("I;16"))
+        ):
+            deep = _deep(image, stream, info)
+        layers = load_layers(image, info, deep=None if layout.startswith("I;16") else deep)
+    is_recoloured = layers.origin.is_recoloured
+    return replace(
+        layers,
+        origin=replace(origin, is_recoloured=is_recoloured),
+        deep=deep if keep_16_bit and not is_recoloured else None,
+    )
+
+
+def _deep(image: Image.Image, stream: BinaryIO, info: ImageInfo) -> Deep | None:
+    """The upright 16-bit pixels; the file is decoded as a whole first, since OpenCV forgives what is cut off."""
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        return None
+    key = image.info.get("transparency")
+    is_grey = pending_raw_mode(image) == "LA;16B"  # OpenCV reads it as colour
+    image.load()
+    found = read_16_bit(stream, width=info.width, height=info.height)
+    if found is None:
+        return None
+    pixels, alpha = found
+    if is_grey and pixels.ndim == 3:
+        pixels = pixels[:, :, 0]
+    if alpha is None and isinstance(key, int | tuple):
+        is_key = pixels == np.asarray(key, np.uint16)
+        alpha = np.where(is_key if pixels.ndim == 2 else is_key.all(axis=2), 0, 65_535).astype(np.uint16)
+    turn = info.orientation if info.format == "tiff" else read_orientation(image)
+    return _upright_array(pixels, turn), None if alpha is None else _upright_array(alpha, turn)
+
+
+def _upright_array(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def load(image: Image.Image, info: ImageInfo) -> Decoded:
@@ -104,8 +165,8 @@ def load(image: Image.Image, info: ImageInfo) -> Decoded:
     return load_layers(image, info).as_arrays()
 
 
-def load_layers(image: Image.Image, info: ImageInfo) -> Layers:
-    """Load an opened image like `load`, without copies."""
+def load_layers(image: Image.Image, info: ImageInfo, *, deep: Deep | None = None) -> Layers:
+    """Load an opened image like `load`, without copies; from its upright 16-bit pixels where they are there."""
     key = transparent_key(image)
     is_grey_in_colour = pending_raw_mode(image) == "LA;16B"  # Pillow has no 16-bit LA and reads it as RGBA
     image.load()
@@ -116,8 +177,13 @@ def load_layers(image: Image.Image, info: ImageInfo) -> Layers:
         info = replace(info, orientation=orientation)
     if is_grey_in_colour:
         image = image.convert("LA")
-    alpha = alpha_channel(image, key)
-    colour, depth_notes = to_8_bit(image)
+    depth_notes: tuple[str, ...] = ()
+    if deep is not None:
+        alpha = None if deep[1] is None else Image.fromarray(reduce_to_8(deep[1]))
+        colour, orientation = Image.fromarray(reduce_to_8(deep[0])), 1
+    else:
+        alpha = alpha_channel(image, key)
+        colour, depth_notes = to_8_bit(image)
     srgb, profile_notes = to_srgb(colour, image.info.get("icc_profile"))
     notes = depth_notes + profile_notes
     if info.frame_count > 1:
@@ -127,6 +193,7 @@ def load_layers(image: Image.Image, info: ImageInfo) -> Layers:
         alpha=None if alpha is None else _upright(alpha, orientation),
         info=info,
         notes=notes,
+        origin=Origin(is_recoloured=srgb is not colour),
     )
 
 

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
 
@@ -34,6 +34,7 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+_RESOLUTION, _RESOLUTION_UNIT, _INCH, _CENTIMETRE = (282, 283), 296, 2, 3  # TIFF 6.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class ImageInfo:
     def upright_size(self) -> tuple[int, int]:
         """(width, height) in px as a viewer shows the image."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
+
+    @property
+    def upright_dpi(self) -> tuple[float, float] | None:
+        """`dpi` as a viewer shows the image."""
+        return self.dpi and (self.dpi[::-1] if self.orientation >= 5 else self.dpi)
 
 
 def probe(stream: BinaryIO, *, limits: Limits) -> ImageInfo:
@@ -189,14 +195,29 @@ def _stored_size(image: Image.Image, name: str) -> tuple[int, int]:
 
 
 def _read_dpi(image: Image.Image) -> tuple[float, float] | None:
+    """The resolution that a file states; Pillow also answers 72 or 1 where it states none."""
     try:
-        x, y = (round(float(value), 2) for value in image.info["dpi"])
+        if image.format == "TIFF" and not _states_resolution(image.tag_v2):  # type: ignore[attr-defined]
+            return None
+        if image.format in ("JPEG", "MPO") and image.info.get("jfif_unit") not in (1, 2):
+            exif = Image.Image.getexif(image)
+            if not _states_resolution(exif):
+                return None
+            per_inch = 2.54 if exif.get(_RESOLUTION_UNIT, _INCH) == _CENTIMETRE else 1.0
+            x, y = (round(float(exif[tag]) * per_inch, 2) for tag in _RESOLUTION)
+        else:
+            x, y = (round(float(value), 2) for value in image.info["dpi"])
     except MemoryError:
         raise
     except Exception:
         return None
     is_sane = all(math.isfinite(value) and 0 < value <= 1_000_000 for value in (x, y))
     return (x, y) if is_sane else None
+
+
+def _states_resolution(tags: Any) -> bool:
+    has_both = all(tag in tags for tag in _RESOLUTION)
+    return has_both and tags.get(_RESOLUTION_UNIT, _INCH) in (_INCH, _CENTIMETRE)
 
 
 def _register_heic() -> None:

@@ -13,8 +13,8 @@ class Raster:
     """What operations take and give.
 
     Attributes:
-        pixels: uint8, RGB (H, W, 3) or grey (H, W).
-        alpha: uint8 (H, W), 255 = opaque, or None.
+        pixels: uint8, RGB (H, W, 3) or grey (H, W); uint16 for operations that only move pixels.
+        alpha: of the same type, (H, W), its highest value = opaque, or None.
         notes: sentences for the user about what an operation could not do as asked.
         facts: what is recorded of how it was made: noise, model, hash of the weights, device.
     """

@@ -36,7 +36,6 @@ def _amount(title: str, *, default: float = 1) -> Schema:
 
 
 QUALITY = {"quality": quality()}
-STRIP_METADATA = {"quality": quality(95)}
 LOSSLESS = {
     "lossless": switch(
         "Lossless", "Keep every pixel. Applies to webp; png, tiff and bmp are always lossless.", default=False

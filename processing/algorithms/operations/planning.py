@@ -15,12 +15,13 @@ Step = tuple[OperationSpec, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Storage:
-    """How a result is stored; the arguments of `codecs.encode`."""
+    """How a result is stored; the arguments of `codecs.encode`. `is_named`: a step asked for the format."""
 
     format: str
     quality: int | None = None
     lossless: bool = False
     progressive: bool = False
+    is_named: bool = False
 
 
 def plan_storage(steps: Sequence[Step], *, source_format: str) -> Storage:
@@ -33,7 +34,7 @@ def plan_storage(steps: Sequence[Step], *, source_format: str) -> Storage:
         named = named_format(spec, parameters)
         if named is not None:
             lossless, progressive = (parameters.get(mode, False) for mode in ("lossless", "progressive"))
-            plan = Storage(named, plan.quality, lossless, progressive)
+            plan = Storage(named, plan.quality, lossless, progressive, is_named=True)
         if "quality" in parameters:
             plan = replace(plan, quality=parameters["quality"])
     return plan

@@ -7,10 +7,13 @@ from typing import Any, Literal
 import numpy as np
 
 from processing.algorithms.codecs.formats import WRITABLE_FORMATS
+from processing.algorithms.codecs.jpeg_lossless import Move
 from processing.algorithms.codecs.raster import Raster
 from processing.algorithms.context import ExecutionContext
 from processing.algorithms.operations.schema import Schema, output_format, quality, schema_of
 
+Moves = tuple[Move, ...]
+Resolution = tuple[float, float] | None
 Kind = Literal["convert", "geometry", "colour", "overlay", "enhance"]
 # Parameters that say how the result is stored; the functions never see them.
 ENCODING_PARAMETERS = ("format", "quality", "lossless", "progressive")
@@ -32,6 +35,9 @@ class OperationSpec:
         output_formats: formats that the result can have.
         aliases: other names of parameters.
         output_size: (width, height, **parameters) to the size of the result in px; None = unchanged.
+        moves: (width, height, **parameters) to the exact moves of which it consists; None where it also changes
+            values, as all operations do that do not say this.
+        scale: (width, height, **parameters) to the factors by which it scales.
         check: further checks of the parameters, which a schema cannot say.
         roles: what its results are called.
         models: the names of the models that it needs with these parameters. A function with models also takes
@@ -44,11 +50,13 @@ class OperationSpec:
     function: Callable[..., Raster]
     schema: Schema
     kind: Kind
-    version: int = 1
+    version: int = 2
     queue: str = "default"
     output_formats: tuple[str, ...] = WRITABLE_FORMATS
     aliases: Mapping[str, str] = field(default_factory=dict)
     output_size: Callable[..., tuple[int, int]] | None = None
+    moves: Callable[..., Moves | None] | None = None
+    scale: Callable[..., tuple[float, float]] | None = None
     check: Callable[[dict[str, Any]], None] | None = None
     roles: tuple[str, ...] = ("result",)
     models: Callable[[Mapping[str, Any]], tuple[str, ...]] | None = None
@@ -81,6 +89,25 @@ class OperationSpec:
             return width, height
         return self.output_size(width, height, **working_parameters(parameters))
 
+    def exact_moves(self, width: int, height: int, parameters: Mapping[str, Any]) -> Moves | None:
+        """The moves of which it consists for a source of this size; None where it changes any value."""
+        return None if self.moves is None else self.moves(width, height, **working_parameters(parameters))
+
+    def resolution_after(
+        self, dpi: Resolution, width: int, height: int, parameters: Mapping[str, Any]
+    ) -> Resolution:
+        """The resolution of the result: what is shown keeps its size in inches."""
+        if dpi is None:
+            return None
+        if self.scale is not None:
+            across, down = self.scale(width, height, **working_parameters(parameters))
+            return dpi[0] * across, dpi[1] * down
+        moves = self.exact_moves(width, height, parameters)
+        if moves is None:  # turned by any angle, its sides are no more those of the source
+            return dpi if dpi[0] == dpi[1] or self.output_size is None else None
+        is_turned = sum(move.kind == "transpose" for move in moves) % 2
+        return dpi[::-1] if is_turned else dpi
+
 
 def working_parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters without those that only say how the result is stored."""
@@ -110,6 +137,11 @@ def row(
     stored = {} if has_own else {"format": output_format(_KEEPS_FORMAT), "quality": quality()}
     schema = schema_of(stored | dict(properties or {}), aliases=aliases or {}, **(rules or {}))
     return OperationSpec(name, title, description, function, schema, kind, aliases=aliases or {}, **more)
+
+
+def stays(_width: int, _height: int) -> Moves:
+    """For operations that move nothing and change no value."""
+    return ()
 
 
 def unchanged(raster: Raster) -> Raster:

@@ -14,7 +14,7 @@ from processing.algorithms.fingerprint import gabor
 from processing.algorithms.operations import parameters as sets
 from processing.algorithms.operations.planning import Storage, check_steps, plan_storage
 from processing.algorithms.operations.schema import Schema, checked, shown
-from processing.algorithms.operations.spec import OperationSpec, on_colour, on_visible, row, unchanged
+from processing.algorithms.operations.spec import OperationSpec, on_colour, on_visible, row, stays, unchanged
 from processing.algorithms.pixels import geometry, sharpness, tone
 from processing.algorithms.pixels.watermark import check_text, watermark
 
@@ -81,6 +81,7 @@ _CONVERSIONS = (
         "Convert",
         "Store the image in another format.",
         function=unchanged,
+        moves=stays,
         kind="convert",
         properties=sets.CONVERT,
         rules={"required": ["format"]},
@@ -92,6 +93,7 @@ _CONVERSIONS = (
             title,
             f"Convert to {title}.",
             function=unchanged,
+            moves=stays,
             kind="convert",
             properties=properties,
             output_formats=(name,),
@@ -103,8 +105,8 @@ _CONVERSIONS = (
         "Strip metadata",
         "Remove EXIF, location and other hidden data.",
         function=unchanged,
+        moves=stays,
         kind="colour",
-        properties=sets.STRIP_METADATA,
     ),
 )
 _GEOMETRY = (
@@ -117,6 +119,7 @@ _GEOMETRY = (
         properties=sets.RESIZE,
         rules={"anyOf": [{"required": ["width"]}, {"required": ["height"]}]},
         output_size=geometry.resized_size,
+        scale=geometry.resized_scale,
     ),
     row(
         "crop",
@@ -127,6 +130,7 @@ _GEOMETRY = (
         properties=sets.CROP,
         rules={"required": ["width", "height"]},
         output_size=geometry.cropped_size,
+        moves=geometry.crop_moves,
     ),
     row(
         "rotate",
@@ -137,12 +141,14 @@ _GEOMETRY = (
         properties=sets.ROTATE,
         rules={"required": ["angle"]},
         output_size=geometry.rotated_size,
+        moves=geometry.rotate_moves,
     ),
     row(
         "flip",
         "Flip",
         "Mirror the image.",
         function=geometry.flip,
+        moves=geometry.flip_moves,
         kind="geometry",
         properties=sets.FLIP,
     ),

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from processing.algorithms.codecs.jpeg_lossless import CLOCKWISE, MIRROR, UPEND, Move
 from processing.algorithms.codecs.raster import Raster, from_pillow, to_pillow, to_rgb
 from processing.algorithms.errors import InvalidParameter
 
@@ -59,6 +60,24 @@ def resized_size(
     if fit == "cover" and width and height:
         return min(width, scaled[0]), min(height, scaled[1])
     return scaled
+
+
+def resized_scale(
+    source_width: int,
+    source_height: int,
+    *,
+    width: int | None = None,
+    height: int | None = None,
+    fit: Fit = "contain",
+    upscale: bool = False,
+) -> tuple[float, float]:
+    """By what `resize` multiplies width and height, before it cuts."""
+    scaled = _scaled_size(source_width, source_height, width, height, fit, upscale)
+    if fit != "exact" or not (width and height):  # both the same but for the rounding of whole pixels
+        longer = 0 if source_width >= source_height else 1
+        factor = scaled[longer] / (source_width, source_height)[longer]
+        return factor, factor
+    return scaled[0] / source_width, scaled[1] / source_height
 
 
 def _scaled_size(
@@ -116,6 +135,13 @@ def cropped_size(
     return width, height
 
 
+def crop_moves(
+    _width: int, _height: int, *, x: int = 0, y: int = 0, width: int, height: int
+) -> tuple[Move, ...]:
+    """`crop` as a move."""
+    return (Move("crop", (x, y, width, height)),)
+
+
 def rotate(raster: Raster, *, angle: float, expand: bool = True, fill: str = "transparent") -> Raster:
     """Turn an image clockwise; multiples of 90° move pixels only, other angles interpolate (bicubic).
 
@@ -143,6 +169,15 @@ def rotate(raster: Raster, *, angle: float, expand: bool = True, fill: str = "tr
     return from_pillow(_turned(picture, angle, expand, corner if alpha is None else (*corner, 255)))
 
 
+def rotate_moves(
+    width: int, height: int, *, angle: float, expand: bool = True, fill: str = "transparent"
+) -> tuple[Move, ...] | None:
+    """`rotate` as moves; None for angles that interpolate."""
+    quarters, rest = divmod(angle % 360, 90)
+    is_exact = rest == 0 and (expand or quarters in (0, 2) or width == height)
+    return CLOCKWISE[int(quarters)] if is_exact else None
+
+
 def rotated_size(
     source_width: int, source_height: int, *, angle: float, expand: bool = True, fill: str = "transparent"
 ) -> Size:
@@ -168,6 +203,13 @@ def flip(raster: Raster, *, direction: Literal["horizontal", "vertical"] = "hori
     axis = 1 if direction == "horizontal" else 0
     alpha = None if raster.alpha is None else np.flip(raster.alpha, axis).copy()
     return Raster(np.flip(raster.pixels, axis).copy(), alpha)
+
+
+def flip_moves(
+    _width: int, _height: int, *, direction: Literal["horizontal", "vertical"] = "horizontal"
+) -> tuple[Move, ...]:
+    """`flip` as a move."""
+    return (MIRROR,) if direction == "horizontal" else (UPEND,)
 
 
 def hex_to_rgb(colour: str) -> tuple[int, int, int]:

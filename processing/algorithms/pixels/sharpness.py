@@ -50,12 +50,10 @@ def sharpen(
     """
     if amount == 0:
         return pixels.copy()
-    is_opaque = alpha is None or alpha.min() == 255
-    soft = (
-        cv2.GaussianBlur(pixels, (0, 0), radius_px)
-        if is_opaque
-        else blur_visible(pixels, alpha, sigma_px=radius_px)
-    )
+    if alpha is None or alpha.min() == 255:
+        soft = cv2.GaussianBlur(pixels, (0, 0), radius_px)
+    else:
+        soft = blur_visible(pixels, alpha, sigma_px=radius_px)
     sharp = cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0)
     if threshold > 0:
         sharp = np.where(cv2.absdiff(pixels, soft) >= threshold, sharp, pixels)

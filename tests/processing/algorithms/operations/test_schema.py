@@ -227,15 +227,15 @@ def test_validate_for_source_takes_other_limits() -> None:
         ([("blur", {})], "jpg", Storage("jpg")),
         ([("blur", {})], "gif", Storage("png")),
         ([("blur", {})], "heic", Storage("png")),
-        ([("blur", {"format": "webp", "quality": 10})], "jpg", Storage("webp", 10)),
-        ([("webp", {"lossless": True}), ("resize", {})], "jpg", Storage("webp", None, True)),
+        ([("blur", {"format": "webp", "quality": 10})], "jpg", Storage("webp", 10, is_named=True)),
+        ([("webp", {"lossless": True}), ("resize", {})], "jpg", Storage("webp", None, True, is_named=True)),
         (
             [("webp", {"lossless": True}), ("jpg", {"progressive": True})],
             "png",
-            Storage("jpg", None, False, True),
+            Storage("jpg", None, False, True, is_named=True),
         ),
-        ([("jpg", {"quality": 50}), ("blur", {"quality": 70})], "png", Storage("jpg", 70)),
-        ([("enhance_fingerprint", {"format": "bmp"})], "tiff", Storage("bmp")),
+        ([("jpg", {"quality": 50}), ("blur", {"quality": 70})], "png", Storage("jpg", 70, is_named=True)),
+        ([("enhance_fingerprint", {"format": "bmp"})], "tiff", Storage("bmp", is_named=True)),
     ],
 )
 def test_storage_for(steps: list, source: str, expected: Storage) -> None:
