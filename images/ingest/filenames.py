@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from processing.algorithms.codecs.formats import FORMATS
 
 MAX_LENGTH = 255
+_JOINERS = "\u200c\u200d"  # inside of emoji and of Persian and Indian words; not printable, and harmless
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,5}")
 
 
@@ -15,7 +16,7 @@ def safe_filename(name: str, *, format: str) -> str:
     `../holiday.JPG` stays `holiday.JPG` when it is a JPEG and becomes `holiday.png` when it is a PNG.
     """
     name = re.split(r"[/\\]", name)[-1]
-    name = "".join(character for character in name if character.isprintable()).strip(" .")
+    name = "".join(letter for letter in name if letter.isprintable() or letter in _JOINERS).strip(" .")
     suffix = PurePosixPath(name).suffix
     if suffix.lower().lstrip(".") in FORMATS[format].extensions:
         stem, extension = name.removesuffix(suffix), suffix
