@@ -1,6 +1,5 @@
 """The images of a batch as lines: which they are, in which order, as the values of a spreadsheet."""
 
-import codecs
 import csv
 import io
 import tempfile
@@ -86,8 +85,7 @@ def rows_of(batch: Batch, *fields: str) -> Iterator[tuple]:
 
 
 def write_csv(target: IO[bytes], columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """RFC 4180: CRLF, quotes where they are needed; with the mark by which Excel knows UTF-8."""
-    target.write(codecs.BOM_UTF8)
+    """RFC 4180: CRLF, quotes where they are needed."""
     text = io.TextIOWrapper(target, "utf-8", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow(columns)
