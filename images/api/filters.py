@@ -1,5 +1,6 @@
 """Filters, search and order of the image list."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -118,14 +119,18 @@ class ImageFilter(filters.FilterSet):
     def found(self, queryset: QuerySet, _name: str, value: str) -> QuerySet:
         words: Any = Q()
         for word in value.split()[:10]:
-            words &= (
-                Q(original_filename__icontains=word)
-                | Q(title__icontains=word)
-                | Q(reference__icontains=word)
-                | Q(tags__contains=[word])
-                | Q(exif__camera__icontains=word)
-                | Q(exif__lens__icontains=word)
-            )
+            # A Mac sends names with accents apart from their letters, a keyboard both as one character.
+            forms: Any = Q()
+            for form in sorted({unicodedata.normalize(name, word) for name in ("NFC", "NFD")}):
+                forms |= (
+                    Q(original_filename__icontains=form)
+                    | Q(title__icontains=form)
+                    | Q(reference__icontains=form)
+                    | Q(tags__contains=[form])
+                    | Q(exif__camera__icontains=form)
+                    | Q(exif__lens__icontains=form)
+                )
+            words &= forms
         return queryset.filter(words)
 
 

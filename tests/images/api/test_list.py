@@ -1,5 +1,6 @@
 """GET /api/images/: filters, search, order, pages, at a constant price."""
 
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -183,3 +184,12 @@ def test_not_signed_in():
 
     assert (response.status_code, response.json()["code"]) == (401, "not_authenticated")
     assert response["WWW-Authenticate"] == "Api-Key"
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_search_finds_names_in_either_unicode_form(stored, typed):
+    make_rows(1, title=unicodedata.normalize(stored, "Café 한글"))
+    asked = unicodedata.normalize(typed, "café 한글")
+    answer = make_client("read").get("/api/images/", {"search": asked}).json()
+    assert len(answer["results"]) == 1

@@ -354,6 +354,7 @@ def test_a_failure_after_the_file_was_stored_leaves_nothing(client, monkeypatch)
         ("UPPER.PNG", "UPPER.PNG"),
         ("line\nbreak\u202e.png", "linebreak.png"),
         (".png", "png.png"),
+        ("👩\u200d👧.png", "👩\u200d👧.png"),
         ("ünïcode 写真.jpeg", "ünïcode 写真.png"),
         ("x" * 300 + ".png", "x" * 251 + ".png"),
     ],
