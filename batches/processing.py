@@ -12,7 +12,7 @@ from api.access import audit
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_choice, invalid_field
 from batches import phrases
 from batches.clustering import run_status
-from batches.groups.validation import UNASSIGNED
+from batches.groups.queries import in_group
 from batches.history import changes
 from batches.models import Batch, BatchImage
 from images import selection
@@ -51,7 +51,9 @@ def _chosen(batch: Batch, filters: Mapping[str, Any] | None) -> QuerySet[Image]:
         detail = f"Unknown filter {unknown[0][:50]!r}. Allowed filters: {', '.join(FILTERS)}."
         raise invalid_field("filter", detail, code=ErrorCode.UNKNOWN_FIELD)
     members = BatchImage.objects.filter(
-        _of_group(batch, given.get("group")), _of_decision(given.get("decision")), batch=batch
+        in_group(batch, given.get("group"), field="filter.group"),
+        _of_decision(given.get("decision")),
+        batch=batch,
     )
     if "image_ids" in given:
         members = members.filter(image__in=_named(batch, given["image_ids"]))
@@ -59,17 +61,6 @@ def _chosen(batch: Batch, filters: Mapping[str, Any] | None) -> QuerySet[Image]:
         _of_quality(given.get("min_quality")), _of_issue(given.get("issue")), batch_images__in=members
     )
     return images.order_by("batch_images__position", "batch_images__pk")
-
-
-def _of_group(batch: Batch, label: Any) -> Q:
-    if label is None:
-        return Q()
-    if str(label).strip().lower() in UNASSIGNED:
-        return Q(group__isnull=True)
-    group = batch.groups.filter(label=str(label)).first()
-    if group is None:
-        raise invalid_field("filter.group", phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
-    return Q(group=group)
 
 
 def _of_decision(decision: Any) -> Q:

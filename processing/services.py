@@ -97,7 +97,7 @@ def _steps(field: str, value: Any, errors: list[FieldError]) -> Iterable[Step]:
             yield Step(name, algorithms.validate_parameters(name, parameters))
         except ProcessingError as error:
             path = f"{field}[{index}]" + (f".parameters.{error.field}" if error.field else "")
-            errors.append(FieldError(path, error.code, error.detail))
+            errors.append(FieldError(path, error.code, error.detail, limit=error.limit, value=error.value))
 
 
 def _entries(field: str, value: Any, errors: list[FieldError]) -> list[Any]:

@@ -152,6 +152,8 @@ class FieldError:
     code: str
     detail: str
     row: int | None = None
+    limit: float | None = None
+    value: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -159,7 +161,14 @@ class FieldError:
             "row": self.row,
             "code": str(self.code),
             "detail": encodable(self.detail),
+            **_numbers(self),
         }
+
+
+def _numbers(error: "FieldError | ApiError") -> dict[str, float]:
+    """`limit` and `value`, where a size or a count is at fault."""
+    numbers = {"limit": error.limit, "value": error.value}
+    return {name: number for name, number in numbers.items() if number is not None}
 
 
 @dataclass(eq=False)
@@ -174,8 +183,8 @@ class ApiError(Exception):
     status: int = 0
     errors: Sequence[FieldError] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = None
-    value: int | None = None
+    limit: float | None = None
+    value: float | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -211,13 +220,12 @@ def error_type(status: int) -> str:
 
 def error_body(error: ApiError) -> dict[str, Any]:
     """The one body of every error; `limit` and `value` where a size or a count is at fault."""
-    numbers = {"limit": error.limit, "value": error.value}
     return {
         "type": error_type(error.status),
         "code": str(error.code),
         "detail": encodable(error.detail),
         "errors": [item.as_dict() for item in error.errors],
         "request_id": request_id.current(),
-        **{name: number for name, number in numbers.items() if number is not None},
+        **_numbers(error),
         **error.extra,
     }

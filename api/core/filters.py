@@ -9,9 +9,9 @@ from rest_framework.request import Request
 
 from api.core import phrases
 from api.core.errors import invalid_field, unknown_fields
+from api.core.pagination import PageQuery
 from pixproject.web.base.text import has_unstorable_characters
 
-PAGING = {"page", "page_size"}
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -39,16 +39,15 @@ class StrictFilterBackend(DjangoFilterBackend):
         if getattr(view, "detail", False):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        allowed = {*PAGING, *getattr(view, "query_parameters", ()), *(filterset.filters if filterset else ())}
-        check_parameters(request, allowed)
+        known = {
+            *PageQuery().fields,
+            *getattr(view, "query_parameters", ()),
+            *(filterset.filters if filterset else ()),
+        }
+        if unknown := set(request.query_params) - known:
+            raise unknown_fields(unknown, phrases.unknown_filter(known))
+        for name, values in request.query_params.lists():
+            if any(has_unstorable_characters(value) for value in values):
+                raise invalid_field(name, phrases.UNSTORABLE)
         filtered: QuerySet = super().filter_queryset(request, queryset, view)
         return filtered
-
-
-def check_parameters(request: Request, allowed: set[str]) -> None:
-    """Refuse parameters with unknown names, and text that no row can hold."""
-    if unknown := set(request.query_params) - allowed:
-        raise unknown_fields(unknown, phrases.unknown_filter(allowed))
-    for name, values in request.query_params.lists():
-        if any(has_unstorable_characters(value) for value in values):
-            raise invalid_field(name, phrases.UNSTORABLE)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -63,15 +64,23 @@ def as_api_error(exc: BaseException) -> ApiError | None:
 
 
 def from_processing(exc: ProcessingError) -> ApiError:
-    errors = [FieldError(exc.field, exc.code, exc.detail)] if exc.field else []
-    return ApiError(exc.code, exc.detail, errors=errors, limit=exc.limit, value=exc.value)
+    numbers: dict[str, Any] = {"limit": exc.limit, "value": exc.value}
+    errors = [FieldError(exc.field, exc.code, exc.detail, **numbers)] if exc.field else []
+    return ApiError(exc.code, exc.detail, errors=errors, **numbers)
 
 
 def from_validation(exc: drf_errors.ValidationError) -> ApiError:
-    errors = list(_field_errors(exc.get_full_details()))
+    exceeded = getattr(exc, "exceeded", {})
+    errors = []
+    for error in _field_errors(exc.get_full_details()):
+        limit, value = exceeded.get((error.field, error.code), (None, None))
+        errors.append(replace(error, limit=limit, value=value))
     sentences = [f"{item.field}: {item.detail}" if item.field else item.detail for item in errors]
-    code = errors[0].code if len(errors) == 1 else ErrorCode.INVALID
-    return ApiError(code, " ".join(sentences) or "The request is not valid.", status=400, errors=errors)
+    detail = " ".join(sentences) or "The request is not valid."
+    if len(errors) != 1:
+        return ApiError(ErrorCode.INVALID, detail, status=400, errors=errors)
+    (only,) = errors
+    return ApiError(only.code, detail, status=400, errors=errors, limit=only.limit, value=only.value)
 
 
 def _field_errors(details: Any, path: str = "") -> Iterator[FieldError]:

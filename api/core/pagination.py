@@ -1,27 +1,47 @@
 from typing import Any
 
-from rest_framework import pagination
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import pagination, serializers
 from rest_framework.request import Request
 
-from api.core.errors import invalid_field
+from api.core.requests import QuerySerializer
+
+PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
+
+
+@extend_schema_field({"type": "integer", "minimum": 1, "maximum": 10**9 - 1})
+class PageField(serializers.RegexField):
+    """The number of a page, or `last`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__("^(last|0*[1-9][0-9]{0,8})$", **options)
+        self.error_messages["invalid"] = "Enter a page number of at least 1, or 'last'."
+
+
+class PageQuery(QuerySerializer):
+    page = PageField(required=False, default="1", help_text="A page number, or `last`.")
+    page_size = serializers.IntegerField(
+        required=False,
+        default=PAGE_SIZE,
+        min_value=1,
+        max_value=MAX_PAGE_SIZE,
+        help_text=f"Rows per page, 1 to {MAX_PAGE_SIZE}.",
+    )
 
 
 class PagePagination(pagination.PageNumberPagination):
-    page_size = 50
+    page_size = PAGE_SIZE
     page_size_query_param = "page_size"
-    max_page_size = 200
-    page_size_query_description = f"Rows per page, 1 to {max_page_size}."
+    page_size_query_description = str(PageQuery().fields["page_size"].help_text)
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        sent = {name: value for name, value in request.query_params.items() if name in PageQuery().fields}
+        self.asked = PageQuery.check(sent, request)
+        return super().paginate_queryset(queryset, request, view)
 
     def get_page_size(self, request: Request) -> int:
-        text = request.query_params.get("page_size", str(self.page_size))
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= self.max_page_size):
-            raise invalid_field(
-                "page_size", f"Enter a whole number from 1 to {self.max_page_size}, not {text[:50]!r}."
-            )
-        return int(text)
+        return int(self.asked["page_size"])
 
     def get_page_number(self, request: Request, paginator: Any) -> str:
-        text: str = request.query_params.get("page", "1")
-        if not (text == "last" or (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0)):
-            raise invalid_field("page", f"Enter a page number of at least 1, or 'last', not {text[:50]!r}.")
-        return text
+        page = str(self.asked["page"])
+        return str(paginator.num_pages) if page == "last" else page

@@ -1,10 +1,11 @@
 """How requests are read: bodies and query strings by serializers, which the API's document shows as they are."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
+from django.core.validators import BaseValidator
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -13,6 +14,16 @@ from rest_framework.request import Request
 from api.core import phrases
 from api.core.errors import ApiError, ErrorCode
 from pixproject.web.base.text import has_unstorable_characters
+
+Numbers = tuple[float, float]  # a limit, and what exceeded it
+
+
+class InvalidFields(serializers.ValidationError):
+    """Wrong fields; `exceeded` has the numbers of each error that is about a limit, by its field and code."""
+
+    def __init__(self, detail: Any, *, exceeded: Mapping[tuple[str, str], Numbers]) -> None:
+        super().__init__(detail)
+        self.exceeded = exceeded
 
 
 class StrictSerializer(serializers.Serializer):
@@ -32,12 +43,16 @@ class StrictSerializer(serializers.Serializer):
         if not isinstance(data, Mapping):
             kind = type(data).__name__
             raise ApiError(ErrorCode.MALFORMED, f"The body must be a JSON object or a form, not {kind}.")
-        return cls._checked(data, request)
+        return cls.check(data, request)
 
     @classmethod
-    def _checked(cls, data: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    def check(cls, data: Mapping[str, Any], request: Request) -> dict[str, Any]:
+        """The fields of `data`. Raises as `read` does."""
         serializer = cls(data=data, context={"request": request})
-        serializer.is_valid(raise_exception=True)
+        if not serializer.is_valid():
+            raise InvalidFields(
+                serializer.errors, exceeded=dict(_exceeded(serializer, data, serializer.errors))
+            )
         return dict(serializer.validated_data)
 
     def get_fields(self) -> dict[str, serializers.Field]:
@@ -80,7 +95,29 @@ class QuerySerializer(StrictSerializer):
 
     @classmethod
     def read(cls, request: Request) -> dict[str, Any]:
-        return cls._checked(request.query_params.dict(), request)
+        return cls.check(request.query_params.dict(), request)
+
+
+def _exceeded(
+    field: Any, data: Any, errors: Any, path: str = ""
+) -> Iterator[tuple[tuple[str, str], Numbers]]:
+    """The limit and the actual number of each error that is about a length or a size."""
+    if isinstance(errors, Mapping):
+        for name, inner in errors.items():
+            below = f"{path}.{name}" if path else str(name)
+            if name in getattr(field, "fields", ()):
+                part = field.fields[name]
+                yield from _exceeded(part, part.get_value(data), inner, below)
+            elif hasattr(field, "child") and inner:
+                yield from _exceeded(field.child, data[name], inner, below)
+        return
+    for error in errors:
+        if isinstance(error, Mapping):
+            continue  # rows of a list of objects: their own sentences name the numbers
+        for validator in field.validators:
+            if error.code == getattr(validator, "code", None) and isinstance(validator, BaseValidator):
+                value = validator.clean(field.to_internal_value(data))
+                yield (path, error.code), (validator.limit_value, value)
 
 
 class IdempotentSerializer(StrictSerializer):

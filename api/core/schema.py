@@ -2,6 +2,10 @@
 
 from typing import Any
 
+NUMBERS: dict[str, Any] = {
+    "limit": {"type": "number", "description": "The limit, where a number, a size or a count is at fault."},
+    "value": {"type": "number", "description": "The number, size or count that was sent."},
+}
 ERROR: dict[str, Any] = {
     "type": "object",
     "description": "The body of every error; `GET /api/errors/` lists the codes.",
@@ -20,15 +24,12 @@ ERROR: dict[str, Any] = {
                     "row": {"type": "integer", "nullable": True},
                     "code": {"type": "string"},
                     "detail": {"type": "string"},
+                    **NUMBERS,
                 },
             },
         },
         "request_id": {"type": "string"},
-        "limit": {
-            "type": "integer",
-            "description": "The limit that was exceeded, if it is a size or a count.",
-        },
-        "value": {"type": "integer", "description": "The size or count that exceeded the limit."},
+        **NUMBERS,
     },
 }
 METHODS = {"get", "post", "put", "patch", "delete"}

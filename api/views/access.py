@@ -16,7 +16,7 @@ from api.access.accounts import key_owner
 from api.access.keys import change_key, create_key, revoke_key
 from api.access.permissions import require_scope, scopes_of, scopes_up_to
 from api.core.errors import ApiError, ErrorCode, status_of
-from api.core.pagination import PagePagination
+from api.core.pagination import MAX_PAGE_SIZE
 from api.core.serializers import (
     ApiKeyChangesSerializer,
     ApiKeySerializer,
@@ -50,7 +50,7 @@ def limits() -> dict[str, Any]:
         "decode_timeout_seconds": settings.DECODE_TIMEOUT_SECONDS,
         "formats": settings.ALLOWED_EXTENSIONS,
         "thumbnail_sizes": settings.DEFAULT_THUMBNAIL_SIZES,
-        "max_page_size": PagePagination.max_page_size,
+        "max_page_size": MAX_PAGE_SIZE,
         "requests": settings.API_RATE_KEY,
     }
 

@@ -4,17 +4,16 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
-from django_filters.utils import translate_validation
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.errors import ApiError, ErrorCode, invalid_field
-from api.core.filters import PAGING, StrictBooleanFilter, check_parameters
 from api.core.idempotency import idempotent
+from api.core.pagination import PageQuery
+from api.core.requests import FlagField
 from batches import services
 from batches.api.requests import (
     IF_MATCH,
@@ -24,7 +23,7 @@ from batches.api.requests import (
     expected_version,
 )
 from batches.api.responses import ChangedSerializer, changed, etag
-from batches.groups import validation as group_values
+from batches.groups.queries import in_group
 from batches.history.changes import Step
 from batches.models import Batch, BatchImage
 from batches.serializers import MemberSerializer, members_json
@@ -44,26 +43,12 @@ class RemovedSerializer(ChangedSerializer):
     image_count = serializers.IntegerField()
 
 
-class MemberFilter(filters.FilterSet):
-    group = filters.CharFilter(method="in_group", max_length=64, help_text="A group's label, or unassigned.")
-    decision = filters.ChoiceFilter(choices=BatchImage.Decision.choices)
-    locked = StrictBooleanFilter("locked")
-
-    class Meta:
-        model = BatchImage
-        fields: list[str] = []
-
-    def __init__(self, data: Any, *, queryset: QuerySet, batch: Batch) -> None:
-        super().__init__(data, queryset)
-        self.batch = batch
-
-    def in_group(self, members: QuerySet, name: str, label: str) -> QuerySet:
-        if label.strip().lower() in group_values.UNASSIGNED:
-            return members.filter(group=None)
-        group = self.batch.groups.filter(label=label).first()
-        if group is None:
-            raise invalid_field(name, f"The batch has no group {label!r}.", code=ErrorCode.DOES_NOT_EXIST)
-        return members.filter(group=group)
+class MembersQuery(PageQuery):
+    group = serializers.CharField(
+        required=False, max_length=64, help_text="A group's label, or `unassigned`."
+    )
+    decision = serializers.ChoiceField(choices=BatchImage.Decision.values, required=False)
+    locked = FlagField(required=False)
 
 
 class ImagesActions:
@@ -76,22 +61,18 @@ class ImagesActions:
     @extend_schema(
         responses=MemberSerializer(many=True),
         filters=False,
-        parameters=[
-            OpenApiParameter("group", str, description="A group's label, or `unassigned`."),
-            OpenApiParameter("decision", str, enum=BatchImage.Decision.values),
-            OpenApiParameter("locked", bool),
-        ],
+        parameters=[MembersQuery],
     )
     @action(detail=True)
     def images(self, request: Request, pk: str) -> Response:
         """The batch's images in their order, each with its place in the batch."""
-        check_parameters(request, {*PAGING, *MemberFilter.base_filters})
-        batch = self.get_object()
-        images = MemberFilter(request.query_params, queryset=members_of(batch), batch=batch)
-        if not images.is_valid():
-            raise translate_validation(images.errors)
+        batch, asked = self.get_object(), MembersQuery.read(request)
+        members = members_of(batch).filter(
+            in_group(batch, asked.get("group"), field="group"),
+            **{name: asked[name] for name in ("decision", "locked") if name in asked},
+        )
         response: Response = self.get_paginated_response(
-            members_json(self.paginate_queryset(images.qs), request)
+            members_json(self.paginate_queryset(members), request)
         )
         response["ETag"] = etag(batch.version)["ETag"]
         return response

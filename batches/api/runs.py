@@ -13,8 +13,8 @@ from rest_framework.response import Response
 
 from api.access.authentication import request_source
 from api.core.errors import ApiError, ErrorCode
-from api.core.filters import PAGING, check_parameters
 from api.core.idempotency import idempotent
+from api.core.pagination import PageQuery
 from api.core.requests import NumberField
 from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version
 from batches.api.responses import batch_answer, check_unchanged, etag
@@ -232,7 +232,7 @@ class RunsActions:
     @action(detail=True)
     def runs(self, request: Request, pk: str) -> Response:
         """The runs, newest first, without details of their groups and trials."""
-        check_parameters(request, {*PAGING})
+        PageQuery.read(request)
         batch = settled(self.get_object())
         rows = _runs(batch).defer("centroids", "projection", "groups", "grid")
         page = self.paginate_queryset(rows)

@@ -6,10 +6,9 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
-from django.db.models import QuerySet
-
 from api.core.disk import scratch_root
 from batches.models import Batch, BatchImage
+from batches.models.batch import MemberQuerySet
 from pixproject.web.base.text import plain_cell
 
 CHUNK = 1 << 16
@@ -73,7 +72,7 @@ def chunks(source: IO[bytes]) -> Iterator[bytes]:
             yield chunk
 
 
-def members(batch: Batch) -> QuerySet[BatchImage]:
+def members(batch: Batch) -> MemberQuerySet:
     """The rows that an export has, in its order: images in the trash are not among them."""
     present = BatchImage.objects.filter(batch=batch).present()
     return present.order_by("group__label", "position", "pk")  # PostgreSQL puts no group last

@@ -3,13 +3,11 @@
 from typing import Any
 
 from django.db import connection
-from django.db.models import Avg, Count, F, Min, QuerySet, Sum
-from django.db.models.functions import Floor, Least
+from django.db.models import Avg, Count, Min, QuerySet, Sum
 
 from batches.exports.rows import members
 from batches.models import Batch, BatchImage, Group
-
-GRADES_PER_BAR = 10
+from batches.models.batch import MemberQuerySet
 
 _ISSUES = """
 SELECT issue ->> 'code' AS code, count(*) FROM batches_batchimage m
@@ -52,16 +50,12 @@ def _size(group: Any) -> dict[str, Any]:
     return {"label": group.label, "title": group.title, "status": group.status, "count": group.count}
 
 
-def _quality(rows: QuerySet) -> dict[str, Any]:
-    """The grades as a histogram: bars of ten grades each, 100 in the last."""
+def _quality(rows: MemberQuerySet) -> dict[str, Any]:
     graded = rows.filter(image__quality_grade__isnull=False)
     totals = graded.aggregate(
         measured=Count("pk"), mean=Avg("image__quality_grade"), least=Min("image__quality_grade")
     )
-    bar = Least(Floor(F("image__quality_grade") / GRADES_PER_BAR), 100 / GRADES_PER_BAR - 1)
-    counted = dict(graded.annotate(bar=bar).values_list("bar").annotate(count=Count("pk")))
-    histogram = [counted.get(float(number), 0) for number in range(100 // GRADES_PER_BAR)]
-    return {**totals, "histogram": histogram}
+    return {**totals, "histogram": rows.grade_counts()[0]}
 
 
 def _issues(batch: Batch) -> dict[str, int]:

@@ -5,8 +5,10 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
-from api.core.errors import invalid_choice
+from api.core.errors import ErrorCode, invalid_choice, invalid_field
+from batches import phrases
 from batches.groups.statistics import GroupFacts, group_facts
+from batches.groups.validation import UNASSIGNED
 from batches.models import Batch, BatchImage, Group
 from images.models import Image
 
@@ -80,6 +82,22 @@ def by_label(label: str) -> tuple[int, int, str]:
     """2 before 10 before shoes."""
     is_number = label.isascii() and label.isdigit()
     return (0, int(label), "") if is_number else (1, 0, label)
+
+
+def in_group(batch: Batch, label: Any, *, field: str) -> Q:
+    """The members of the group of a label, or of none for "unassigned"; all where there is no label.
+
+    Raises:
+        ApiError: 400 naming `field`, if the batch has no such group.
+    """
+    if label is None:
+        return Q()
+    if str(label).strip().lower() in UNASSIGNED:
+        return Q(group=None)
+    group = batch.groups.filter(label=str(label)).first()
+    if group is None:
+        raise invalid_field(field, phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
+    return Q(group=group)
 
 
 def unassigned_count(batch: Batch) -> int:

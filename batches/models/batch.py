@@ -4,11 +4,14 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Deferrable, Q
+from django.db.models import Deferrable, F, Q
+from django.db.models.functions import Floor, Least
 from django.utils import timezone
 
 from images.models import Image
 from processing.states import Priority
+
+GRADES_PER_BAR = 10
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -182,6 +185,17 @@ class MemberQuerySet(models.QuerySet["BatchImage"]):
     def present(self) -> "MemberQuerySet":
         """Those whose image is in the library, not in the trash."""
         return self.filter(image__status__in=Image.PRESENT)
+
+    def grade_counts(self) -> tuple[list[int], int]:
+        """How many images have which grade, in steps of ten with 100 in the last, and how many have none."""
+        last = 100 // GRADES_PER_BAR - 1
+        bar = Least(
+            Floor(F("image__quality_grade") / GRADES_PER_BAR), last, output_field=models.IntegerField()
+        )
+        graded = self.filter(image__quality_grade__isnull=False).annotate(bar=bar)
+        counts = dict(graded.order_by().values_list("bar").annotate(count=models.Count("pk")))
+        missing = self.filter(image__quality_grade__isnull=True).count()
+        return [counts.get(number, 0) for number in range(last + 1)], missing
 
 
 class BatchImage(models.Model):

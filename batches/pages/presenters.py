@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404
 from api.access.permissions import GROUP_SCOPES
 from batches import services
 from batches.models import Batch, BatchImage
+from batches.models.batch import GRADES_PER_BAR
 from images.models import Image
 from pixproject.web.base.text import has_unstorable_characters
 from processing.models import Job, add_running
@@ -21,7 +22,6 @@ from processing.states import JOB_TERMINAL
 
 STRIP = 6
 MAX_BARS = 24
-QUALITY_BINS = 10
 VIEWS = ("archived", "deleted")
 
 
@@ -153,21 +153,9 @@ def group_bars(batch: Batch) -> tuple[list[FigureBar], int]:
 
 def quality_bars(batch: Batch) -> tuple[list[FigureBar], int]:
     """How many images have which grade, in tens; and how many are not measured."""
-    grades = BatchImage.objects.filter(batch=batch).present().values_list("image__quality_grade", flat=True)
-    counts, missing = [0] * QUALITY_BINS, 0
-    for grade in grades:
-        if grade is None:
-            missing += 1
-        else:
-            counts[min(QUALITY_BINS - 1, int(grade * QUALITY_BINS / 100))] += 1
-    width = 100 // QUALITY_BINS
+    counts, missing = batch.batch_images.present().grade_counts()
     bars = [
-        FigureBar(
-            f"{index * width} to {(index + 1) * width}",
-            count,
-            100 * count / (max(counts) or 1),
-            index * width,
-        )
-        for index, count in enumerate(counts)
+        FigureBar(f"{at} to {at + GRADES_PER_BAR}", count, 100 * count / (max(counts) or 1), at)
+        for at, count in zip(range(0, 100, GRADES_PER_BAR), counts, strict=True)
     ]
     return bars, missing

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from api.core.errors import ApiError, ErrorCode
+from api.core.errors import ApiError
 from images import duplicates, phrases
 from images.models import Embedding, Image
 from images.pages.forms import ImageForm, ResolveForm
@@ -51,14 +51,11 @@ class Strip:
 def strip(image: Image) -> Strip:
     """The images nearest to one, by the default embedder."""
     try:
-        own = embeddings.of_image(image)
+        own = embeddings.find(image)
     except ApiError as error:
-        is_missing = error.code == ErrorCode.CONFLICT
-        is_waiting = is_missing and bool(error.headers)
-        problem = "" if is_missing else error.detail
-        return Strip(
-            model=embeddings.embedder().title, problem=problem, is_missing=is_missing, is_waiting=is_waiting
-        )
+        return Strip(model=embeddings.embedder().title, problem=error.detail)
+    if isinstance(own, embeddings.MissingVector):
+        return Strip(model=own.title, is_missing=True, is_waiting=own.is_waiting)
     alike = Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256)
     near = similarity.nearest(embeddings.numbers_of(own), alike, limit=STRIP, exclude=[image.pk])
     tiles = _tiles([(neighbour.image_id, neighbour.distance) for neighbour in near])

@@ -1,7 +1,9 @@
 """Vectors of images: have them made, find what is missing or stale, look them up."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.conf import settings
@@ -108,27 +110,50 @@ def stale(images: QuerySet[Image], model: str = AUTO) -> QuerySet[Image]:
     return missing(images, model).filter(Exists(own))
 
 
+@dataclass(frozen=True)
+class MissingVector:
+    """An image has no vector yet; with `is_waiting` it is being computed."""
+
+    image_id: UUID
+    title: str
+    is_waiting: bool
+
+    def as_error(self) -> ApiError:
+        if self.is_waiting:
+            detail = f"The {self.title} vector of this image is being computed. Try again in a few seconds."
+            return ApiError(ErrorCode.CONFLICT, detail, headers={"Retry-After": "2"})
+        detail = (
+            f"This image has no {self.title} vector yet. Request it with POST /api/images/{self.image_id}/embed/, "
+            "or for all images with manage.py reprocess --what embeddings --missing"
+        )
+        return ApiError(ErrorCode.CONFLICT, detail)
+
+
+def find(image: Image, model: str = AUTO) -> Embedding | MissingVector:
+    """An image's vector, or that there is none.
+
+    Raises:
+        ApiError: 422 `model_unavailable`.
+    """
+    if found := of_model(model).filter(image=image).first():
+        return found
+    spec = embedder(model)
+    waiting = Operation.objects.filter(
+        image=image, name=OPERATION, status__in=OPERATION_OPEN, parameters__model=spec.name
+    )
+    return MissingVector(image.pk, spec.title, waiting.exists())
+
+
 def of_image(image: Image, model: str = AUTO) -> Embedding:
     """An image's vector.
 
     Raises:
         ApiError: 409 with the way to have it made; 422 `model_unavailable`.
     """
-    embedding = of_model(model).filter(image=image).first()
-    if embedding is not None:
-        return embedding
-    spec = embedder(model)
-    waiting = Operation.objects.filter(
-        image=image, name=OPERATION, status__in=OPERATION_OPEN, parameters__model=spec.name
-    )
-    if waiting.exists():
-        detail = f"The {spec.title} vector of this image is being computed. Try again in a few seconds."
-        raise ApiError(ErrorCode.CONFLICT, detail, headers={"Retry-After": "2"})
-    detail = (
-        f"This image has no {spec.title} vector yet. Request it with POST /api/images/{image.pk}/embed/, "
-        "or for all images with manage.py reprocess --what embeddings --missing"
-    )
-    raise ApiError(ErrorCode.CONFLICT, detail)
+    found = find(image, model)
+    if isinstance(found, MissingVector):
+        raise found.as_error()
+    return found
 
 
 def numbers_of(embedding: Embedding) -> np.ndarray:

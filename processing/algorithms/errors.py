@@ -26,8 +26,8 @@ class ProcessingError(Exception):
         *,
         code: str | None = None,
         field: str | None = None,
-        limit: int | None = None,
-        value: int | None = None,
+        limit: float | None = None,
+        value: float | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail

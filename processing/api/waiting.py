@@ -32,9 +32,7 @@ def preferred_wait_s(request: Request) -> int | None:
         return min(int(match.group(1)), MAX_WAIT_S)
     if request.method != "GET" or "wait" not in request.query_params:
         return None
-    query = WaitSerializer(data={"wait": request.query_params["wait"]})
-    query.is_valid(raise_exception=True)
-    return int(query.validated_data["wait"])
+    return int(WaitSerializer.check({"wait": request.query_params["wait"]}, request)["wait"])
 
 
 def accepted(job: Job) -> Response:

@@ -174,9 +174,15 @@ def _check_schema(name: str, schema: Schema, parameters: dict[str, Any]) -> None
     if error.validator in ("required", "anyOf"):
         raise _missing(name, schema, parameters)
     field = str(error.path[0])
+    numbers = {}
+    if error.validator in ("minimum", "maximum") and abs(error.instance) < _GIANT:
+        numbers = {"limit": error.validator_value, "value": error.instance}
+    elif error.validator in ("minLength", "maxLength"):
+        numbers = {"limit": error.validator_value, "value": len(error.instance)}
     raise InvalidParameter(
         f"{field} {_rule(schema['properties'][field], error.validator)}; got {shown(error.instance)}.",
         field=field,
+        **numbers,
     )
 
 
