@@ -5,6 +5,7 @@ and sent from there: the answer holds one state of the batch however slowly it i
 and memory does not grow with the batch.
 """
 
+import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO
@@ -81,6 +82,7 @@ def _written(batch: Batch, write: Callable[[Batch, IO[bytes]], None]) -> IO[byte
 
 
 def _write_csv(batch: Batch, target: IO[bytes]) -> None:
+    target.write(codecs.BOM_UTF8)  # by which Excel knows UTF-8
     write_csv(target, COLUMNS, (cells(row) for row in rows_of(batch, *SOURCES)))
 
 

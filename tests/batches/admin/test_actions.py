@@ -212,7 +212,7 @@ def test_approve_needs_more_than_a_reviewers_scope(operator, batch):
 
 @pytest.mark.parametrize(
     ("format", "kind", "start"),
-    [("csv", "text/csv", b"image_id"), ("json", "application/json", b"{")],
+    [("csv", "text/csv", b"\xef\xbb\xbfimage_id"), ("json", "application/json", b"{")],
 )
 def test_export(operator, batch, format, kind, start):
     response = act(operator, BATCHES, "export", batch, confirmed="yes", format=format)

@@ -32,7 +32,7 @@ def make_batch(images, name="Shoes"):
 
 
 def csv_rows(batch):
-    text = b"".join(exports.csv_lines(batch)).decode()
+    text = b"".join(exports.csv_lines(batch)).decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
@@ -87,6 +87,7 @@ def test_csv_is_rfc_4180_in_utf_8_and_no_formula():
     grouping.create_group(batch, name="@Schön,\t", image_ids=[rows[0].pk], actor=None)
 
     text = b"".join(exports.csv_lines(batch)).decode("utf-8")
+    assert text.startswith("\ufeff")  # or Excel takes it for cp1252
 
     assert text.count("\r\n") == text.count("\n") == 2
     assert '"\'=cmd|""x"".jpg"' in text
