@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -10,16 +11,22 @@ PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 
 
 @extend_schema_field({"type": "integer", "minimum": 1, "maximum": 10**9 - 1})
-class PageField(serializers.RegexField):
+class PageField(serializers.Field):
     """The number of a page, or `last`."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__("^(last|0*[1-9][0-9]{0,8})$", **options)
-        self.error_messages["invalid"] = "Enter a page number of at least 1, or 'last'."
+    default_error_messages = {"invalid": "Enter a page number of at least 1, or 'last'."}
+
+    def to_internal_value(self, data: Any) -> int | str:
+        if not isinstance(data, str) or not re.fullmatch("last|0*[1-9][0-9]{0,8}", data):
+            self.fail("invalid")
+        return data if data == "last" else int(data)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
 
 
 class PageQuery(QuerySerializer):
-    page = PageField(required=False, default="1", help_text="A page number, or `last`.")
+    page = PageField(required=False, default=1, help_text="A page number, or `last`.")
     page_size = serializers.IntegerField(
         required=False,
         default=PAGE_SIZE,
@@ -43,5 +50,5 @@ class PagePagination(pagination.PageNumberPagination):
         return int(self.asked["page_size"])
 
     def get_page_number(self, request: Request, paginator: Any) -> str:
-        page = str(self.asked["page"])
-        return str(paginator.num_pages) if page == "last" else page
+        page = self.asked["page"]
+        return str(paginator.num_pages if page == "last" else page)
