@@ -13,10 +13,12 @@ from unfold.decorators import action, display
 
 from api.core.phrases import counted
 from pixproject.web.admin import DefaultFilter, PixModelAdmin, go_back, may
+from pixproject.web.forms import read
 from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_source, duration, unbroken, when
 from processing import estimates
 from processing.engine import jobs
 from processing.models import Job, Operation, OperationArtifact
+from processing.pages.forms import RetryForm
 from processing.pages.job_presenter import with_first_image
 from processing.states import BACKGROUND_KINDS, JOB_TERMINAL, OperationStatus, Priority
 
@@ -129,10 +131,11 @@ class JobAdmin(PixModelAdmin):
     def _retry(
         self, request: HttpRequest, queryset: QuerySet[Job], statuses: Sequence[str], why_not: str
     ) -> HttpResponse | None:
-        operation_ids = _chosen_operations(request)
+        # An operation's own button names it; without a name all of the job's are meant.
+        ids = read(RetryForm(request.POST))["operation"]
 
         def retry(job: Job) -> int:
-            return jobs.retry_job(job, operation_ids=operation_ids, statuses=statuses, actor=request.user)
+            return jobs.retry_job(job, operation_ids=ids or None, statuses=statuses, actor=request.user)
 
         return self._each(request, queryset, "job.retry", retry, "queued again", why_not)
 
@@ -182,12 +185,6 @@ class JobAdmin(PixModelAdmin):
                 )
         self.say(request, moved, len(chosen), done, why_not=why_not)
         return go_back(request)
-
-
-def _chosen_operations(request: HttpRequest) -> list[int] | None:
-    """The one operation whose own button was pressed; None stands for all of the job's."""
-    chosen = request.POST.get("operation", "")
-    return [int(chosen)] if chosen.isascii() and chosen.isdigit() and len(chosen) < 19 else None
 
 
 def _details(request: HttpRequest, job: Job) -> dict[str, Any]:
