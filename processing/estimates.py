@@ -64,20 +64,16 @@ _remembered: dict[str, tuple[float, Duration]] = {}
 def measured(name: str) -> Duration:
     """What operations called `name` took lately."""
     until, duration = _remembered.get(name, (0.0, UNKNOWN))
-    if time.monotonic() > until:
-        duration = _measure(name)
-        if duration.samples:  # the first measurement replaces the guess at once
-            _remembered[name] = (time.monotonic() + REMEMBERED_S, duration)
-    return duration
-
-
-def _measure(name: str) -> Duration:
+    if time.monotonic() <= until:
+        return duration
     finished = Operation.objects.filter(name=name, status=OperationStatus.COMPLETED, cached=False)
     newest = finished.order_by("-finished_at").values_list("duration_ms", flat=True)[:SAMPLE_SIZE]
     ordered = sorted(value for value in newest if value is not None)
     if not ordered:
-        return UNKNOWN
-    return Duration(percentile(ordered, 0.5), percentile(ordered, 0.9), len(ordered))
+        return UNKNOWN  # not remembered: the first measurement replaces the guess at once
+    duration = Duration(percentile(ordered, 0.5), percentile(ordered, 0.9), len(ordered))
+    _remembered[name] = (time.monotonic() + REMEMBERED_S, duration)
+    return duration
 
 
 def concurrency(queue: str) -> int:
@@ -124,24 +120,15 @@ def job_eta(job: Job) -> Estimate:
         ahead = Operation.objects.filter(before, queue__in=queues, status=status).exclude(job=job)
         for name, queue, count in _counts(ahead):
             work[name, queue] = work.get((name, queue), 0) + count
-    running = Operation.objects.filter(PACED, before | Q(job=job), queue__in=queues)
-    return _after(_paced_seconds(running), estimate(work))
-
-
-def _paced_seconds(running: QuerySet[Operation]) -> list[float]:
-    """What each of the operations still takes if it goes on as it began."""
-    now = timezone.now()
-    begun = running.order_by().values_list("started_at", "progress")
-    return [(now - at).total_seconds() * (1 - share) / share for at, share in begun if at]
-
-
-def _after(seconds: Sequence[float], rest: Estimate) -> Estimate:
-    """The rest begins when the longest of what runs has ended: few run at once that take long."""
-    longest = max(seconds, default=0.0)
+    running = Operation.objects.filter(PACED, before | Q(job=job), queue__in=queues).order_by()
+    now, begun = timezone.now(), running.values_list("started_at", "progress")
+    paced = [(now - at).total_seconds() * (1 - share) / share for at, share in begun if at]
+    # The rest begins when the longest of what runs has ended: few run at once that take long.
+    rest, longest = estimate(work), max(paced, default=0.0)
     return Estimate(
         round(rest.seconds_p50 + longest, 2),
         round(rest.seconds_p90 + longest, 2),
-        rest.based_on + len(seconds),
+        rest.based_on + len(paced),
     )
 
 
@@ -158,7 +145,14 @@ def noise_notes(steps: Iterable[tuple[str, dict[str, Any]]], images: Sequence[An
     if not denoising or len(images) != 1:
         return []
     try:
-        sigma = _sigma(images[0])
+        with files.local_copy(images[0].file) as path:
+            sigma: float = run_isolated(
+                compute.noise_of,
+                path,
+                input_limits(),
+                timeout_s=settings.DECODE_TIMEOUT_SECONDS,
+                memory_bytes=settings.DECODE_MEMORY_BYTES,
+            )
     except (ProcessingError, OSError):
         return []  # the operation itself says what is wrong with the file
     least = min(parameters["min_sigma"] for parameters in denoising)
@@ -168,15 +162,3 @@ def noise_notes(steps: Iterable[tuple[str, dict[str, Any]]], images: Sequence[An
     return [
         f"{words}, less than min_sigma ({least:g}). Denoising would only blur it, so it would be left unchanged."
     ]
-
-
-def _sigma(image: Any) -> float:
-    with files.local_copy(image.file) as path:
-        sigma: float = run_isolated(
-            compute.noise_of,
-            path,
-            input_limits(),
-            timeout_s=settings.DECODE_TIMEOUT_SECONDS,
-            memory_bytes=settings.DECODE_MEMORY_BYTES,
-        )
-    return sigma

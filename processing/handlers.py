@@ -68,20 +68,21 @@ def _load(claim: Claim, scratch: Path) -> tuple:
 
 
 def _store(_claim: Claim, outputs: list[compute.Output]) -> list[StoredOutput]:
-    return [StoredOutput(output, _store_file(output)) for output in outputs]
-
-
-def _store_file(output: compute.Output) -> str:
-    extension = output.format
-    return files.store(output.path, prefix=settings.PROCESSED_DIR, extension=extension)
+    return [
+        StoredOutput(output, files.store(output.path, prefix=settings.PROCESSED_DIR, extension=output.format))
+        for output in outputs
+    ]
 
 
 def _save(claim: Claim, results: list[StoredOutput]) -> dict[str, Any]:
+    artifacts = [_artifact(claim, stored) for stored in results]
+    image = image_model().objects.only("original_filename", "sha256").get(pk=claim.image_id)
+    number = Operation.objects.values_list("name_number", flat=True).get(pk=claim.operation_id)
     links = OperationArtifact.named(
-        [_artifact(claim, stored) for stored in results],
+        artifacts,
         operation_id=claim.operation_id,
         operation=claim.name,
-        source=_source(claim),
+        source=ResultSource(image.original_filename, image.sha256, number),
         folder=claim.output_folder,
         prefix=claim.filename_prefix,
     )
@@ -89,12 +90,6 @@ def _save(claim: Claim, results: list[StoredOutput]) -> dict[str, Any]:
     facts = [stored.output.facts for stored in results if stored.output.facts]
     notes = [note for stored in results for note in stored.output.notes]
     return {"notes": notes} | ({"facts": facts[0]} if facts else {})
-
-
-def _source(claim: Claim) -> ResultSource:
-    image = image_model().objects.only("original_filename", "sha256").get(pk=claim.image_id)
-    number = Operation.objects.values_list("name_number", flat=True).get(pk=claim.operation_id)
-    return ResultSource(image.original_filename, image.sha256, number)
 
 
 def _artifact(claim: Claim, stored: StoredOutput) -> Artifact:

@@ -209,7 +209,10 @@ class Artifact(models.Model):
 
     @property
     def fact_sentences(self) -> list[str]:
-        return _provenance(self.facts)
+        """How it was made: one line for each operation that has recorded something."""
+        return [
+            f"{name.replace('_', ' ').capitalize()}: {_recorded(each)}" for name, each in self.facts.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -330,11 +333,6 @@ class WorkerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.id
-
-
-def _provenance(facts: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """How a result was made: one line for each operation that has recorded something."""
-    return [f"{name.replace('_', ' ').capitalize()}: {_recorded(values)}" for name, values in facts.items()]
 
 
 def _recorded(values: Mapping[str, Any]) -> str:

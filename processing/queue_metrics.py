@@ -1,6 +1,6 @@
 """Counts of what waits, runs and failed: for the health check, the metrics, the queues and the admin."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,15 +34,8 @@ class QueueNumbers:
 def queue_numbers() -> list[QueueNumbers]:
     """Every queue, in the order in which they are declared."""
     controls = {control.name: control for control in QueueControl.objects.select_related("paused_by")}
-    counts = {row["queue"]: row for row in _open_operations()}
-    workers = list(live_workers())
-    now = timezone.now()
-    return [_numbers(name, controls.get(name), counts.get(name), workers, now) for name in Queue.values]
-
-
-def _open_operations() -> Iterable[Mapping[str, Any]]:
     waiting = Q(status=OperationStatus.QUEUED)
-    return (
+    open_operations = (
         # One condition for each of the two partial indexes: with IN the whole table is read.
         Operation.objects.filter(waiting | Q(status=OperationStatus.RUNNING))
         .order_by()
@@ -54,6 +47,10 @@ def _open_operations() -> Iterable[Mapping[str, Any]]:
             oldest=Min("available_at", filter=waiting),
         )
     )
+    counts = {row["queue"]: row for row in open_operations}
+    workers = list(live_workers())
+    now = timezone.now()
+    return [_numbers(name, controls.get(name), counts.get(name), workers, now) for name in Queue.values]
 
 
 def _numbers(

@@ -31,14 +31,11 @@ def sweep() -> dict[str, int]:
     returned, failed = leases.expire()
     if returned or failed:
         logger.warning("Workers lost: %s operations queued again, %s failed", returned, failed)
-    return {"returned": returned, "failed": failed, "woken": _wake_queues()}
-
-
-def _wake_queues() -> int:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIMABLE, [list(wakeups.QUEUES)])
         claimable = {name: count for name, count in cursor.fetchall() if count}
-    return sum(_wake(queue, count) for queue, count in claimable.items())
+    woken = sum(_wake(queue, count) for queue, count in claimable.items())
+    return {"returned": returned, "failed": failed, "woken": woken}
 
 
 def _wake(queue: str, count: int) -> bool:

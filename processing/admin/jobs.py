@@ -113,9 +113,19 @@ class JobAdmin(PixModelAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        job = self.get_object(request, object_id)
-        context = _details(request, job) if job is not None else {}
-        context |= extra_context or {}
+        context = extra_context or {}
+        if (job := self.get_object(request, object_id)) is not None:
+            links = OperationArtifact.objects.select_related("artifact")
+            operations = job.operations.select_related("image").prefetch_related(Prefetch("links", links))
+            pages = Paginator(operations.order_by("position"), OPERATIONS_PER_PAGE)
+            context = {
+                "operations": pages.get_page(request.GET.get("page")),
+                "events": job.events.order_by("-id")[:MOST_EVENTS],
+                "eta": None if job.is_terminal else estimates.job_eta(job),
+                "may_process": may(request, "process"),
+                "may_cancel": job.status not in JOB_TERMINAL,
+                "operations_word": counted(pages.count, "operation"),
+            } | context
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
 
@@ -185,18 +195,3 @@ class JobAdmin(PixModelAdmin):
                 )
         self.say(request, moved, len(chosen), done, why_not=why_not)
         return go_back(request)
-
-
-def _details(request: HttpRequest, job: Job) -> dict[str, Any]:
-    """What the page of one job shows."""
-    links = OperationArtifact.objects.select_related("artifact")
-    operations = job.operations.select_related("image").prefetch_related(Prefetch("links", links))
-    page = Paginator(operations.order_by("position"), OPERATIONS_PER_PAGE).get_page(request.GET.get("page"))
-    return {
-        "operations": page,
-        "events": job.events.order_by("-id")[:MOST_EVENTS],
-        "eta": None if job.is_terminal else estimates.job_eta(job),
-        "may_process": may(request, "process"),
-        "may_cancel": job.status not in JOB_TERMINAL,
-        "operations_word": counted(page.paginator.count, "operation"),
-    }

@@ -82,7 +82,16 @@ def comparison(link: OperationArtifact) -> dict[str, Any]:
     key = f"comparison:{image.sha256}:{artifact.sha256}"
     measured = cache.get(key)
     if measured is None:
-        measured = _measure(image.file, artifact.file)
+        with files.local_copy(image.file) as source, files.local_copy(artifact.file) as result:
+            compared = run_isolated(
+                compare_files,
+                source,
+                result,
+                result_limits(),
+                timeout_s=settings.DECODE_TIMEOUT_SECONDS,
+                memory_bytes=settings.DECODE_MEMORY_BYTES,
+            )
+        measured = asdict(compared)
         cache.set(key, measured, CACHE_SECONDS)
     saved = image.byte_size - artifact.byte_size
     return {
@@ -94,19 +103,6 @@ def comparison(link: OperationArtifact) -> dict[str, Any]:
         "saved_bytes": saved,
         "saved_percent": round(100 * saved / image.byte_size, 1),
     }
-
-
-def _measure(source_key: str, result_key: str) -> dict[str, Any]:
-    with files.local_copy(source_key) as source, files.local_copy(result_key) as result:
-        measured = run_isolated(
-            compare_files,
-            source,
-            result,
-            result_limits(),
-            timeout_s=settings.DECODE_TIMEOUT_SECONDS,
-            memory_bytes=settings.DECODE_MEMORY_BYTES,
-        )
-    return asdict(measured)
 
 
 def result_limits() -> Limits:

@@ -216,10 +216,17 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         if not job.is_terminal:
             raise _conflict(job, "its results can be downloaded when it is finished", {"Retry-After": "2"})
         if not results:
-            raise _no_results(job)
+            if job.events.filter(code="artifacts_removed").exists():
+                raise ApiError(ErrorCode.GONE, "The results of this job were removed; submit the work again.")
+            raise ApiError(ErrorCode.NOT_FOUND, f"This job is {job.status} and has no results.")
         if len(results) == 1:
             return result_response(request._request, results[0])
-        return _zip_response(job, results)
+        stream = archive(results)
+        response = StreamingHttpResponse(stream, content_type="application/zip")
+        response.headers["Content-Length"] = str(len(stream))
+        response.headers["Content-Disposition"] = content_disposition_header(True, f"pix-{job.pk}.zip") or ""
+        response.headers["Cache-Control"] = "private, no-cache"
+        return response
 
     @extend_schema(responses=SummarySerializer, filters=False)
     @action(detail=False)
@@ -280,21 +287,6 @@ def _operation_ids(
         detail = f"Operation {first} is {status_by_id[first]}; only {allowed} ones can be retried."
         raise invalid_field("operations", detail)
     return ids
-
-
-def _zip_response(job: Job, results: list[OperationArtifact]) -> HttpResponseBase:
-    stream = archive(results)
-    response = StreamingHttpResponse(stream, content_type="application/zip")
-    response.headers["Content-Length"] = str(len(stream))
-    response.headers["Content-Disposition"] = content_disposition_header(True, f"pix-{job.pk}.zip") or ""
-    response.headers["Cache-Control"] = "private, no-cache"
-    return response
-
-
-def _no_results(job: Job) -> ApiError:
-    if job.events.filter(code="artifacts_removed").exists():
-        return ApiError(ErrorCode.GONE, "The results of this job were removed; submit the work again.")
-    return ApiError(ErrorCode.NOT_FOUND, f"This job is {job.status} and has no results.")
 
 
 def _conflict(job: Job, sentence: str, headers: dict[str, str] | None = None) -> ApiError:

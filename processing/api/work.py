@@ -83,7 +83,16 @@ class ImageIdsField(serializers.ListField):
         return value_or_values(dictionary, str(self.field_name))
 
     def to_internal_value(self, data: Any) -> list[UUID]:
-        image_ids: list[UUID] = super().to_internal_value(_listed(data) if isinstance(data, str) else data)
+        if isinstance(data, str) and data.lstrip().startswith("["):
+            try:
+                data = json.loads(data)
+            except (ValueError, RecursionError):
+                raise serializers.ValidationError(
+                    "This is not valid JSON.", code=ErrorCode.MALFORMED
+                ) from None
+        elif isinstance(data, str):
+            data = data.replace(",", " ").split()
+        image_ids: list[UUID] = super().to_internal_value(data)
         return image_ids
 
 
@@ -102,15 +111,6 @@ def _json_or_text(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _listed(text: str) -> Any:
-    if not text.lstrip().startswith("["):
-        return text.replace(",", " ").split()
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise serializers.ValidationError("This is not valid JSON.", code=ErrorCode.MALFORMED) from None
 
 
 class WorkSerializer(IdempotentSerializer):

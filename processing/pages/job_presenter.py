@@ -123,7 +123,12 @@ def rows(job: Job) -> list[OperationRow]:
         if job.operations_total > OPERATIONS_SHOWN
         else ranked.order_by("position")
     )
-    return [_row(operation) for operation in ranked[:OPERATIONS_SHOWN]]
+    listed = []
+    for operation in ranked[:OPERATIONS_SHOWN]:
+        result = operation.result if isinstance(operation.result, dict) else {}
+        title = operation_title(operation.name, operation.parameters)
+        listed.append(OperationRow(operation, title, result.get("notes", []), bool(result.get("removed"))))
+    return listed
 
 
 def folded(listed: list[OperationRow], total: int) -> tuple[list[OperationRow], list[OperationRow]]:
@@ -132,12 +137,6 @@ def folded(listed: list[OperationRow], total: int) -> tuple[list[OperationRow], 
         return listed, []
     urgent = [row for row in listed if row.operation.status in ("failed", "running")][:OPERATIONS_UNFOLDED]
     return urgent, [row for row in listed if row not in urgent]
-
-
-def _row(operation: Operation) -> OperationRow:
-    result = operation.result if isinstance(operation.result, dict) else {}
-    title = operation_title(operation.name, operation.parameters)
-    return OperationRow(operation, title, result.get("notes", []), bool(result.get("removed")))
 
 
 def waiting_reason(job: Job) -> str:
@@ -210,12 +209,17 @@ def cards(jobs: Iterable[Job], *, step: int = 0, progress: int = -1) -> list[Job
         seen_images = images.setdefault(job_id, [])
         if image_id not in seen_images:
             seen_images.append(image_id)
-    return [_card(job, images.get(job.pk, []), step, progress) for job in listed]
-
-
-def _card(job: Job, image_ids: Sequence[Any], step: int, progress: int) -> JobCard:
-    poll = None if job.is_terminal else next_poll(job, step=step, progress=progress)
-    return JobCard(job, job_title(job), image_ids[:3], len(image_ids), poll, announcement(job))
+    return [
+        JobCard(
+            job,
+            title=job_title(job),
+            image_ids=images.get(job.pk, [])[:3],
+            image_count=len(images.get(job.pk, [])),
+            poll=None if job.is_terminal else next_poll(job, step=step, progress=progress),
+            announcement=announcement(job),
+        )
+        for job in listed
+    ]
 
 
 def jobs_of(user: Any) -> QuerySet[Job]:

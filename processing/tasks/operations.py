@@ -22,7 +22,7 @@ from processing.algorithms.codecs.thumbnails import decode_scaled, perceptual_ha
 from processing.algorithms.context import ExecutionContext
 from processing.algorithms.denoise.noise import estimate_sigma
 from processing.algorithms.operations.keeping import Course, Encoding, encoding_for, follow
-from processing.algorithms.operations.planning import Step, Storage, check_result_size
+from processing.algorithms.operations.planning import Storage, check_result_size
 from processing.algorithms.operations.table import find_operation, storage_for, validate_parameters
 from processing.algorithms.pixels.visible import without_hidden
 from processing.tasks.progress import ProgressFile
@@ -101,11 +101,12 @@ def run_steps(
         Stopped: somebody asked in `out_dir` to stop.
     """
     checked = [(name, validate_parameters(name, parameters)) for name, parameters in steps]
-    can_move = all(find_operation(name).moves is not None for name, _ in checked)
+    rows = [(find_operation(name), parameters) for name, parameters in checked]
+    can_move = all(spec.moves is not None for spec, _ in rows)
     with open(source_path, "rb") as stream:
         source = decode(stream, limits=limits, keep_16_bit=can_move)
     storage = storage_for(checked, source_format=source.info.format)
-    course = follow(_rows(checked), size=source.pixels.shape[1::-1], dpi=source.origin.dpi)
+    course = follow(rows, size=source.pixels.shape[1::-1], dpi=source.origin.dpi)
     original, notes = _source_raster(source, storage, course)
     folder = Path(out_dir)
     if (moved := _moved_jpeg(source_path, source, storage, course)) is not None:
@@ -123,10 +124,6 @@ def run_steps(
         copy = encoding_for(storage, source.origin, follow([], size=course.size, dpi=source.origin.dpi))
         outputs.append(_write(replace(original, notes=notes), copy, folder, role=ORIGINAL_COPY))
     return outputs
-
-
-def _rows(steps: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Step]:
-    return [(find_operation(name), parameters) for name, parameters in steps]
 
 
 def _source_raster(source: Decoded, storage: Storage, course: Course) -> tuple[Raster, tuple[str, ...]]:
@@ -189,11 +186,15 @@ def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir
         decoded = decode(stream, limits=limits)
         metadata = read_metadata(stream, limits=limits)
     specs = [(size, _THUMBNAIL_FORMAT) for size in thumbnail_sizes]
+    digest = hashlib.sha256(repr(decoded.pixels.shape).encode())
+    for plane in (decoded.pixels, decoded.alpha):
+        if plane is not None:
+            digest.update(np.ascontiguousarray(plane).data)
     return Inspection(
         info=decoded.info,
         metadata=metadata,
         phash=perceptual_hash(flatten(decoded.pixels, decoded.alpha)),
-        pixel_sha256=_pixel_sha256(decoded),
+        pixel_sha256=digest.hexdigest(),
         thumbnails=tuple(_thumbnails(Raster(decoded.pixels, decoded.alpha), specs, Path(out_dir))),
         notes=decoded.notes,
     )
@@ -264,11 +265,3 @@ def _output(
         notes=raster.notes + flattening_note(raster.alpha, format=format),
         facts=raster.facts,
     )
-
-
-def _pixel_sha256(decoded: Decoded) -> str:
-    digest = hashlib.sha256(repr(decoded.pixels.shape).encode())
-    digest.update(np.ascontiguousarray(decoded.pixels).data)
-    if decoded.alpha is not None:
-        digest.update(np.ascontiguousarray(decoded.alpha).data)
-    return digest.hexdigest()

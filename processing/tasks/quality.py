@@ -50,7 +50,12 @@ def score_files(members: Sequence[Member]) -> list[list[Score] | ProcessingError
     Returns:
         For each member its scores in the order of its metrics, or what is wrong with it.
     """
-    pictures = [_read_or_error(path, limits) for path, _, _, limits in members]
+    pictures: list = []
+    for path, _, _, limits in members:
+        try:
+            pictures.append(read_picture(path, limits))
+        except ProcessingError as error:
+            pictures.append(error)
     positions: dict[tuple[str, str], list[int]] = defaultdict(list)
     for place, (_, metrics, folder, _) in enumerate(members):
         for name in metrics:
@@ -58,16 +63,13 @@ def score_files(members: Sequence[Member]) -> list[list[Score] | ProcessingError
     results: dict[tuple[int, str], Score | ProcessingError] = {}
     for (name, folder), places in positions.items():
         usable = [place for place in places if isinstance(pictures[place], np.ndarray)]
-        scores = _scores(name, folder, [pictures[place] for place in usable])
-        results.update({(place, name): score for place, score in zip(usable, scores, strict=True)})
+        scores: Sequence[Score | ProcessingError]
+        try:
+            scores = score(name, [pictures[place] for place in usable], folder=folder)
+        except ProcessingError as error:  # its file went away since the submission
+            scores = [error] * len(usable)
+        results.update({(place, name): scored for place, scored in zip(usable, scores, strict=True)})
     return [_answer(place, member, pictures[place], results) for place, member in enumerate(members)]
-
-
-def _scores(name: str, folder: str, pictures: list) -> Sequence[Score | ProcessingError]:
-    try:
-        return score(name, pictures, folder=folder)
-    except ProcessingError as error:  # its file went away since the submission
-        return [error] * len(pictures)
 
 
 def _answer(
@@ -81,13 +83,6 @@ def _answer(
     scores = [results[place, name] for name in member[1]]
     errors = [score for score in scores if isinstance(score, ProcessingError)]
     return errors[0] if errors else scores  # type: ignore[return-value]
-
-
-def _read_or_error(path: str, limits: Limits) -> np.ndarray | ProcessingError:
-    try:
-        return read_picture(path, limits)
-    except ProcessingError as error:
-        return error
 
 
 def read_picture(path: str, limits: Limits) -> np.ndarray:

@@ -32,20 +32,17 @@ class Command(BaseCommand):
         if error_code and error_code not in ErrorCode.values:
             raise CommandError(f"There is no error code {error_code!r}. GET /api/errors/ lists all codes.")
         if dry_run:
-            count = self._count(job, error_code)
+            statuses = [OperationStatus.FAILED, *([OperationStatus.CANCELLED] if job else [])]
+            chosen = Operation.objects.filter(status__in=statuses)
+            if job:
+                chosen = chosen.filter(job=self._job(job))
+            count = (chosen.filter(error_code=error_code) if error_code else chosen).count()
         elif job:
             count = jobs.retry_job(self._job(job), error_code=error_code)
         else:
             count = jobs.retry_failed(error_code=error_code)
         operations = ngettext("{} operation", "{} operations", count).format(count)
         self.stdout.write(f"{operations} {'would be queued' if dry_run else 'queued'} again.")
-
-    def _count(self, job: str | None, error_code: str | None) -> int:
-        statuses = [OperationStatus.FAILED, *([OperationStatus.CANCELLED] if job else [])]
-        operations = Operation.objects.filter(status__in=statuses)
-        if job:
-            operations = operations.filter(job=self._job(job))
-        return operations.filter(error_code=error_code).count() if error_code else operations.count()
 
     def _job(self, text: str) -> Job:
         try:

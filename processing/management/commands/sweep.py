@@ -16,18 +16,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, once: bool, **options: object) -> None:
         if once:
-            self._sweep_once()
+            counts = sweeper.sweep()
+            sweeper.do_chores({})
+            sweeper.housekeeping()
+            self.stdout.write(
+                f"Operations requeued: {counts['returned']}. Failed: {counts['failed']}. "
+                f"Queues woken: {counts['woken']}."
+            )
             return
         stopped = threading.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, lambda *_: stopped.set())
         self.stderr.write("Sweeper started.")
         sweeper.sweep_forever(stopped.is_set)
-
-    def _sweep_once(self) -> None:
-        counts = sweeper.sweep()
-        sweeper.do_chores({})
-        sweeper.housekeeping()
-        self.stdout.write(
-            f"Operations requeued: {counts['returned']}. Failed: {counts['failed']}. Queues woken: {counts['woken']}."
-        )
