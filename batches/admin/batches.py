@@ -21,13 +21,14 @@ from batches import phrases, services
 from batches.admin.actions import WholeActions
 from batches.admin.details import details
 from batches.admin.filters import AssigneeFilter, ShelfFilter
-from batches.admin.forms import BatchForm
+from batches.admin.forms import BatchForm, UndoForm
 from batches.admin.stage_actions import StageActions
 from batches.admin.work_actions import WorkActions
 from batches.history import changes
 from batches.models import Batch
 from batches.serializers import live_jobs
 from pixproject.web.admin import add_refusal, may
+from pixproject.web.forms import read
 from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, unbroken, when
 
 STAGE_VARIANTS = {"validation": "info", "acceptance": "warning", "approved": "success"}
@@ -176,10 +177,8 @@ class BatchAdmin(WorkActions, StageActions, WholeActions):
 
     def _undo(self, request: HttpRequest, batch: Batch) -> HttpResponse:
         """Take one step of the history back; where later steps conflict with it, say which."""
-        text = request.POST["undo"]
-        sequence = int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
         try:
-            change = changes.undo(batch, actor=request.user, sequence=sequence)
+            change = changes.undo(batch, actor=request.user, sequence=read(UndoForm(request.POST))["undo"])
             messages.success(request, phrases.step(change))
         except ApiError as error:
             messages.error(request, error.detail)

@@ -25,7 +25,7 @@ from api.models import Scope
 from batches import stages
 from batches.clustering.run_status import sync_runs
 from batches.history import changes
-from batches.models import Batch, BatchImage, ClusterRun, Group
+from batches.models import Batch, BatchImage, Group
 from batches.pages import presenters
 from images.models import Image
 from pixproject.web.admin import may
@@ -75,7 +75,12 @@ def details(request: HttpRequest, batch: Any) -> dict[str, Any]:
     group_bars, more_bars = presenters.group_bars(batch)
     quality_bars, unmeasured = presenters.quality_bars(batch)
     members = batch.batch_images.present().select_related("image")
-    counts = _operation_counts(batch)
+    counts = Operation.objects.filter(job__batch=batch).aggregate(
+        failed=Count("pk", filter=Q(status=OperationStatus.FAILED)),
+        open=Count("pk", filter=Q(status__in=OPERATION_OPEN)),
+    )
+    runs = batch.runs.select_related("created_by").defer("groups", "centroids", "projection", "grid")
+    jobs = batch.jobs.exclude(kind__in=BACKGROUND_KINDS).select_related("image", "requested_by")
     is_open = not batch.is_archived and batch.deleted_at is None
     return {
         "is_open": is_open,
@@ -87,23 +92,15 @@ def details(request: HttpRequest, batch: Any) -> dict[str, Any]:
         "quality_bars": quality_bars,
         "unmeasured": unmeasured,
         "throughput": throughput(batch),
-        "runs": _runs(batch),
+        "runs": runs.order_by("-number")[:MOST_RUNS],
         "changes": changes.history(batch)[:MOST_CHANGES],
-        "jobs": _jobs(batch),
+        "jobs": with_first_image(jobs).order_by("-created_at")[:MOST_JOBS],
         "failed_count": counts["failed"],
         "open_count": counts["open"],
         "moves": stages.moves_open_to(batch, request.user) if is_open else [],
         "may_write": may(request, Scope.WRITE),
         "may_process": may(request, Scope.PROCESS),
     }
-
-
-def _operation_counts(batch: Batch) -> dict[str, int]:
-    counted: dict[str, int] = Operation.objects.filter(job__batch=batch).aggregate(
-        failed=Count("pk", filter=Q(status=OperationStatus.FAILED)),
-        open=Count("pk", filter=Q(status__in=OPERATION_OPEN)),
-    )
-    return counted
 
 
 def groups_with_pictures(batch: Batch) -> QuerySet[Group]:
@@ -117,19 +114,6 @@ def groups_with_pictures(batch: Batch) -> QuerySet[Group]:
     )
     groups: QuerySet[Group] = batch.groups.with_counts().annotate(picture=picture)[:MOST_GROUPS]
     return groups
-
-
-def _runs(batch: Batch) -> QuerySet[ClusterRun]:
-    bulky = ("groups", "centroids", "projection", "grid")
-    runs: QuerySet[ClusterRun] = (
-        batch.runs.select_related("created_by").defer(*bulky).order_by("-number")[:MOST_RUNS]
-    )
-    return runs
-
-
-def _jobs(batch: Batch) -> QuerySet:
-    jobs = batch.jobs.exclude(kind__in=BACKGROUND_KINDS).select_related("image", "requested_by")
-    return with_first_image(jobs).order_by("-created_at")[:MOST_JOBS]
 
 
 class _Step(Func):
@@ -151,15 +135,12 @@ def throughput(batch: Batch) -> Throughput:
     rows = done.values_list(_Step("finished_at", step=step), "status").annotate(count=Count("pk"))
     counts = {(number, status): count for number, status, count in rows}
     last = int(span["last"].timestamp() // step)
-    return Throughput(_columns(counts, first=last - COLUMNS + 1, step=step), step)
-
-
-def _columns(counts: dict[tuple[int, str], int], *, first: int, step: int) -> list[Column]:
-    numbers = range(first, first + COLUMNS)
+    numbers = range(last - COLUMNS + 1, last + 1)
     pairs = [(counts.get((number, "completed"), 0), counts.get((number, "failed"), 0)) for number in numbers]
     best = max(sum(pair) for pair in pairs) or 1
     epoch = datetime.fromtimestamp(0, UTC)
-    return [
+    columns = [
         Column(epoch + timedelta(seconds=number * step), good, bad, 100 * good / best, 100 * bad / best)
         for number, (good, bad) in zip(numbers, pairs, strict=True)
     ]
+    return Throughput(columns, step)

@@ -17,6 +17,7 @@ from batches import stages
 from batches.clustering.parameters import ACTIVATIONS, DEFAULTS, MODES, ParametersForm, stored_parameters
 from batches.models import Batch
 from batches.pages import presenters
+from pixproject.web.forms import NumberField
 from processing.states import Priority
 
 KEEP = ""  # the choice that changes nothing
@@ -60,7 +61,8 @@ class BatchForm(forms.Form):
     def __init__(self, data: Mapping[str, Any] | None = None, *, batch: Batch | None = None) -> None:
         initial: dict[str, Any] = {"priority": Priority.NORMAL}
         if batch is not None:
-            initial = {name: _value(batch, name) for name in self.base_fields}
+            values = {name: getattr(batch, name) for name in self.base_fields}
+            initial = {name: getattr(value, "pk", value) for name, value in values.items()}
         super().__init__(data, initial=initial)
         people_now = (batch.assignee, batch.reviewer) if batch is not None else ()
         for name in ("assignee", "reviewer"):
@@ -70,9 +72,10 @@ class BatchForm(forms.Form):
         return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
-def _value(batch: Batch, name: str) -> Any:
-    value = getattr(batch, name)
-    return getattr(value, "pk", value)
+class UndoForm(forms.Form):
+    """The number of the step that a button takes back."""
+
+    undo = NumberField()
 
 
 class PriorityForm(forms.Form):
@@ -148,8 +151,14 @@ class AnalyzeForm(ParametersForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in DEFAULTS:
-            self.fields[name].required = False  # empty: the default
-            self.fields[name].widget = _widget(self.fields[name])
+            field = self.fields[name]
+            field.required = False  # empty: the default
+            if isinstance(field, forms.ChoiceField):
+                field.widget = UnfoldAdminSelectWidget(choices=field.choices)
+            elif isinstance(field, forms.BooleanField):
+                field.widget = UnfoldBooleanWidget()
+            else:
+                field.widget = UnfoldAdminTextInputWidget()
 
     def parameters(self) -> dict[str, Any]:
         """What `analysis.parse_parameters` takes; an empty field stands for its default."""
@@ -157,12 +166,6 @@ class AnalyzeForm(ParametersForm):
         return {
             name: value for name, value in given.items() if value not in ("", None) or name == "min_samples"
         }
-
-
-def _widget(field: Any) -> Any:
-    if isinstance(field, forms.ChoiceField):
-        return UnfoldAdminSelectWidget(choices=field.choices)
-    return UnfoldBooleanWidget() if isinstance(field, forms.BooleanField) else UnfoldAdminTextInputWidget()
 
 
 def analysis_initial(batches: list[Batch]) -> dict[str, Any]:

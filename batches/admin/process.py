@@ -19,7 +19,6 @@ from pixproject.web.admin import PixModelAdmin
 from pixproject.web.base import request_id
 from pixproject.web.forms import read
 from pixproject.web.templatetags.pix_admin import duration
-from processing.models import Job
 from processing.pages.forms import PriorityField
 from processing.services import Delivery, Work
 from processing.states import Priority
@@ -143,11 +142,8 @@ def _start(request: HttpRequest, batches: Sequence[Any], work: Work) -> HttpResp
             )
         except ApiError as error:
             refusals.append(f"{batch.batch_name}: {error.detail}")
-    report_changes(request, len(started), len(batches), _submitted(started), refusals)
+    operations = counted(sum(job.operations_total for job in started), "operation")
+    report_changes(request, len(started), len(batches), f"submitted: {operations}", refusals)
     if len(started) == 1:
         return redirect("admin:processing_job_change", started[0].pk)
     return redirect("admin:batches_batch_changelist")
-
-
-def _submitted(started: Sequence[Job]) -> str:
-    return f"submitted: {counted(sum(job.operations_total for job in started), 'operation')}"

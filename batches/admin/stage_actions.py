@@ -1,6 +1,6 @@
 """Handing batches on, sending them back, and taking them away as files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet, Sum
@@ -80,6 +80,7 @@ class StageActions(PixModelAdmin):
 
             return each(self, request, batches, change, done)
         lines = [_line(batch, _why_not(batch, name, request.user)) for batch in batches]
+        unfinished = [f"{batch}: {open_ends[batch.pk]}" for batch in batches if open_ends.get(batch.pk)]
         question = Question(
             act=name,
             title=f"{verb}: {images_in(batches)}?",
@@ -88,7 +89,7 @@ class StageActions(PixModelAdmin):
             icon=icon,
             lines=lines,
             columns=("Images", "Stage", "Confirmed groups", "Unassigned"),
-            facts=[AT_ONCE, *_unfinished_facts(batches, open_ends), *left_out(lines)],
+            facts=[AT_ONCE, *(("Not finished", fact) for fact in unfinished), *left_out(lines)],
             form=form if can_any(lines) else None,
             is_possible=can_any(lines),
         )
@@ -126,10 +127,6 @@ class StageActions(PixModelAdmin):
         response.headers["Content-Disposition"] = content_disposition_header(True, file.name) or ""
         response.headers["Cache-Control"] = "private, no-store"
         return response
-
-
-def _unfinished_facts(batches: Sequence[Batch], found: Mapping[Any, Any]) -> list[tuple[str, str]]:
-    return [("Not finished", f"{batch}: {found[batch.pk]}") for batch in batches if found.get(batch.pk)]
 
 
 def _what_is_sent(batches: Sequence[Any]) -> str:

@@ -169,7 +169,7 @@ def _analysis_question(form: AnalyzeForm, batches: Sequence[Any], parameters: di
         ],
         hidden=[
             ("stage", "start"),
-            *((name, _posted(form, name)) for name in form.fields if form.data.get(name)),
+            *((name, str(form.data[name])) for name in form.fields if form.data.get(name)),
         ],
         is_possible=possible > 0,
     )
@@ -177,10 +177,6 @@ def _analysis_question(form: AnalyzeForm, batches: Sequence[Any], parameters: di
 
 def _word(value: Any) -> str:
     return "same as min_cluster_size" if value is None else str(value).lower()
-
-
-def _posted(form: AnalyzeForm, name: str) -> str:
-    return str(form.data.get(name, ""))
 
 
 def _operations(batches: Sequence[Any], statuses: Sequence[str]) -> Counter[tuple[Any, str, str]]:

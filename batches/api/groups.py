@@ -245,15 +245,10 @@ def _group_step(
 
 def _written(batch: Batch, request: Request, write: Callable[..., AnyStep], **values: Any) -> AnyStep:
     version = expected_version(request)
-    if "label" in values and write is not grouping.create_group:
-        _check_label(batch, values["label"])
+    is_addressed = "label" in values and write is not grouping.create_group
+    if is_addressed and not batch.groups.filter(label=values["label"]).exists():
+        raise _unknown(values["label"])  # a 404 in the address; in the body it is a 400
     return write(batch, actor=request.user, expected_version=version, **values)
-
-
-def _check_label(batch: Batch, label: str) -> None:
-    """An unknown label is a 404 in the address, a 400 in the body."""
-    if not batch.groups.filter(label=label).exists():
-        raise _unknown(label)
 
 
 def _unknown(label: str) -> ApiError:

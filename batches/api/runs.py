@@ -226,7 +226,15 @@ class RunsActions:
                 source=request_source(request),
                 **words,
             )
-        return _started(batch, run)
+        assert run.job_id is not None
+        job, path = f"/api/jobs/{run.job_id}/", f"/api/batches/{batch.pk}/"
+        body = {
+            "run": RunSerializer(run_of(batch, run.number)).data,
+            "job": str(run.job_id),
+            "links": {"job": job, "run": f"{path}runs/{run.number}/", "batch": path},
+        }
+        headers = {"Location": job, "Retry-After": str(RETRY_AFTER_S), **etag(batch.version)}
+        return Response(body, status=202, headers=headers)
 
     @extend_schema(operation_id="batches_runs_list", responses=RunSerializer(many=True), filters=False)
     @action(detail=True)
@@ -267,18 +275,6 @@ def run_of(batch: Batch, number: str | int) -> ClusterRun:
 def _runs(batch: Batch) -> QuerySet[ClusterRun]:
     runs: QuerySet[ClusterRun] = batch.runs.select_related("batch", "created_by").order_by("-number")
     return runs.defer("centroids", "projection")
-
-
-def _started(batch: Batch, run: ClusterRun) -> Response:
-    assert run.job_id is not None
-    job, path = f"/api/jobs/{run.job_id}/", f"/api/batches/{batch.pk}/"
-    body = {
-        "run": RunSerializer(run_of(batch, run.number)).data,
-        "job": str(run.job_id),
-        "links": {"job": job, "run": f"{path}runs/{run.number}/", "batch": path},
-    }
-    headers = {"Location": job, "Retry-After": str(RETRY_AFTER_S), **etag(batch.version)}
-    return Response(body, status=202, headers=headers)
 
 
 def _grouped(batch: Batch, number: int, request: Request) -> Response:

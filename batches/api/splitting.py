@@ -17,7 +17,6 @@ from batches.groups import operations as grouping
 from batches.groups import splitting
 from batches.groups import validation as group_values
 from batches.history.changes import Kind
-from batches.models import Batch
 from batches.serializers import GroupSerializer
 from processing.api.waiting import RETRY_AFTER_S, preferred_wait_s
 from processing.models import Job
@@ -84,45 +83,30 @@ class SplittingActions:
             answer.data["job"], WAIT_S if wait_s is None else wait_s
         ):
             return answer
-        return _parted(self.get_object(), Job.objects.get(pk=answer.data["job"]))
+        batch, job = self.get_object(), Job.objects.get(pk=answer.data["job"])
+        operation = job.operations.get()
+        if job.status != JobStatus.COMPLETED:
+            raise ApiError(
+                operation.error_code or "conflict", operation.error_detail or f"The split was {job.status}."
+            )
+        result = operation.result
+        made = groups_json(batch, *result["groups"]) if result["groups"] else []
+        steps = batch.changes.filter(kind=Kind.SPLIT, created_at__gte=job.created_at)
+        change = steps.order_by("sequence").first() if made else None
+        more = {"groups": made, "moved": result["moved"], "notes": result["notes"]}
+        return changed(batch, change, status=201 if made else 200, **more)
 
     @idempotent
     def _split(self, request: Request) -> Response:
         batch, values, version = self.get_object(), SplitSerializer.read(request), expected_version(request)
         label, user = values["label"], request.user
         if values["auto"]:
-            return _begun(
-                batch,
-                splitting.submit_split(
-                    batch, label, actor=user, source=request_source(request), expected_version=version
-                ),
-            )
+            source = request_source(request)
+            job = splitting.submit_split(batch, label, actor=user, source=source, expected_version=version)
+            path = f"/api/jobs/{job.pk}/"
+            body = {"version": batch.version, "change": None, "job": str(job.pk), "status": job.status}
+            headers = {"Location": path, "Retry-After": str(RETRY_AFTER_S), **etag(batch.version)}
+            return Response({**body, "links": {"job": path}}, status=202, headers=headers)
         chosen, name = values["image_ids"], values.get("name", "")
         step = grouping.split(batch, label, chosen, name=name, actor=user, expected_version=version)
         return changed(batch, step.change, status=201, group=groups_json(batch, step.group.label)[0])
-
-
-def _begun(batch: Batch, job: Job) -> Response:
-    path = f"/api/jobs/{job.pk}/"
-    body = {"version": batch.version, "change": None, "job": str(job.pk), "status": job.status}
-    headers = {"Location": path, "Retry-After": str(RETRY_AFTER_S), **etag(batch.version)}
-    return Response({**body, "links": {"job": path}}, status=202, headers=headers)
-
-
-def _parted(batch: Batch, job: Job) -> Response:
-    """What became of an automatic split.
-
-    Raises:
-        ApiError: the reason why it failed.
-    """
-    operation = job.operations.get()
-    if job.status != JobStatus.COMPLETED:
-        raise ApiError(
-            operation.error_code or "conflict", operation.error_detail or f"The split was {job.status}."
-        )
-    result = operation.result
-    made = groups_json(batch, *result["groups"]) if result["groups"] else []
-    steps = batch.changes.filter(kind=Kind.SPLIT, created_at__gte=job.created_at)
-    change = steps.order_by("sequence").first() if made else None
-    more = {"groups": made, "moved": result["moved"], "notes": result["notes"]}
-    return changed(batch, change, status=201 if made else 200, **more)

@@ -222,8 +222,11 @@ class BatchViewSet(
                 transaction.set_rollback(True)
                 return answer
             body: Any = answer.data
-            results = body if "results" in body else {"results": [_result(body)]}
-            return _created(batch, request, upload=results)
+            if "results" not in body:  # one image, as its upload alone answers it
+                status = "duplicate" if body["duplicate"] else "created"
+                row = {"status": status, "filename": body["original_filename"], "image": body}
+                body = {"results": [row]}
+            return _created(batch, request, upload=body)
 
     @extend_schema(responses=BatchSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -256,8 +259,3 @@ def _created(batch: Batch, request: Request, **more: Any) -> Response:
     answer = batch_answer(batch, request, status=201, **more)
     answer["Location"] = f"/api/batches/{batch.pk}/"
     return answer
-
-
-def _result(image: dict[str, Any]) -> dict[str, Any]:
-    status = "duplicate" if image["duplicate"] else "created"
-    return {"status": status, "filename": image["original_filename"], "image": image}

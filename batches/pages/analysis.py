@@ -19,7 +19,7 @@ from batches.clustering import service as analysis
 from batches.clustering.parameters import DEFAULT_SAMPLES, DEFAULT_SIZES, FIELDS, LABELS
 from batches.models import Batch, BatchImage, ClusterAssignment, ClusterRun
 from batches.pages import history, presenters
-from batches.pages.forms import AnalysisForm, PollForm
+from batches.pages.forms import AnalysisForm
 from batches.pages.presenters import find
 from batches.pages.refusals import refusal, shows_refusals
 from images.vectors import embeddings
@@ -30,6 +30,7 @@ from processing.algorithms.embedding.embedders import EMBEDDERS
 from processing.algorithms.errors import ProcessingError
 from processing.models import add_running
 from processing.pages import job_presenter
+from processing.pages.forms import PollForm
 
 RUNS_SHOWN = 12
 CHANGES_SHOWN = 6

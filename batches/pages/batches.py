@@ -20,13 +20,14 @@ from batches import phrases, services, stages
 from batches.clustering import run_status
 from batches.models import Batch, BatchImage
 from batches.pages import analysis, compare, history, new, presenters, process
-from batches.pages.forms import EditForm, PollForm, StageForm
+from batches.pages.forms import EditForm, StageForm
 from batches.pages.presenters import find
 from batches.pages.refusals import back, shows_refusals
 from images.models import Image
 from pixproject.web.access import needs
 from pixproject.web.forms import read, sent
 from processing.pages import job_presenter
+from processing.pages.forms import PollForm
 from processing.states import Priority
 
 BATCHES_PER_PAGE = 20

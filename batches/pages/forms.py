@@ -7,7 +7,7 @@ from django import forms
 
 from batches.clustering.parameters import PARAMETERS
 from batches.history.changes import ExpectedVersion
-from pixproject.web.forms import UUIDListField
+from pixproject.web.forms import NumberField, UUIDListField
 from processing.pages.forms import PriorityField
 
 DEFAULT_THRESHOLD = 0.5
@@ -18,19 +18,6 @@ _WORD = re.compile(r"[^\s,;]+")
 
 def text(**options: Any) -> forms.CharField:
     return forms.CharField(**{"required": False, **options})
-
-
-class NumberField(forms.Field):
-    """A whole number of an address or a button; `empty_value` where it is absent or not a number."""
-
-    def __init__(self, empty_value: int | None = 0, *, digits: int = 8) -> None:
-        super().__init__(required=False)
-        self.empty_value, self.digits = empty_value, digits
-
-    def to_python(self, value: Any) -> int | None:
-        word = value or ""
-        is_number = word.isascii() and word.isdecimal() and len(word) <= self.digits
-        return int(word) if is_number else self.empty_value
 
 
 class VersionField(NumberField):
@@ -119,13 +106,6 @@ class StageForm(VersionForm):
     confirm = text()
 
 
-class PollForm(forms.Form):
-    """How often a page has asked how far a job is, and what it was shown last."""
-
-    step = NumberField()
-    progress = NumberField(-1)
-
-
 class RunForm(forms.Form):
     run = NumberField()
 
@@ -201,10 +181,6 @@ class ReviewForm(ImagesForm):
     to = text()
     name = text()
     reason = text()
-
-
-class OffsetForm(forms.Form):
-    offset = NumberField()
 
 
 class SinceForm(forms.Form):

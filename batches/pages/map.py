@@ -9,10 +9,11 @@ from django.views.decorators.http import require_safe
 
 from api.access.permissions import has_scope
 from batches.clustering import projection
-from batches.models import Batch, ClusterRun
+from batches.models import Batch
+from batches.pages.forms import RunForm
+from pixproject.web.forms import read
 
 MAX_RUNS = 50
-LONGEST_NUMBER = 9
 
 
 @require_safe
@@ -20,7 +21,12 @@ def batch_map(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """The page; the points themselves are fetched from the API."""
     batch = get_object_or_404(Batch.objects.present(), pk=batch_id)
     runs = list(projection.placing_runs(batch)[:MAX_RUNS])
-    run, problem = _asked_run(request.GET.get("run", ""), batch, runs)
+    form = RunForm(request.GET)
+    number, asked = read(form)["run"], form["run"].data
+    run = next((run for run in runs if run.number == number), None)
+    problem = f"This batch has no run {asked[:20]} with a map." if asked and run is None else ""
+    if run is None:
+        run = next((run for run in runs if run.pk == batch.active_run_id), runs[0] if runs else None)
     context = {
         "batch": batch,
         "runs": runs,
@@ -32,18 +38,6 @@ def batch_map(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
         "is_open": batch.is_open,
     }
     return render(request, "batches/map.html", context, status=404 if problem else 200)
-
-
-def _asked_run(text: str, batch: Batch, runs: list[ClusterRun]) -> tuple[ClusterRun | None, str]:
-    """The run of the address, else the active one; and a sentence where the address names none that has a map."""
-    usual = next((run for run in runs if run.pk == batch.active_run_id), runs[0] if runs else None)
-    if not text:
-        return usual, ""
-    is_number = text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
-    chosen = next((run for run in runs if is_number and run.number == int(text)), None)
-    if chosen is None:
-        return usual, f"This batch has no run {text[:20]} with a map."
-    return chosen, ""
 
 
 urlpatterns = [path("<uuid:batch_id>/map/", batch_map, name="batch-map")]

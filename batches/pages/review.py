@@ -17,10 +17,11 @@ from batches.clustering import vectors
 from batches.groups import statistics
 from batches.models import Batch, BatchImage, Group
 from batches.pages import review_actions, review_group, review_presenter
-from batches.pages.forms import OffsetForm, SinceForm
+from batches.pages.forms import SinceForm
 from batches.pages.presenters import find
 from batches.pages.review_presenter import GroupListQuery, GroupRow
 from pixproject.web.forms import read
+from processing.pages.forms import OffsetForm
 
 NONE = "unassigned"  # in place of a label; no group may have it
 SUGGESTED = 24

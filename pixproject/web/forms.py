@@ -10,6 +10,19 @@ from django.core.files.uploadedfile import UploadedFile
 from api.core.errors import ApiError, ErrorCode, FieldError
 
 
+class NumberField(forms.Field):
+    """A whole number of an address, a button or a script; `empty_value` where it is absent or not a number."""
+
+    def __init__(self, empty_value: int | None = 0, *, digits: int = 8, **options: Any) -> None:
+        super().__init__(**{"required": False, **options})
+        self.empty_value, self.digits = empty_value, digits
+
+    def to_python(self, value: Any) -> int | None:
+        word = str(value or "")
+        is_number = word.isascii() and word.isdecimal() and len(word) <= self.digits
+        return int(word) if is_number else self.empty_value
+
+
 class UUIDListField(forms.Field):
     """Ids from repeated inputs or separated by commas, each once, in their order.
 

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 
 from api.core import phrases
-from pixproject.web.forms import UUIDListField
+from pixproject.web.forms import NumberField, UUIDListField
 from processing.states import Priority
 
 
@@ -24,18 +24,6 @@ class PriorityField(forms.Field):
         if str(value) not in numbers:
             raise forms.ValidationError(phrases.not_a_choice(value, Priority.labels), code="invalid_choice")
         return numbers[str(value)]
-
-
-class CountField(forms.Field):
-    """A whole number that a script sends back; anything else counts as `default`."""
-
-    def __init__(self, *, default: int, **options: Any) -> None:
-        super().__init__(required=False, **options)
-        self.default = default
-
-    def to_python(self, value: Any) -> int:
-        text = str(value or "")
-        return int(text) if text.isdecimal() and len(text) < 9 else self.default
 
 
 class KeyListField(forms.Field):
@@ -60,11 +48,11 @@ class JobIdsForm(forms.Form):
 
 
 class OffsetForm(forms.Form):
-    offset = CountField(default=0)
+    offset = NumberField()
 
 
 class PollForm(forms.Form):
-    """What a part of a page that polls shows so far."""
+    """How often a part of a page has asked how far a job is, and what it was shown last."""
 
-    step = CountField(default=0)
-    progress = CountField(default=-1)
+    step = NumberField()
+    progress = NumberField(-1)

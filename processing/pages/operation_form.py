@@ -9,11 +9,11 @@ from django import forms
 from django.http import QueryDict
 
 from ml_models import weights
+from pixproject.web.forms import NumberField
 from pixproject.web.templatetags.pix import format_name, spoken
 from processing import model_availability, services
 from processing.algorithms.operations.schema import Schema
 from processing.algorithms.operations.spec import OperationSpec
-from processing.pages.forms import CountField
 
 LAST = 10_000  # where an operation without a number stands
 SLIDER_MAX_STEPS = 1000
@@ -141,8 +141,8 @@ class ParameterField(forms.Field):
 class OperationForm(forms.Form):
     """The parameters of one operation; inputs are called `resize.width`."""
 
-    order = CountField(
-        default=LAST,
+    order = NumberField(
+        LAST,
         label="Position",
         help_text="Position in the sequence. Leave empty to keep the listed order.",
         widget=forms.NumberInput({"min": 1, "max": services.MAX_STEPS}),
