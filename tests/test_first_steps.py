@@ -96,7 +96,8 @@ def check_using(lines: list[str], folder: Path) -> None:
         assert archive.namelist() == ["manifest.csv", "screens/screenshot.png"]
     assert "screens" in (folder / "tour.csv").read_text()
     with zipfile.ZipFile(folder / "results.zip") as archive:
-        assert len(archive.namelist()) == 2
+        assert archive.namelist()[0] == "manifest.csv"
+        assert len(archive.namelist()) == 3
 
 
 # What a page's blocks leave behind, beyond ending without an error.

@@ -110,6 +110,7 @@ def test_batch_from_a_dropped_folder_to_its_export(open_page, folder, size):
     page = open_page(size)
     page.goto("/batches/")
     page.get_by_role("link", name="New batch").first.click()
+    page.wait_for_url("**/batches/new/", wait_until="load")  # its scripts have run
     drop_folder(page, folder)
     expect(page.locator(".upload")).to_have_count(21)
     expect(page.get_by_label("Name", exact=True)).to_have_value("Autumn")
