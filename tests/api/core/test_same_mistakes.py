@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from api.models import ApiKey
@@ -21,11 +20,6 @@ JSON = "application/json"
 NOT_READ_AS_FIELD = {"idempotency_key"}  # `idempotent` reads it before the body
 ROUTES_WITH_BODIES = 35  # at least: fewer means that the document lost some
 Schema = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def document() -> Schema:
-    return SchemaGenerator().get_schema(request=None, public=True)
 
 
 @pytest.fixture
