@@ -118,6 +118,14 @@ def _at_least(name: str, minimum: int) -> Iterable[CheckMessage]:
 
 
 def _servers() -> Iterable[CheckMessage]:
+    for name in (
+        "DATABASE_CONNECT_TIMEOUT_SECONDS",
+        "WEB_STATEMENT_TIMEOUT_SECONDS",
+        "WEB_LOCK_TIMEOUT_SECONDS",
+        "WORKER_STATEMENT_TIMEOUT_SECONDS",
+        "WORKER_LOCK_TIMEOUT_SECONDS",
+    ):
+        yield from _at_least(name, 0)
     if settings.RABBITMQ_URL:
         yield Warning(
             "RABBITMQ_URL is not used: Redis wakes the workers.", hint="Set REDIS_URL.", id="pix.W010"

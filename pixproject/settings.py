@@ -8,6 +8,7 @@ from pixproject import embedded, logs
 from pixproject.environment import Environment
 from pixproject.secret import secret_key
 from pixproject.unfold import UNFOLD  # noqa: F401  a setting by its name
+from pixproject.web.base.database import Bounds
 from processing.algorithms.codecs.formats import format_names
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -42,7 +43,7 @@ _DATABASE: dict[str, Any] = (
 DATABASES = {
     "default": {
         **_DATABASE,
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "pixproject.web.base.database",
         # Django's default, None, also ignores `prepare=True`. This prepares what asks for it (the engine's
         # statements: it halves what they cost PostgreSQL) and nothing else.
         "OPTIONS": {**_DATABASE.get("OPTIONS", {}), "prepare_threshold": 2**31 - 1},
@@ -50,6 +51,18 @@ DATABASES = {
         "CONN_HEALTH_CHECKS": True,
     }
 }
+# How long the web server and the workers wait for PostgreSQL. Commands and migrations wait as long as it takes.
+DATABASE_CONNECT_TIMEOUT_SECONDS = env.int("DATABASE_CONNECT_TIMEOUT_SECONDS", 3)
+WEB_STATEMENT_TIMEOUT_SECONDS = env.int("WEB_STATEMENT_TIMEOUT_SECONDS", 30)
+WEB_LOCK_TIMEOUT_SECONDS = env.int("WEB_LOCK_TIMEOUT_SECONDS", 15)
+WORKER_STATEMENT_TIMEOUT_SECONDS = env.int("WORKER_STATEMENT_TIMEOUT_SECONDS", 600)
+WORKER_LOCK_TIMEOUT_SECONDS = env.int("WORKER_LOCK_TIMEOUT_SECONDS", 60)
+WEB_DATABASE_BOUNDS = Bounds(
+    DATABASE_CONNECT_TIMEOUT_SECONDS, WEB_STATEMENT_TIMEOUT_SECONDS, WEB_LOCK_TIMEOUT_SECONDS
+)
+WORKER_DATABASE_BOUNDS = Bounds(
+    5 * DATABASE_CONNECT_TIMEOUT_SECONDS, WORKER_STATEMENT_TIMEOUT_SECONDS, WORKER_LOCK_TIMEOUT_SECONDS
+)
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",

@@ -4,7 +4,7 @@ from django.urls import include, path
 from django.views import defaults
 from django.views.generic import RedirectView
 
-from api.core.handling import answering
+from api.core.handling import answering, failing
 from pixproject import metrics
 from processing.storage.links import linked_file
 
@@ -26,4 +26,4 @@ urlpatterns = [
 handler400 = answering(400, defaults.bad_request)
 handler403 = answering(403, defaults.permission_denied)
 handler404 = answering(404, defaults.page_not_found)
-handler500 = answering(500, defaults.server_error)
+handler500 = failing(defaults.server_error)

@@ -1,8 +1,10 @@
 """Room for files: where they lie on their way, and the space that is kept free."""
 
+import errno
 import shutil
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
 
 from api.core import phrases
@@ -30,3 +32,10 @@ def ensure_free_space(needed_bytes: int = 0) -> None:
             phrases.disk_full(free, settings.MIN_FREE_DISK_BYTES),
             status=507,
         )
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error means that there is no room left, for our own files or for the database's."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error.__cause__, psycopg.errors.DiskFull)

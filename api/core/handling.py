@@ -1,10 +1,12 @@
 """From any exception in a view to the one error body."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.core import exceptions as django_errors
 from django.core import signals
@@ -12,10 +14,13 @@ from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
+from django.template.loader import render_to_string
 from rest_framework import exceptions as drf_errors
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.core import phrases
+from api.core.disk import is_disk_full
 from api.core.errors import ApiError, ErrorCode, FieldError, error_body
 from api.models import Scope
 from pixproject.web.base.text import byte_size
@@ -130,16 +135,26 @@ def from_django(exc: BaseException) -> ApiError | None:
         return ApiError(ErrorCode.REQUEST_TOO_LARGE, _request_too_large(exc))
     if isinstance(exc, django_errors.SuspiciousOperation | MultiPartParserError | UnreadablePostError):
         return ApiError(ErrorCode.MALFORMED, _unreadable(exc))
+    if is_disk_full(exc):
+        logger.error("The disk is full", exc_info=exc)
+        return ApiError(ErrorCode.DISK_FULL, phrases.DISK_IS_FULL)
     if isinstance(exc, OperationalError | InterfaceError):
         logger.error("The database did not answer", exc_info=exc)
-        detail = "The database is not available right now. Try again in a few seconds."
-        return ApiError(ErrorCode.UNAVAILABLE, detail, headers={"Retry-After": "5"})
+        return ApiError(ErrorCode.UNAVAILABLE, _unavailable(exc), headers={"Retry-After": "5"})
     if isinstance(exc, UnicodeEncodeError | DataError):
         # A value that the database refuses: half a surrogate pair, a number out of range, a NUL character.
         return ApiError(
             ErrorCode.INVALID, "A value cannot be stored because of a character or size that is not allowed."
         )
     return None
+
+
+def _unavailable(exc: BaseException) -> str:
+    if isinstance(exc.__cause__, psycopg.errors.LockNotAvailable):
+        return "The same data is being changed by someone else right now. Try again in a few seconds."
+    if isinstance(exc.__cause__, psycopg.errors.QueryCanceled):
+        return "The database needed too long for this request. Try again in a few seconds."
+    return "The database is not available right now. Try again in a few seconds."
 
 
 def _unreadable(exc: BaseException) -> str:
@@ -184,6 +199,22 @@ def answering(status: int, page: Callable[..., HttpResponse]) -> Callable[..., H
     def handler(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         is_api = request.path.startswith("/api/")
         return json_error(request, status) if is_api else page(request, *args, **kwargs)
+
+    return handler
+
+
+def failing(page: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """The handler of what no view has caught: a defect of ours, or a database or disk that fails us for a while."""
+
+    def handler(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        exc = sys.exception()
+        error = as_api_error(exc) if exc else None
+        if error is None or error.status not in (503, 507):
+            return answering(500, page)(request, *args, **kwargs)
+        if request.path.startswith("/api/"):
+            return JsonResponse(error_body(error), status=error.status, headers=dict(error.headers))
+        content = render_to_string("unavailable.html", {"error": error})
+        return HttpResponse(content, status=error.status, headers=dict(error.headers))
 
     return handler
 

@@ -46,6 +46,9 @@ def disk_full(free: int, kept: int) -> str:
     return f"The disk is nearly full: {left}, and {byte_size(kept)} must stay free."
 
 
+DISK_IS_FULL = "The disk is full. Nothing was stored. Free some space, then try again."
+
+
 def too_many(count: int, limit: int, noun: str, nouns: str = "") -> str:
     """12 tags; the limit is 10."""
     return f"{counted(count, noun, nouns)}; the limit is {limit:,}."

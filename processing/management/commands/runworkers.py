@@ -1,8 +1,10 @@
 import signal
 import threading
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from pixproject.web.base import database
 from processing.engine import wakeups
 from processing.engine.worker import Worker
 
@@ -24,6 +26,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"--queues {queues!r} is not a valid choice. Choose from: {', '.join(wakeups.QUEUES)}."
             )
+        database.keep_to(settings.WORKER_DATABASE_BOUNDS)
         stopped = threading.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, lambda *_: stopped.set())

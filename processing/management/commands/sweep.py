@@ -1,8 +1,10 @@
 import signal
 import threading
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from pixproject.web.base import database
 from processing import sweeper
 
 
@@ -24,6 +26,7 @@ class Command(BaseCommand):
                 f"Queues woken: {counts['woken']}."
             )
             return
+        database.keep_to(settings.WORKER_DATABASE_BOUNDS)
         stopped = threading.Event()
         for signum in (signal.SIGINT, signal.SIGTERM):
             signal.signal(signum, lambda *_: stopped.set())
