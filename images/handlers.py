@@ -73,10 +73,6 @@ def _save_thumbnails(claim: Claim, thumbnails: list[StoredThumbnail]) -> dict[st
     return {"thumbnails": len(thumbnails)}
 
 
-def _discard_thumbnails(_claim: Claim, thumbnails: list[StoredThumbnail]) -> None:
-    files.delete(thumbnail.key for thumbnail in thumbnails)
-
-
 def _load_facts(claim: Claim, scratch: Path) -> tuple:
     return source_file(claim, scratch), input_limits(), (), str(scratch)
 
@@ -97,7 +93,6 @@ HANDLERS = (
         load=_load_thumbnails,
         store=_store_thumbnails,
         save=_save_thumbnails,
-        discard=_discard_thumbnails,
     ),
     Handler("metadata", Queue.LIGHT, compute.inspect, load=_load_facts, save=_save_facts),
 )

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from api.core.disk import scratch_root
 from api.core.errors import ApiError, ErrorCode, invalid_choice
-from api.core.written_files import note_written, removed_on_error
+from api.core.written_files import removed_on_error
 from images import damage, phrases
 from images.models import Image, Rendition
 from processing import files
@@ -106,7 +106,7 @@ def _make(image: Image, size: int, format: str) -> Rendition:
             memory_bytes=settings.DECODE_MEMORY_BYTES,
         )
         (spec,) = specs_of(outputs, [(size, format)])
-        return save(image, *spec, key=note_written(store(outputs[0].path, format=format)))
+        return save(image, *spec, key=store(outputs[0].path, format=format))
 
 
 def store(path: str | Path, *, format: str) -> str:

@@ -13,6 +13,7 @@ from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import transaction
 
 from api.core.disk import scratch_root
+from api.core.written_files import note_written
 
 logger = logging.getLogger("pix.files")
 COPY_CHUNK = 1 << 20
@@ -40,10 +41,13 @@ def fresh_key(prefix: str, extension: str, *, stem: str = "") -> str:
 
 
 def store(path: str | Path, *, prefix: str, extension: str, stem: str = "") -> str:
-    """Move a local file into storage under a fresh key, which is answered."""
+    """Move a local file into storage under a fresh key, which is answered.
+
+    Without a row that points to it, it goes again at the end of a surrounding `removed_on_error`.
+    """
     path = Path(path)
     with _MovableFile(path) as file:
-        key = default_storage.save(fresh_key(prefix, extension, stem=stem), file)
+        key = note_written(default_storage.save(fresh_key(prefix, extension, stem=stem), file))
     path.unlink(missing_ok=True)
     return key
 

@@ -120,12 +120,8 @@ def _artifact(claim: Claim, stored: StoredOutput) -> Artifact:
     return artifact
 
 
-def _discard(_claim: Claim, results: list[StoredOutput]) -> None:
-    files.delete(stored.key for stored in results)
-
-
 def _handler(name: str, queue: str) -> Handler:
-    return Handler(name, queue, compute.run_steps, load=_load, store=_store, save=_save, discard=_discard)
+    return Handler(name, queue, compute.run_steps, load=_load, store=_store, save=_save)
 
 
 HANDLERS = (

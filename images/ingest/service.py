@@ -18,7 +18,7 @@ from django.utils.dateparse import parse_datetime
 from api.access import audit
 from api.core.disk import scratch_root
 from api.core.errors import ApiError, ErrorCode
-from api.core.written_files import note_written, removed_on_error
+from api.core.written_files import removed_on_error
 from images import renditions
 from images.ingest import measure_on_upload
 from images.ingest.filenames import safe_filename
@@ -196,13 +196,12 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _store(upload: Upload, image: Image) -> str:
-    key = files.store(upload.path, prefix=settings.UPLOAD_DIR, extension=image.format, stem=image.sha256)
-    return note_written(key)
+    return files.store(upload.path, prefix=settings.UPLOAD_DIR, extension=image.format, stem=image.sha256)
 
 
 def _first_thumbnails(image: Image, inspection: compute.Inspection) -> None:
     for size, output in zip(settings.DEFAULT_THUMBNAIL_SIZES, inspection.thumbnails, strict=False):
-        key = note_written(renditions.store(output.path, format=output.format))
+        key = renditions.store(output.path, format=output.format)
         renditions.save(image, (size, output.format), output, key=key)
 
 
@@ -236,12 +235,26 @@ def _use_known(upload: Upload, facts: UploadMetadata) -> Ingested | None:
         image = images.exclude(status=Image.Status.PURGED).first()
         if image is None:
             return None
-        changed = _mend(image, upload) + _bring_back(image, facts)
+        changed = _mend(image, upload) + _bring_back(image, by=facts.uploaded_by)
         if changed:
             image.save(update_fields=[*changed, "updated_at"])
         if facts.after is not None:
             facts.after(image)
         return Ingested(image, is_duplicate=True)
+
+
+def mend_original(file: File, by: Any) -> None:
+    """Store the original of a known image again if it is missing or damaged; what is in the trash stays there."""
+    with receive(file) as upload, removed_on_error(), transaction.atomic():
+        images = Image.objects.select_for_update().filter(sha256=upload.sha256)
+        image = images.exclude(status=Image.Status.PURGED).first()
+        if image is None:
+            return
+        changed = _mend(image, upload)
+        if image.status == Image.Status.DAMAGED:
+            changed += _bring_back(image, by=by)
+        if changed:
+            image.save(update_fields=[*changed, "updated_at"])
 
 
 def _mend(image: Image, upload: Upload) -> list[str]:
@@ -253,12 +266,10 @@ def _mend(image: Image, upload: Upload) -> list[str]:
     return ["file"]
 
 
-def _bring_back(image: Image, facts: UploadMetadata) -> list[str]:
+def _bring_back(image: Image, *, by: Any) -> list[str]:
     if image.status == Image.Status.READY:
         return []
-    audit.record(
-        "image.restore", image, actor=facts.uploaded_by, detail={"from": image.status, "by": "upload"}
-    )
+    audit.record("image.restore", image, actor=by, detail={"from": image.status, "by": "upload"})
     image.status, image.deleted_at = Image.Status.READY, None
     return ["status", "deleted_at"]
 

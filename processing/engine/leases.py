@@ -86,6 +86,8 @@ _OWNED = """
 SELECT o.id FROM processing_operation o, unnest(%s::bigint[], %s::uuid[]) AS mine(id, token)
 WHERE o.id = mine.id AND o.token = mine.token AND o.status = 'running'"""
 
+_LOCK = f"{_OWNED} FOR UPDATE OF o"
+
 _PROGRESS = """
 UPDATE processing_operation o SET progress = mine.progress
 FROM unnest(%s::bigint[], %s::uuid[], %s::float8[]) AS mine(id, token, progress)
@@ -170,6 +172,11 @@ def renew(claims: Sequence[Claim]) -> set[int]:
 def owned(claims: Sequence[Claim]) -> set[int]:
     """The ids of those claims that are still owned, without extending them."""
     return moved_ids(_OWNED, _identity(claims))
+
+
+def lock(claims: Sequence[Claim]) -> set[int]:
+    """Wait until nobody is completing these claims, and keep it so; answers the ids that are still owned."""
+    return moved_ids(_LOCK, _identity(claims))
 
 
 def tell_progress(claims: Sequence[Claim], shares: Mapping[int, float]) -> set[int]:

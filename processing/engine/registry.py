@@ -46,10 +46,6 @@ def _as_it_is(_claim: Claim, value: Any) -> Any:
     return value
 
 
-def _nothing(_claim: Claim, _value: Any) -> None:
-    return None
-
-
 @dataclass(frozen=True)
 class Handler:
     """How one kind of operation is done.
@@ -57,10 +53,9 @@ class Handler:
     load:    reads rows and files, answers the arguments of `compute`; `scratch` is a folder for this attempt.
     compute: a pure function; it runs in a spawned subprocess, so its module must not import Django.
              With `batch_size` > 1 it takes a list of argument tuples and answers a list of values.
-    store:   moves files into storage under names that no other attempt uses.
+    store:   moves files into storage under names that no other attempt uses; they go again if another attempt wins.
     save:    writes rows inside the completing transaction; what it answers is kept as the operation's result.
              None means that there is nothing to write, and several operations may complete in one statement.
-    discard: removes what `store` stored when another attempt has won.
     """
 
     name: str
@@ -69,7 +64,6 @@ class Handler:
     load: Callable[[Claim, Path], tuple] = _no_arguments
     store: Callable[[Claim, Any], Any] = _as_it_is
     save: Callable[[Claim, Any], dict[str, Any] | None] | None = None
-    discard: Callable[[Claim, Any], None] = _nothing
     isolated: bool = True
     batch_size: int = 1
     timeout_s: float | None = None

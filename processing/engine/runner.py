@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
 from api.core.disk import scratch_root
+from api.core.written_files import removed_on_error
 from pixproject.web.base import request_id
 from processing import phrases
 from processing.algorithms.errors import ProcessingError
@@ -32,7 +33,7 @@ COMPLETION_TRIES = 3  # two completions that touch the same jobs may deadlock; P
 
 
 class LostClaim(Exception):
-    """Another attempt owns the operation now, or it was cancelled."""
+    """The operation is not ours to complete: another attempt owns it, it was cancelled, or it is completed already."""
 
 
 class Executor(Protocol):
@@ -112,7 +113,7 @@ def _attempt(
         claim = claims[0]
         arguments = handler.load(claim, scratch)
         value = place.run(claims, handler.compute, *arguments, timeout_s=timeout_s, folder=scratch)
-        _finish(handler, claim, handler.store(claim, value), started)
+        _finish(handler, claim, value, started)
         return
     loaded = _load_batch(handler, claims, scratch, started)
     if loaded:
@@ -152,28 +153,26 @@ def _finish_batch(handler: Handler, done: list[tuple[Claim, Any]], started: floa
         try:
             if isinstance(value, ProcessingError):  # this member's input is at fault
                 raise value
-            _finish(handler, claim, handler.store(claim, value), began)
+            _finish(handler, claim, value, began)
         except Exception as error:
             _record_failures([claim], failure_of(error), began)
 
 
 def _finish(handler: Handler, claim: Claim, value: Any, started: float) -> None:
     """Write the result and complete the operation in one transaction, or drop the result if it is not ours."""
-    try:
+    with removed_on_error():
+        value = handler.store(claim, value)
         if handler.save is None:
             _complete([leases.Completion(claim, _ms_since(started), {})])
             return
         for attempt in range(COMPLETION_TRIES):
             try:
-                _save_and_complete(handler, claim, value, started)
+                _save_and_complete(handler, claim, value, started, is_again=attempt > 0)
                 _log_event(claim, started)
                 return
-            except OperationalError:
+            except (OperationalError, InterfaceError):
                 if attempt == COMPLETION_TRIES - 1:
                     raise
-    except BaseException:
-        handler.discard(claim, value)
-        raise
 
 
 def _log_event(claim: Claim, started: float) -> None:
@@ -181,9 +180,12 @@ def _log_event(claim: Claim, started: float) -> None:
     logger.info("Operation %s (%s) completed", claim.operation_id, claim.name, extra=facts)
 
 
-def _save_and_complete(handler: Handler, claim: Claim, value: Any, started: float) -> None:
+def _save_and_complete(handler: Handler, claim: Claim, value: Any, started: float, *, is_again: bool) -> None:
     assert handler.save is not None
     with transaction.atomic():
+        # Of the last try only the answer to its COMMIT may have been lost: then the operation is completed.
+        if is_again and not leases.lock([claim]):
+            raise LostClaim
         result = handler.save(claim, value) or {}
         # Last, so that the job's row, which its other operations also move, is locked for the shortest time.
         _complete([leases.Completion(claim, _ms_since(started), result)])

@@ -10,6 +10,8 @@ from typing import Any
 
 from django.db.models import Model, Q, QuerySet
 
+from api.core.written_files import register_known
+
 
 @dataclass(frozen=True)
 class StoredFile:
@@ -66,7 +68,10 @@ CLASSES: dict[str, FileClass] = {}
 
 def register(*classes: FileClass) -> None:
     """Add an app's classes of files."""
-    CLASSES.update({file_class.name: file_class for file_class in classes})
+    for file_class in classes:
+        CLASSES[file_class.name] = file_class
+        if file_class.known is not None:
+            register_known(file_class.known)
 
 
 def selectable() -> list[str]:

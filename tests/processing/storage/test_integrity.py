@@ -17,21 +17,8 @@ from processing.models import Artifact, Job
 from processing.storage import integrity
 from tests.factories.rest import client_of, finished, make_image
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_storage")]
 HOURS_AGO = 7200
-
-
-@pytest.fixture(autouse=True)
-def _own_storage(settings, tmp_path):
-    """Other tests leave files without rows behind: here every file counts."""
-    settings.MEDIA_ROOT = tmp_path / "media"
-    settings.FILE_UPLOAD_TEMP_DIR = tmp_path / "tmp"
-    storages = {**settings.STORAGES}
-    storages["default"] = {
-        **storages["default"],
-        "OPTIONS": {"location": settings.MEDIA_ROOT, "base_url": None},
-    }
-    settings.STORAGES = storages
 
 
 @pytest.fixture
