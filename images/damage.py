@@ -26,12 +26,9 @@ def problem(image: Image) -> str:
             return CHANGED if default_storage.size(image.file) != image.byte_size else ""
     except Exception:  # each storage has its own word for "no answer"
         return ""
-    return MISSING if _is_storage_there() else ""
-
-
-def _is_storage_there() -> bool:
-    """A folder that is not mounted is empty: then not even the folder of all originals is there."""
-    return not files.is_local() or Path(default_storage.path(settings.UPLOAD_DIR)).is_dir()
+    # A folder that is not mounted is empty: then not even the folder of all originals is there.
+    is_storage_there = not files.is_local() or Path(default_storage.path(settings.UPLOAD_DIR)).is_dir()
+    return MISSING if is_storage_there else ""
 
 
 def note(image: Image) -> str:

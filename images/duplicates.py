@@ -28,8 +28,12 @@ def record(image_id: UUID) -> int:
     image = Image.objects.filter(pk=image_id, status=Image.Status.READY).first()
     if image is None:
         return 0
-    same = _same_pixels(image)
-    pairs = [*same, *_near(image, but={_other(pair, image) for pair in same})]
+    same: list[UUID] = []
+    if image.pixel_sha256:
+        alike = _others(image).filter(pixel_sha256=image.pixel_sha256).order_by("-created_at")
+        same = list(alike.values_list("pk", flat=True)[:MAX_PER_IMAGE])
+    pairs = [_pair(image, other, DuplicatePair.Kind.PIXELS, bits=0) for other in same]
+    pairs += _near(image, but=set(same))
     DuplicatePair.objects.bulk_create(
         pairs,
         update_conflicts=True,
@@ -39,35 +43,8 @@ def record(image_id: UUID) -> int:
     return len(pairs)
 
 
-def _same_pixels(image: Image) -> list[DuplicatePair]:
-    if not image.pixel_sha256:
-        return []
-    others = _others(image).filter(pixel_sha256=image.pixel_sha256).order_by("-created_at")
-    ids = others.values_list("pk", flat=True)[:MAX_PER_IMAGE]
-    return [_pair(image, other, DuplicatePair.Kind.PIXELS, bits=0) for other in ids]
-
-
 def _others(image: Image) -> QuerySet[Image]:
     return Image.objects.filter(status=Image.Status.READY).exclude(pk=image.pk)
-
-
-def _near(image: Image, *, but: set[UUID]) -> list[DuplicatePair]:
-    if image.phash is None:
-        return []
-    own = _vector(image)
-    bits = _near_hashes(image, image.phash)
-    distances = _near_vectors(own, bits)
-    by_vector = _others(image).filter(pk__in=set(distances) - set(bits)).values_list("pk", "phash")
-    bits |= {pk: hamming(image.phash, phash) for pk, phash in by_vector if phash is not None}
-    return [
-        _pair(image, other, DuplicatePair.Kind.NEAR, bits=count, distance=distances.get(other), own=own)
-        for other, count in bits.items()
-        if other not in but and DEFAULT_RULE.holds(count, distances.get(other))
-    ]
-
-
-def _vector(image: Image) -> Embedding | None:
-    return Embedding.objects.filter(image=image, model=embeddings.default_embedder()).first()
 
 
 _HASHES = """
@@ -77,11 +54,21 @@ SELECT id, bits FROM (
 WHERE bits <= %s ORDER BY bits, id LIMIT %s"""
 
 
-def _near_hashes(image: Image, phash: int) -> dict[UUID, int]:
-    """Images whose hashes differ in few bits. It looks at every hash: 10 000 of them take a few milliseconds."""
-    with connection.cursor() as cursor:
-        cursor.execute(_HASHES, [phash, image.pk, DEFAULT_RULE.sure_bits, MAX_PER_IMAGE])
-        return dict(cursor.fetchall())
+def _near(image: Image, *, but: set[UUID]) -> list[DuplicatePair]:
+    if image.phash is None:
+        return []
+    own = Embedding.objects.filter(image=image, model=embeddings.default_embedder()).first()
+    with connection.cursor() as cursor:  # it looks at every hash: 10 000 of them take a few milliseconds
+        cursor.execute(_HASHES, [image.phash, image.pk, DEFAULT_RULE.sure_bits, MAX_PER_IMAGE])
+        bits: dict[UUID, int] = dict(cursor.fetchall())
+    distances = _near_vectors(own, bits)
+    by_vector = _others(image).filter(pk__in=set(distances) - set(bits)).values_list("pk", "phash")
+    bits |= {pk: hamming(image.phash, phash) for pk, phash in by_vector if phash is not None}
+    return [
+        _pair(image, other, DuplicatePair.Kind.NEAR, bits=count, distance=distances.get(other), own=own)
+        for other, count in bits.items()
+        if other not in but and DEFAULT_RULE.holds(count, distances.get(other))
+    ]
 
 
 def _near_vectors(own: Embedding | None, others: Iterable[UUID]) -> dict[UUID, float]:
@@ -126,10 +113,6 @@ def _pair(
     )
 
 
-def _other(pair: DuplicatePair, image: Image) -> UUID:
-    return pair.b_id if pair.a_id == image.pk else pair.a_id
-
-
 def all_pairs() -> QuerySet[DuplicatePair]:
     """Every pair with what showing it needs, the most alike first."""
     rows = DuplicatePair.objects.select_related("a", "b", "a__uploaded_by", "b__uploaded_by", "decided_by")
@@ -162,8 +145,16 @@ def resolve(pair: DuplicatePair, *, keep: Sequence[UUID], others: str, actor: An
     """
     if others not in OTHERS:
         raise invalid_choice("others", others, OTHERS)
-    to_trash = _images_to_trash(pair, keep) if others == "trash" else []
-    verdict = DuplicatePair.Verdict.DUPLICATE if others == "trash" else DuplicatePair.Verdict.NOT_DUPLICATE
+    verdict, to_trash = DuplicatePair.Verdict.NOT_DUPLICATE, []
+    if others == "trash":
+        two = {pair.a_id: pair.a, pair.b_id: pair.b}
+        if strangers := [str(key) for key in keep if key not in two]:
+            detail = f"Image {strangers[0]} is not part of this pair."
+            raise invalid_field("keep", detail, code=ErrorCode.DOES_NOT_EXIST)
+        if not keep:
+            raise invalid_field("keep", "Name the image to keep, or both.", code=ErrorCode.REQUIRED)
+        to_trash = [image for key, image in two.items() if key not in keep]
+        verdict = DuplicatePair.Verdict.DUPLICATE
     with transaction.atomic():
         undecided = DuplicatePair.objects.filter(pk=pair.pk, verdict=DuplicatePair.Verdict.PENDING)
         if not undecided.update(verdict=verdict, decided_by=actor, decided_at=timezone.now()):
@@ -172,18 +163,7 @@ def resolve(pair: DuplicatePair, *, keep: Sequence[UUID], others: str, actor: An
         for image in to_trash:
             services.trash(image, actor=actor)
         for image in (pair.a, pair.b):
-            detail = {"pair": str(pair.pk), "verdict": str(verdict), "trashed": [str(d.pk) for d in to_trash]}
-            audit.record("image.duplicate", image, actor=actor, detail=detail)
+            facts = {"pair": str(pair.pk), "verdict": str(verdict), "trashed": [str(d.pk) for d in to_trash]}
+            audit.record("image.duplicate", image, actor=actor, detail=facts)
     pair.refresh_from_db()
     return pair
-
-
-def _images_to_trash(pair: DuplicatePair, keep: Sequence[UUID]) -> list[Image]:
-    two = {pair.a_id: pair.a, pair.b_id: pair.b}
-    if strangers := [str(key) for key in keep if key not in two]:
-        raise invalid_field(
-            "keep", f"Image {strangers[0]} is not part of this pair.", code=ErrorCode.DOES_NOT_EXIST
-        )
-    if not keep:
-        raise invalid_field("keep", "Name the image to keep, or both.", code=ErrorCode.REQUIRED)
-    return [image for key, image in two.items() if key not in keep]

@@ -14,17 +14,14 @@ logger = logging.getLogger("pix.images")
 UNREADABLE = (DataError, ValueError, TypeError, OverflowError, RecursionError)
 
 
-def _are_issues(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(issue, dict) and {"code", "explanation"} <= issue.keys() for issue in value
-    )
-
-
 SHAPES: Mapping[str, Callable[[Any], bool]] = {
     "exif": lambda value: isinstance(value, dict),
     "metadata": lambda value: isinstance(value, dict),
     "gps": lambda value: value is None or isinstance(value, dict),
-    "issues": _are_issues,
+    "issues": lambda value: (
+        isinstance(value, list)
+        and all(isinstance(issue, dict) and {"code", "explanation"} <= issue.keys() for issue in value)
+    ),
 }
 
 
@@ -44,14 +41,11 @@ def readable_image(images: QuerySet[Image]) -> Image | None:
         return image and _checked(image)
     except UNREADABLE:
         logger.exception("A row of images cannot be read as a whole")
-        image = images.select_related(None).only("pk").first()
-        return image and _mended(image)
-
-
-def _mended(image: Image) -> Image:
-    """Each value read by itself."""
+    image = images.select_related(None).only("pk").first()
+    if image is None:
+        return None
     rows, lost = Image.objects.filter(pk=image.pk), []
-    for field in _fields().values():
+    for field in _fields().values():  # each value by itself
         try:
             setattr(image, field.attname, rows.values_list(field.attname, flat=True).get())
         except UNREADABLE:

@@ -44,38 +44,31 @@ def thumbnail(image: Image, *, size: int, format: str = "webp") -> Rendition:
     Raises:
         ApiError: 400 for another size or format, 404 `file_missing`, 410 after a purge.
     """
-    _check(image, size, format)
-    if existing := _intact(image, size, format):
-        return existing
-    if files.has_size(image.file, image.byte_size):
-        return _make_alone(image, size, format)
-    damage.note(image)
-    if nearest := _nearest(image, size, format):
-        return nearest
-    raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
-
-
-def _check(image: Image, size: int, format: str) -> None:
     if size not in sizes():
         raise invalid_choice("size", size, sizes())
     if format not in FORMATS:
         raise invalid_choice("format", format, ("auto", *FORMATS))
     if image.status == Image.Status.PURGED:
         raise ApiError(ErrorCode.GONE, phrases.PURGED)
+    if existing := _intact(image, size, format):
+        return existing
+    if files.has_size(image.file, image.byte_size):
+        return _make_alone(image, size, format)
+    damage.note(image)
+    # In the same format before another, larger before smaller, then the closest size.
+    others = sorted(
+        image.renditions.all(),
+        key=lambda row: (row.format != format, row.size < size, abs(row.size - size), row.format),
+    )
+    for other in others:
+        if files.has_size(other.file, other.byte_size):
+            return other
+    raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
 
 
 def _intact(image: Image, size: int, format: str) -> Rendition | None:
     rendition = image.renditions.filter(size=size, format=format).first()
     return rendition if rendition and files.has_size(rendition.file, rendition.byte_size) else None
-
-
-def _nearest(image: Image, size: int, format: str) -> Rendition | None:
-    """In the same format before another, larger before smaller, then the closest size."""
-    there = sorted(
-        image.renditions.all(),
-        key=lambda row: (row.format != format, row.size < size, abs(row.size - size), row.format),
-    )
-    return next((row for row in there if files.has_size(row.file, row.byte_size)), None)
 
 
 def _make_alone(image: Image, size: int, format: str) -> Rendition:
@@ -86,27 +79,23 @@ def _make_alone(image: Image, size: int, format: str) -> Rendition:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(number, "big", signed=True)])
         if existing := _intact(image, size, format):
             return existing
-        return _make(image, size, format)
-
-
-def _make(image: Image, size: int, format: str) -> Rendition:
-    if not files.has_size(image.file, image.byte_size):
-        raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
-    with (
-        files.local_copy(image.file) as path,
-        tempfile.TemporaryDirectory(dir=scratch_root()) as folder,
-    ):
-        outputs = run_isolated(
-            compute.make_thumbnails,
-            path,
-            [(size, format)],
-            folder,
-            input_limits(),
-            timeout_s=settings.DECODE_TIMEOUT_SECONDS,
-            memory_bytes=settings.DECODE_MEMORY_BYTES,
-        )
-        (spec,) = specs_of(outputs, [(size, format)])
-        return save(image, *spec, key=store(outputs[0].path, format=format))
+        if not files.has_size(image.file, image.byte_size):
+            raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
+        with (
+            files.local_copy(image.file) as path,
+            tempfile.TemporaryDirectory(dir=scratch_root()) as folder,
+        ):
+            outputs = run_isolated(
+                compute.make_thumbnails,
+                path,
+                [(size, format)],
+                folder,
+                input_limits(),
+                timeout_s=settings.DECODE_TIMEOUT_SECONDS,
+                memory_bytes=settings.DECODE_MEMORY_BYTES,
+            )
+            (spec,) = specs_of(outputs, [(size, format)])
+            return save(image, *spec, key=store(outputs[0].path, format=format))
 
 
 def store(path: str | Path, *, format: str) -> str:

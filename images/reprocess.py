@@ -1,6 +1,6 @@
 """Derived facts made again: thumbnails, what is read from the files, quality, embeddings."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -46,29 +46,17 @@ def _without_thumbnails(images: QuerySet[Image], _model: str) -> QuerySet[Image]
     return images.annotate(made=Count("renditions", filter=complete)).filter(made__lt=len(specs))
 
 
-def _unread(images: QuerySet[Image], _model: str) -> QuerySet[Image]:
-    return images.filter(phash=None)
-
-
-def _read_by_an_older_version(images: QuerySet[Image], _model: str) -> QuerySet[Image]:
-    return images.filter(phash__isnull=False, pixel_sha256="")
-
-
 def _thumbnails(keys: Sequence[Any], _model: str) -> list[NewOperation]:
     parameters = {"specs": [list(spec) for spec in renditions.background_specs()]}
     return [NewOperation("thumbnails", parameters, image_id=key) for key in keys]
-
-
-def _embeddings(keys: Sequence[Any], model: str) -> list[NewOperation]:
-    return embeddings.operations(keys, model=embeddings.usable(model)[0].name)
 
 
 _KINDS = {
     # Settings that name other sizes leave images without some of the wanted ones: missing and stale are the same.
     "thumbnails": _Kind(_without_thumbnails, _without_thumbnails, _thumbnails),
     "metadata": _Kind(
-        _unread,
-        _read_by_an_older_version,
+        lambda images, _model: images.filter(phash=None),
+        lambda images, _model: images.filter(phash__isnull=False, pixel_sha256=""),  # by an older version
         lambda keys, _model: [NewOperation("metadata", {}, image_id=key) for key in keys],
     ),
     "quality": _Kind(
@@ -76,7 +64,11 @@ _KINDS = {
         lambda images, _model: quality.stale(images),
         lambda keys, _model: quality.operations(keys),
     ),
-    "embeddings": _Kind(embeddings.missing, embeddings.stale, _embeddings),
+    "embeddings": _Kind(
+        embeddings.missing,
+        embeddings.stale,
+        lambda keys, model: embeddings.operations(keys, model=embeddings.usable(model)[0].name),
+    ),
 }
 KINDS = tuple(_KINDS)
 
@@ -116,7 +108,9 @@ def submit(
         on_chunk: called with the number of images of each job once it is queued.
     """
     submitted = []
-    for keys in _chunks(images):
+    all_keys = list(images.values_list("pk", flat=True))
+    for first in range(0, len(all_keys), PER_JOB):
+        keys = all_keys[first : first + PER_JOB]
         job = jobs.submit_job(
             kind=JOB_KIND,
             operations=_KINDS[what].operations(keys, model),
@@ -129,8 +123,3 @@ def submit(
         submitted.append(job)
         on_chunk(len(keys))
     return submitted
-
-
-def _chunks(images: QuerySet[Image]) -> Iterator[list[Any]]:
-    keys = list(images.values_list("pk", flat=True))
-    yield from (keys[start : start + PER_JOB] for start in range(0, len(keys), PER_JOB))

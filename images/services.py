@@ -74,7 +74,13 @@ def update(image: Image, *, actor: Any, changes: Mapping[str, Any]) -> Image:
     changes = {name: changes[name] for name in EDITABLE if name in changes}
     if "tags" in changes:
         changes["tags"] = list(cleaned_tags(changes["tags"]))
-    _check_changes(image, changes)
+    if image.status == Image.Status.PURGED:
+        raise ApiError(ErrorCode.GONE, "The image was purged and can no longer be changed.")
+    if len(changes.get("note", "")) > MAX_NOTE:
+        detail = api_phrases.too_long(len(changes["note"]), MAX_NOTE)
+        raise invalid_field("note", detail, code=ErrorCode.TOO_LONG)
+    facts = {name: changes[name] for name in ("reference", "metadata", "kind", "title") if name in changes}
+    check_facts(UploadMetadata("", "", tags=tuple(changes.get("tags", ())), **facts))
     before = {name: getattr(image, name) for name in changes}
     for name, value in changes.items():
         setattr(image, name, value)
@@ -84,16 +90,6 @@ def update(image: Image, *, actor: Any, changes: Mapping[str, Any]) -> Image:
         if before.get("kind") not in (None, image.kind):
             quality.kind_changed(image)
     return image
-
-
-def _check_changes(image: Image, changes: Mapping[str, Any]) -> None:
-    if image.status == Image.Status.PURGED:
-        raise ApiError(ErrorCode.GONE, "The image was purged and can no longer be changed.")
-    if len(changes.get("note", "")) > MAX_NOTE:
-        detail = api_phrases.too_long(len(changes["note"]), MAX_NOTE)
-        raise invalid_field("note", detail, code=ErrorCode.TOO_LONG)
-    values = {name: changes[name] for name in ("reference", "metadata", "kind", "title") if name in changes}
-    check_facts(UploadMetadata("", "", tags=tuple(changes.get("tags", ())), **values))
 
 
 def trash(image: Image, *, actor: Any) -> bool:
@@ -170,17 +166,13 @@ def purge(image: Image, *, actor: Any, why: str = "purged on request") -> bool:
             return False
         if reason := in_use(locked):
             raise ApiError(ErrorCode.IMAGE_IN_USE, f"The image cannot be purged. {reason}")
-        _remove_files(locked, why=why)
+        thumbnails = locked.renditions.all()
+        files.delete_after_commit([locked.file, *thumbnails.values_list("file", flat=True)])
+        thumbnails.delete()
+        artifacts.remove(list(Artifact.objects.select_for_update().filter(image=locked)), why=why)
         _make_tombstone(locked)
         audit.record("image.purge", locked, actor=actor, detail={"sha256": locked.sha256, "why": why})
     return True
-
-
-def _remove_files(image: Image, *, why: str) -> None:
-    thumbnails = image.renditions.all()
-    files.delete_after_commit([image.file, *thumbnails.values_list("file", flat=True)])
-    thumbnails.delete()
-    artifacts.remove(list(Artifact.objects.select_for_update().filter(image=image)), why=why)
 
 
 def _make_tombstone(image: Image) -> None:
@@ -232,10 +224,6 @@ def apply_action(images: Sequence[Image], action: BulkAction, *, actor: Any) -> 
         return trash_many(keys, actor=actor)
     if action.name == "restore":
         return restore_many(keys, actor=actor)
-    return _tag(keys, action, actor=actor)
-
-
-def _tag(keys: Sequence[UUID], action: BulkAction, *, actor: Any) -> list[UUID]:
     with transaction.atomic():
         locked = Image.objects.select_for_update().filter(pk__in=keys).order_by("pk")
         changed = [image for image in locked if _fits(image, action)]

@@ -122,25 +122,23 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
         if image is None:
             missed: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
             return missed
-        form = EditForm(request.POST if request.method == "POST" else None, initial=_editable_values(image))
+        initial = {name: getattr(image, name) for name in EditForm.base_fields}
+        form = EditForm(request.POST if request.method == "POST" else None, initial=initial)
         if request.method == "POST":
             if not may(request, Scope.WRITE):
                 raise PermissionDenied(missing(Scope.WRITE))
-            if form.is_valid() and self._update(request, image, form):
-                return redirect(request.get_full_path())
+            if form.is_valid():
+                try:
+                    services.update(image, actor=request.user, changes=form.cleaned_data)
+                except ApiError as error:
+                    add_refusal(form, error)
+                else:
+                    messages.success(request, "Saved.")
+                    return redirect(request.get_full_path())
             request.method = "GET"  # the refused form is shown again by the same view
         context = {**_details(request, image), "edit_form": form, **(extra_context or {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
-
-    def _update(self, request: HttpRequest, image: Image, form: EditForm) -> bool:
-        try:
-            services.update(image, actor=request.user, changes=form.cleaned_data)
-        except ApiError as error:
-            add_refusal(form, error)
-            return False
-        messages.success(request, "Saved.")
-        return True
 
     # --- upload ---------------------------------------------------------------------------------------
 
@@ -218,11 +216,20 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
 
     @action(description="Purge…", permissions=["admin"])
     def purge(self, request: HttpRequest, queryset: QuerySet[Image]) -> HttpResponse | None:
-        if request.POST.get("confirmed") != "yes":
-            context = self.page(request, "Purge images") | _purged(queryset)
-            context["selected"] = request.POST.getlist("_selected_action")
-            return TemplateResponse(request, "admin/images/image/purge.html", context)
-        return self._each(request, queryset, services.purge, "purged", "already purged or in use")
+        if request.POST.get("confirmed") == "yes":
+            return self._each(request, queryset, services.purge, "purged", "already purged or in use")
+        to_purge = queryset.exclude(status=Image.Status.PURGED)
+        thumbnails = Rendition.objects.filter(image__in=to_purge.values("pk"))
+        results = Artifact.objects.filter(image__in=to_purge.values("pk"))
+        sizes = [rows.aggregate(size=Sum("byte_size"))["size"] for rows in (to_purge, thumbnails, results)]
+        context = self.page(request, "Purge images") | {
+            "count": to_purge.count(),
+            "results": results.count(),
+            "byte_size": sum(size or 0 for size in sizes),
+            "pictures": to_purge[:12],
+            "selected": request.POST.getlist("_selected_action"),
+        }
+        return TemplateResponse(request, "admin/images/image/purge.html", context)
 
     def _each(
         self,
@@ -246,10 +253,6 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
         return go_back(request) or redirect(request.get_full_path())
 
 
-def _editable_values(image: Image) -> dict[str, Any]:
-    return {name: getattr(image, name) for name in EditForm.base_fields}
-
-
 def _details(request: HttpRequest, image: Image) -> dict[str, Any]:
     """What the page of one image shows. Where it was taken is for those who may write."""
     operations = image.operations.values("job")
@@ -265,21 +268,4 @@ def _details(request: HttpRequest, image: Image) -> dict[str, Any]:
         "may_write": may(request, Scope.WRITE),
         "may_process": may(request, Scope.PROCESS),
         "may_purge": may(request, Scope.ADMIN),
-    }
-
-
-def _purged(queryset: QuerySet[Image]) -> dict[str, Any]:
-    """What a purge of these images takes away."""
-    to_purge = queryset.exclude(status=Image.Status.PURGED)
-    sizes = [
-        to_purge.aggregate(size=Sum("byte_size"))["size"],
-        Rendition.objects.filter(image__in=to_purge.values("pk")).aggregate(size=Sum("byte_size"))["size"],
-        Artifact.objects.filter(image__in=to_purge.values("pk")).aggregate(size=Sum("byte_size"))["size"],
-    ]
-    results = Artifact.objects.filter(image__in=to_purge.values("pk")).count()
-    return {
-        "count": to_purge.count(),
-        "results": results,
-        "byte_size": sum(size or 0 for size in sizes),
-        "pictures": to_purge[:12],
     }

@@ -1,6 +1,5 @@
 """Quality in the list of images: a bar for the grade, chips for the faults, a filter, measuring again."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
@@ -43,20 +42,16 @@ class IssueFilter(admin.SimpleListFilter):
                 return queryset.filter(issues__contains=[{"code": code}])
 
 
-def _chip(issue: Mapping[str, Any]) -> tuple[str, str]:
-    """A fault in a word or two, and its whole sentence: 'blurred: sharpness 0.11 < 0.38'."""
-    sentence = str(issue["explanation"])
-    return sentence.partition(":")[0], sentence
-
-
 class QualityColumns:
     """Mixed into the admin of images."""
 
     @display(description="Quality", ordering="quality_grade")
     def grade(self, image: Image) -> SafeString:
+        sentences = [str(issue["explanation"]) for issue in image.issues[:MOST_CHIPS]]
         context = {
             "grade": image.quality_grade,
-            "chips": [_chip(issue) for issue in image.issues[:MOST_CHIPS]],
+            # A fault in a word or two, and its whole sentence: 'blurred: sharpness 0.11 < 0.38'.
+            "chips": [(sentence.partition(":")[0], sentence) for sentence in sentences],
             "more": max(0, len(image.issues) - MOST_CHIPS),
         }
         return SafeString(render_to_string("admin/images/image/_quality.html", context))

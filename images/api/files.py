@@ -51,14 +51,6 @@ def wants_bytes(request: Request) -> bool:
     return request.headers.get("Accept", "").lstrip().lower().startswith("image/")
 
 
-def _presigned(image: Image) -> HttpResponseBase:
-    parameters = {
-        "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(image.original_filename)}",
-        "ResponseContentType": FORMATS[image.format].mime_type,
-    }
-    return HttpResponseRedirect(default_storage.url(image.file, parameters=parameters))  # type: ignore[call-arg]
-
-
 class FileQuery(QuerySerializer):
     redirect = FlagField(
         required=False, default=False, help_text="If storage is remote, redirect (302) to a signed URL."
@@ -80,13 +72,6 @@ class ThumbnailQuery(QuerySerializer):
     )
 
 
-def _format(request: Request, name: str) -> str:
-    """For auto: WebP for whoever says that it is understood, else JPEG."""
-    if name == "auto":
-        return "webp" if "image/webp" in request.headers.get("Accept", "") else "jpg"
-    return name
-
-
 class ImageParts:
     """Mixed into the view set of images."""
 
@@ -99,7 +84,11 @@ class ImageParts:
         """The original, byte for byte, as an attachment."""
         image = self.get_object()  # type: ignore[attr-defined]
         if FileQuery.read(request)["redirect"] and not files.is_local() and image.file:
-            return _presigned(image)
+            parameters = {
+                "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(image.original_filename)}",
+                "ResponseContentType": FORMATS[image.format].mime_type,
+            }
+            return HttpResponseRedirect(default_storage.url(image.file, parameters=parameters))  # type: ignore[call-arg]
         return original(request._request, image)
 
     @extend_schema(
@@ -111,9 +100,11 @@ class ImageParts:
         """A small image, upright and without metadata; created on request if it is missing."""
         image = self.get_object()  # type: ignore[attr-defined]
         query = ThumbnailQuery.read(request)
-        requested = (query["size"], _format(request, query["format"]))
-        rendition = renditions.thumbnail(image, size=requested[0], format=requested[1])
-        is_asked = (rendition.size, rendition.format) == requested
+        size, format = query["size"], query["format"]
+        if format == "auto":  # WebP for whoever says that it is understood, else JPEG
+            format = "webp" if "image/webp" in request.headers.get("Accept", "") else "jpg"
+        rendition = renditions.thumbnail(image, size=size, format=format)
+        is_asked = (rendition.size, rendition.format) == (size, format)
         return serve_file(
             request._request,
             rendition.file,

@@ -5,8 +5,6 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -143,12 +141,17 @@ class SimilarParts:
         return self._similar(own, query)
 
     def _similar(self, own: Embedding, query: Mapping[str, Any]) -> Response:
+        within, batch_id = None, query.get("batch")
+        if batch_id is not None:
+            if not Batch.objects.filter(pk=batch_id).exists():
+                raise invalid_field("batch", f"There is no batch {batch_id}.", code=ErrorCode.DOES_NOT_EXIST)
+            within = Image.objects.filter(batch_images__batch=batch_id)
         near = similarity.nearest(
             embeddings.numbers_of(own),
             Embedding.objects.filter(model=own.model, weights_sha256=own.weights_sha256),
             limit=query["limit"],
             max_distance=query.get("max_distance"),
-            within=_within(query.get("batch")),
+            within=within,
             exclude=[own.image_id],
         )
         body = {"image": own.image_id, "model": own.model, "weights_sha256": own.weights_sha256}
@@ -172,20 +175,21 @@ class SimilarParts:
         """
         if "image" in request.query_params:
             query = LikeQuery.read(request)
-            return self._similar(embeddings.of_image(_image(query["image"]), query["model"]), query)
+            key = query["image"]
+            image = Image.objects.only("pk").filter(pk=key).exclude(status=Image.Status.PURGED).first()
+            if image is None:
+                raise invalid_field("image", f"There is no image {key}.", code=ErrorCode.DOES_NOT_EXIST)
+            return self._similar(embeddings.of_image(image, query["model"]), query)
         query, wait_s = TextQuery.read(request), preferred_wait_s(request)
         vector = text_search.vector_of(
             query["q"], wait_s=wait_s, requested_by=request.user, source=request_source(request)
         )
         if isinstance(vector, Job):
             return Response(job_json(vector), status=202, headers={"Retry-After": "2"})
-        return Response(self._found(query["q"], vector, query["limit"]))
-
-    def _found(self, text: str, vector: np.ndarray, limit: int) -> dict[str, Any]:
-        answer = text_search.search(vector, limit=limit)
+        answer = text_search.search(vector, limit=query["limit"])
         rows = [(hit.image_id, {"score": hit.score}) for hit in answer.hits]
-        body = {"query": text, "model": TEXT_MODEL, "is_cut": answer.is_cut}
-        return {**body, "results": self._with_images(rows)}
+        body = {"query": query["q"], "model": TEXT_MODEL, "is_cut": answer.is_cut}
+        return Response({**body, "results": self._with_images(rows)})
 
     def _with_images(self, rows: list[tuple[uuid.UUID, dict[str, float]]]) -> list[dict[str, Any]]:
         images = with_scores(listed(Image.objects.order_by())).in_bulk([image_id for image_id, _ in rows])
@@ -222,18 +226,3 @@ def features(image: Image, query: Mapping[str, Any]) -> dict[str, Any]:
         "features_dim": own.dim,
         "features_weights_sha256": own.weights_sha256,
     }
-
-
-def _within(batch_id: uuid.UUID | None) -> QuerySet[Image] | None:
-    if batch_id is None:
-        return None
-    if not Batch.objects.filter(pk=batch_id).exists():
-        raise invalid_field("batch", f"There is no batch {batch_id}.", code=ErrorCode.DOES_NOT_EXIST)
-    return Image.objects.filter(batch_images__batch=batch_id)
-
-
-def _image(image_id: uuid.UUID) -> Image:
-    image = Image.objects.only("pk").filter(pk=image_id).exclude(status=Image.Status.PURGED).first()
-    if image is None:
-        raise invalid_field("image", f"There is no image {image_id}.", code=ErrorCode.DOES_NOT_EXIST)
-    return image

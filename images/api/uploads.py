@@ -106,11 +106,24 @@ def take_in(request: Request, values: Mapping[str, Any], *, batch: Batch | None 
     facts["after"] = partial(add_upload, into, by=request.user) if into else None
     files = values["files"]
     if len(files) == 1:
-        taken = _ingest_one(files[0], facts, request)
+        try:
+            taken = _ingest(files[0], facts, request)
+        except ProcessingError as exc:  # the refusal of the only file names the part that it came in
+            errors = [FieldError("file", exc.code, exc.detail)]
+            raise ApiError(exc.code, exc.detail, errors=errors) from exc
         body = _image_json(taken, request)
         status = 200 if taken.is_duplicate else 201
         return Response(body, status=status, headers={"Location": f"/api/images/{taken.image.pk}/"})
-    return _many(files, facts, request)
+    results: dict[int, dict[str, Any]] = {}
+    # In the order of their hashes: two requests with the same files, each in one transaction, cannot deadlock.
+    for index in sorted(range(len(files)), key=lambda index: getattr(files[index], "sha256", "")):
+        results[index] = _result(files[index], facts, request)
+    answer = {"results": [results[index] for index in range(len(files))]}
+    statuses = {result["status"] for result in answer["results"]}
+    if statuses == {"rejected"}:
+        error = ApiError(ErrorCode.ALL_REJECTED, f"None of the {len(files)} files was accepted.")
+        return Response({**error_body(error), **answer}, status=400)
+    return Response(answer, status=201 if "created" in statuses else 200)
 
 
 def _ingest(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:
@@ -119,31 +132,9 @@ def _ingest(file: UploadedFile, facts: dict[str, Any], request: Request) -> Inge
     )
 
 
-def _ingest_one(file: UploadedFile, facts: dict[str, Any], request: Request) -> Ingested:
-    """A refusal of the only file names the part that it came in."""
-    try:
-        return _ingest(file, facts, request)
-    except ProcessingError as exc:
-        errors = [FieldError("file", exc.code, exc.detail)]
-        raise ApiError(exc.code, exc.detail, errors=errors) from exc
-
-
 def _image_json(taken: Ingested, request: Request) -> dict[str, Any]:
     taken.image.duplicate = taken.is_duplicate  # type: ignore[attr-defined]
     return dict(UploadedImageSerializer(taken.image, context={"request": request}).data)
-
-
-def _many(files: Sequence[UploadedFile], facts: dict[str, Any], request: Request) -> Response:
-    results: dict[int, dict[str, Any]] = {}
-    # In the order of their hashes: two requests with the same files, each in one transaction, cannot deadlock.
-    for index in sorted(range(len(files)), key=lambda index: getattr(files[index], "sha256", "")):
-        results[index] = _result(files[index], facts, request)
-    body = {"results": [results[index] for index in range(len(files))]}
-    statuses = {result["status"] for result in body["results"]}
-    if statuses == {"rejected"}:
-        error = ApiError(ErrorCode.ALL_REJECTED, f"None of the {len(files)} files was accepted.")
-        return Response({**error_body(error), **body}, status=400)
-    return Response(body, status=201 if "created" in statuses else 200)
 
 
 def _result(file: UploadedFile, facts: dict[str, Any], request: Request) -> dict[str, Any]:

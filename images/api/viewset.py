@@ -169,7 +169,12 @@ class ImageViewSet(
             require_scope(request, Scope.PROCESS)
         images = self._selected(values)
         if values["action"] == "process":
-            return self._process(images, values, request)
+            if values["dry_run"]:
+                usable = [image.pk for image in images if image.status in Image.PRESENT]
+                return Response(_bulk_result(values, images, usable))
+            if gone := [image for image in images if image.status not in Image.PRESENT]:
+                raise ApiError(ErrorCode.CONFLICT, f"The image {gone[0].pk} is {gone[0].status}.")
+            return accepted(submit_work(values["work"], images, delivery_of(values, request)))
         if values["action"] == "add_to_batch":
             return self._add_to_batch(images, values, request)
         change = services.BulkAction(values["action"], values.get("tags", ()), values.get("remove_tags", ()))
@@ -200,14 +205,6 @@ class ImageViewSet(
         if new and not values["dry_run"]:
             add_images(batch, new, actor=request.user)
         return Response(_bulk_result(values, images, new))
-
-    def _process(self, images: list[Image], values: dict[str, Any], request: Request) -> Response:
-        if values["dry_run"]:
-            usable = [image.pk for image in images if image.status in Image.PRESENT]
-            return Response(_bulk_result(values, images, usable))
-        if gone := [image for image in images if image.status not in Image.PRESENT]:
-            raise ApiError(ErrorCode.CONFLICT, f"The image {gone[0].pk} is {gone[0].status}.")
-        return accepted(submit_work(values["work"], images, delivery_of(values, request)))
 
 
 def _bulk_result(values: dict[str, Any], images: list[Image], changed: list[Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from images.services import library, listed
 from processing.algorithms.quality.causes import CAUSES
 
 PAGE_SIZE = 48
+CURSOR_TIME = "%Y%m%dT%H%M%S.%f"
 FIELDS = ("search", "format", "kind", "status", "tag", "uploaded_by", "issue", "min_quality")
 ISSUES = [("any", "Any problem"), *((cause.code, cause.fault.capitalize()) for cause in CAUSES.values())]
 STATUSES = (Image.Status.READY, Image.Status.DAMAGED)
@@ -73,28 +74,22 @@ def matching(
 
 def page(request: HttpRequest, *, is_trash: bool) -> LibraryPage:
     images, errors = matching(request, is_trash=is_trash)
-    if position := _position(request.GET.get("after", "")):
-        moment, pk = position
-        images = images.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=pk))
+    moment, _, key = request.GET.get("after", "").partition("_")
+    try:
+        at, pk = datetime.strptime(moment, CURSOR_TIME).replace(tzinfo=UTC), uuid.UUID(key)
+    except ValueError:  # none, or not one of ours: the first page
+        pass
+    else:
+        images = images.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
     # The newest first, the id deciding between equals: a page that is added to never repeats or skips a row.
     rows = readable(
         images.order_by("-created_at", "-id").defer("exif", "exif_raw", "gps", "metadata")[: PAGE_SIZE + 1]
     )
-    is_more = len(rows) > PAGE_SIZE
-    rows = rows[:PAGE_SIZE]
-    return LibraryPage(rows, _cursor(rows[-1]) if is_more else "", errors)
-
-
-def _cursor(image: Image) -> str:
-    return f"{image.created_at.astimezone(UTC).strftime('%Y%m%dT%H%M%S.%f')}_{image.pk.hex}"
-
-
-def _position(cursor: str) -> tuple[datetime, uuid.UUID] | None:
-    moment, _, pk = cursor.partition("_")
-    try:
-        return datetime.strptime(moment, "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC), uuid.UUID(pk)
-    except ValueError:
-        return None
+    next_cursor = ""
+    if len(rows) > PAGE_SIZE:
+        last = rows[PAGE_SIZE - 1]
+        next_cursor = f"{last.created_at.astimezone(UTC).strftime(CURSOR_TIME)}_{last.pk.hex}"
+    return LibraryPage(rows[:PAGE_SIZE], next_cursor, errors)
 
 
 def formats_present() -> list[str]:

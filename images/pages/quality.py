@@ -49,23 +49,23 @@ class Mark:
 def marks(report: Mapping[str, Any]) -> list[Mark]:
     """The causes of a report, faults first."""
     sentences = {issue["measure"]: issue["explanation"] for issue in report["issues"]}
-    drawn = [_mark(CAUSES[row["name"]], row, sentences) for row in report["causes"]]
+    drawn = []
+    for row in report["causes"]:
+        cause, value, cutoff = CAUSES[row["name"]], row["value"], row["threshold"]
+        drawn.append(
+            Mark(
+                title=cause.title,
+                shown=_shown(cause, value),
+                cutoff_shown=_shown(cause, cutoff),
+                at=0 if value is None else round(SCALE * cause.normalized(value), 1),
+                cutoff_at=None if cutoff is None else round(SCALE * cause.normalized(cutoff), 1),
+                is_fault=row["is_fault"],
+                sentence=sentences.get(cause.name, ""),
+                description=cause.description,
+                error=row["error_detail"],
+            )
+        )
     return sorted(drawn, key=lambda mark: not mark.is_fault)
-
-
-def _mark(cause: Cause, row: Mapping[str, Any], sentences: Mapping[str, str]) -> Mark:
-    cutoff = row["threshold"]
-    return Mark(
-        title=cause.title,
-        shown=_shown(cause, row["value"]),
-        cutoff_shown=_shown(cause, cutoff),
-        at=round(SCALE * cause.normalized(row["value"]), 1) if row["value"] is not None else 0,
-        cutoff_at=None if cutoff is None else round(SCALE * cause.normalized(cutoff), 1),
-        is_fault=row["is_fault"],
-        sentence=sentences.get(cause.name, ""),
-        description=cause.description,
-        error=row["error_detail"],
-    )
 
 
 def _shown(cause: Cause, value: float | None) -> str:
@@ -168,16 +168,15 @@ def _fields(cutoffs: Mapping[str, float | None], counts: quality_profiles.Counts
 
 def _requested_cutoffs(data: QueryDict) -> dict[str, Any]:
     """The cut-offs of the form as numbers; an empty one is not judged by, other text stays and is refused."""
-    return {name: _number(data.get(name, "").strip()) for name in CAUSES if name in data}
-
-
-def _number(text: str) -> Any:
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        return text[:50]
+    cutoffs: dict[str, Any] = {}
+    for name in CAUSES:
+        if name in data:
+            text = data.get(name, "").strip()
+            try:
+                cutoffs[name] = float(text) if text else None
+            except ValueError:
+                cutoffs[name] = text[:50]
+    return cutoffs
 
 
 def _kind(text: str) -> str:

@@ -123,14 +123,9 @@ def ridge_map_png(image: Image) -> bytes:
     if image.status == Image.Status.PURGED:
         raise ApiError(ErrorCode.GONE, phrases.PURGED)
     key = f"ridge-map:{VERSION}:{image.sha256}"
-    drawn: bytes | None = cache.get(key)
-    if drawn is None:
-        drawn = _draw(image)
-        cache.set(key, drawn, MAP_SECONDS)
-    return drawn
-
-
-def _draw(image: Image) -> bytes:
+    kept: bytes | None = cache.get(key)
+    if kept is not None:
+        return kept
     if not files.has_size(image.file, image.byte_size):
         raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
     with files.local_copy(image.file) as path:
@@ -141,4 +136,5 @@ def _draw(image: Image) -> bytes:
             timeout_s=settings.DECODE_TIMEOUT_SECONDS,
             memory_bytes=settings.DECODE_MEMORY_BYTES,
         )
+    cache.set(key, drawn, MAP_SECONDS)
     return drawn

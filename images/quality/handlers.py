@@ -38,25 +38,20 @@ def _save_causes(claim: Claim, causes: measuring.Causes) -> dict[str, Any]:
     image = _locked(claim)
     if image is None:
         return PURGED
-    rows = [_cause_row(name, value, causes) for name, value in causes.values.items()]
+    rows: list[dict[str, Any]] = []
+    for name, value in causes.values.items():
+        row: dict[str, Any] = {"metric": name, "metric_version": VERSION}
+        row |= {"input_size": causes.input_size, "duration_ms": causes.duration_ms}
+        if value is None:
+            row |= {"error_code": "not_measurable", "error_detail": CAUSES[name].unmeasurable}
+        else:
+            row |= {"value": value, "normalized": CAUSES[name].normalized(value)}
+        rows.append(row)
     if causes.panel is not None:
         rows += fingerprints.score_rows(causes.panel)
     quality.save_rows(image, rows)
     quality.judge_images([image])
     return {"grade": image.quality_grade, "issues": [issue["code"] for issue in image.issues]}
-
-
-def _cause_row(name: str, value: float | None, causes: measuring.Causes) -> dict[str, Any]:
-    cause = CAUSES[name]
-    row = {
-        "metric": name,
-        "metric_version": VERSION,
-        "input_size": causes.input_size,
-        "duration_ms": causes.duration_ms,
-    }
-    if value is None:
-        return {**row, "error_code": "not_measurable", "error_detail": cause.unmeasurable}
-    return {**row, "value": value, "normalized": cause.normalized(value)}
 
 
 def _load_metrics(claim: Claim, scratch: Path) -> tuple:
@@ -72,22 +67,22 @@ def _save_metrics(claim: Claim, scores: Sequence[Score]) -> dict[str, Any]:
     image = _locked(claim)
     if image is None:
         return PURGED
-    quality.save_rows(image, [_score_row(score) for score in scores])
+    rows = [
+        {
+            "metric": score.metric,
+            "value": score.value,
+            "normalized": score.normalized,
+            "metric_version": score.version,
+            "weights_sha256": score.weights_sha256,
+            "input_size": score.input_size,
+            "duration_ms": score.duration_ms,
+            "error_code": score.error_code,
+            "error_detail": score.error_detail,
+        }
+        for score in scores
+    ]
+    quality.save_rows(image, rows)
     return {"scores": {score.metric: score.value for score in scores}}
-
-
-def _score_row(score: Score) -> dict[str, Any]:
-    return {
-        "metric": score.metric,
-        "value": score.value,
-        "normalized": score.normalized,
-        "metric_version": score.version,
-        "weights_sha256": score.weights_sha256,
-        "input_size": score.input_size,
-        "duration_ms": score.duration_ms,
-        "error_code": score.error_code,
-        "error_detail": score.error_detail,
-    }
 
 
 def _nothing() -> None:

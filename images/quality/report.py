@@ -12,7 +12,7 @@ from processing.algorithms.quality import causes
 from processing.algorithms.quality.causes import CAUSES, Cause
 from processing.algorithms.quality.grading import is_fault, limits
 from processing.algorithms.quality.metrics import METRICS
-from processing.algorithms.quality.specs import Availability, MetricSpec
+from processing.algorithms.quality.specs import MetricSpec
 
 EMPTY_ROW = {
     "value": None,
@@ -86,12 +86,6 @@ def _metric(spec: MetricSpec, row: QualityScore | None) -> dict[str, Any]:
         "title": spec.title,
         "direction": spec.better,
         "range": [spec.low, spec.high],
-        **_state(availability),
-    }
-
-
-def _state(availability: Availability) -> dict[str, Any]:
-    return {
         "is_available": availability.is_available,
         "why_not": availability.why_not,
         "command": availability.command,

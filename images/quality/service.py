@@ -149,25 +149,24 @@ def judge_images(images: Sequence[Image]) -> int:
     for key, metric, value in rows.values_list("image", "metric", "value"):
         values[key][metric] = value
     profiles = {kind: quality_profiles.profile_of(kind) for kind in {image.kind for image in images}}
-    judged = [image for image in images if _judge(image, values[image.pk], profiles[image.kind])]
+    judged = []
+    for image in images:
+        own, profile = values[image.pk], profiles[image.kind]
+        before = (image.quality_grade, image.issues, image.quality_profile)
+        judgement = judge(own, profile.cutoffs)
+        grade = judgement.grade
+        if grade is not None and image.kind == Image.Kind.FINGERPRINT and "fp_score" in own:
+            grade = round(min(grade, own["fp_score"]), 1)  # at most the score of its ridges
+        image.quality_grade = grade
+        image.issues = [issue.as_dict() for issue in judgement.issues] + fingerprints.issues_of(image, own)
+        image.quality_profile = profile.name if grade is not None else ""
+        image.updated_at = timezone.now()
+        if before != (image.quality_grade, image.issues, image.quality_profile):
+            judged.append(image)
     Image.objects.bulk_update(
         judged, ["quality_grade", "issues", "quality_profile", "updated_at"], batch_size=500
     )
     return len(judged)
-
-
-def _judge(image: Image, values: Mapping[str, float], profile: quality_profiles.Profile) -> bool:
-    """Set an image's grade and issues; the grade of a fingerprint is at most the score of its ridges."""
-    before = (image.quality_grade, image.issues, image.quality_profile)
-    judgement = judge(values, profile.cutoffs)
-    grade = judgement.grade
-    if grade is not None and image.kind == Image.Kind.FINGERPRINT and "fp_score" in values:
-        grade = round(min(grade, values["fp_score"]), 1)
-    issues = [issue.as_dict() for issue in judgement.issues] + fingerprints.issues_of(image, values)
-    image.quality_grade, image.issues = grade, issues
-    image.quality_profile = profile.name if grade is not None else ""
-    image.updated_at = timezone.now()
-    return before != (image.quality_grade, image.issues, image.quality_profile)
 
 
 def kind_changed(image: Image) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from processing.algorithms.codecs.probing import Limits
-from processing.algorithms.embedding.embedders import EMBEDDERS, Embedder, embed_texts, load_embedder
+from processing.algorithms.embedding.embedders import EMBEDDERS, embed_texts, load_embedder
 from processing.algorithms.embedding.inputs import Recipe, read
 from processing.algorithms.errors import ProcessingError
 
@@ -61,15 +61,20 @@ def _embed_alike(members: Sequence[Member]) -> list[Embedded | ProcessingError]:
     recipe = EMBEDDERS[model].recipe
     with ThreadPoolExecutor(min(len(members), os.cpu_count() or 2)) as threads:  # decoders let go of the lock
         inputs = list(threads.map(lambda member: _input(member, recipe), members))
-    vectors = _vectors(embedder, inputs)
+    good = [value for value in inputs if isinstance(value, np.ndarray)]
+    vectors = iter(embedder.embed(good) if good else ())
     share_ms = round(1000 * (time.monotonic() - started) / len(members))
     return [
         value
         if isinstance(value, ProcessingError)
         else Embedded(
-            value.astype("<f4").tobytes(), model, embedder.weights_sha256, embedder.precision, share_ms
+            next(vectors).astype("<f4").tobytes(),
+            model,
+            embedder.weights_sha256,
+            embedder.precision,
+            share_ms,
         )
-        for value in vectors
+        for value in inputs
     ]
 
 
@@ -80,14 +85,6 @@ def _input(member: Member, recipe: Recipe) -> np.ndarray | ProcessingError:
             return read(stream, recipe, limits=limits)
     except ProcessingError as error:
         return error
-
-
-def _vectors(
-    embedder: Embedder, inputs: Sequence[np.ndarray | ProcessingError]
-) -> list[np.ndarray | ProcessingError]:
-    good = [value for value in inputs if isinstance(value, np.ndarray)]
-    vectors = iter(embedder.embed(good)) if good else iter(())
-    return [next(vectors) if isinstance(value, np.ndarray) else value for value in inputs]
 
 
 def embed_text(text: str, folder: str) -> str:

@@ -53,21 +53,25 @@ def nearest(
     candidates = vectors.filter(image__status=Image.Status.READY).exclude(image_id__in=list(exclude))
     if within is not None:
         candidates = candidates.filter(image__in=within)
-        if within.count() <= EXACT_UP_TO:
-            return _cut(_ranked(candidates, vector, count=limit), limit, max_distance)
-    count = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * limit)
-    return _cut(_by_index(candidates, vector, count=count), limit, max_distance)
-
-
-def _ranked(candidates: QuerySet[Embedding], vector: np.ndarray, *, count: int) -> list[Neighbour]:
-    ranked = candidates.order_by(_exact(vector), "image_id")
-    return [Neighbour(*row) for row in ranked.values_list("image_id", _exact(vector))[:count]]
+    if within is not None and within.count() <= EXACT_UP_TO:
+        ranked = candidates.order_by(_exact(vector), "image_id").values_list("image_id", _exact(vector))
+        rows = [Neighbour(*row) for row in ranked[:limit]]
+    else:
+        count = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * limit)
+        rows = _by_index(candidates, vector, count=count)
+    return [row for row in rows if max_distance is None or row.distance <= max_distance][:limit]
 
 
 def _by_index(embeddings: QuerySet[Embedding], vector: np.ndarray, *, count: int) -> list[Neighbour]:
     candidates = by_index(embeddings, vector).values_list("image_id", _exact(vector))[:count]
     with transaction.atomic():
-        _search_widely()
+        with connection.cursor() as cursor:
+            # For this transaction: more candidates, and on with the search where filters leave too few of them.
+            cursor.execute(
+                "SELECT set_config('hnsw.ef_search', %s, true),"
+                " set_config('hnsw.iterative_scan', 'relaxed_order', true)",
+                [str(SEARCH_WIDTH)],
+            )
         rows = [Neighbour(*row) for row in candidates]
     return sorted(rows, key=lambda row: (row.distance, row.image_id))
 
@@ -80,16 +84,3 @@ def by_index(candidates: QuerySet[Embedding], vector: np.ndarray) -> QuerySet[Em
 
 def _exact(vector: np.ndarray) -> CosineDistance:
     return CosineDistance(Cast("vector", VectorField(dimensions=len(vector))), vector)
-
-
-def _search_widely() -> None:
-    """For this transaction: more candidates, and on with the search where filters leave too few of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('hnsw.ef_search', %s, true), set_config('hnsw.iterative_scan', 'relaxed_order', true)",
-            [str(SEARCH_WIDTH)],
-        )
-
-
-def _cut(rows: list[Neighbour], limit: int, max_distance: float | None) -> list[Neighbour]:
-    return [row for row in rows if max_distance is None or row.distance <= max_distance][:limit]

@@ -79,16 +79,23 @@ def vector_of(
     """
     text = _checked(text)
     require_models()
-    key = _key(text)
+    hashes = [model_availability.installed_sha256(name) for name in (TEXT_MODEL, TEXT_VOCABULARY)]
+    key = hashlib.sha256("\n".join([*hashes, text]).encode()).hexdigest()
     if (cached := _cached(key)) is not None:
         return cached
-    job = _open_job(key) or _submit(text, key, requested_by=requested_by, source=source)
+    # Somebody may have asked the same a moment ago.
+    waiting = Operation.objects.filter(name=OPERATION, cache_key=key, status__in=OPERATION_OPEN)
+    asked = waiting.select_related("job").first()
+    job = asked.job if asked else _submit(text, key, requested_by=requested_by, source=source)
     if not wait_until_finished(job.pk, WAIT_S if wait_s is None else wait_s):
         return job
-    made = _cached(key)
-    if made is None:
-        raise _failure(job)
-    return made
+    if (made := _cached(key)) is not None:
+        return made
+    failed = job.operations.first()
+    raise ApiError(
+        failed.error_code if failed and failed.error_code else ErrorCode.UNAVAILABLE,
+        failed.error_detail if failed and failed.error_detail else "The search text could not be processed.",
+    )
 
 
 def _checked(text: str) -> str:
@@ -99,11 +106,6 @@ def _checked(text: str) -> str:
         detail = api_phrases.too_long(len(text), MAX_TEXT)
         raise invalid_field("q", detail, code=ErrorCode.TOO_LONG)
     return text
-
-
-def _key(text: str) -> str:
-    hashes = [model_availability.installed_sha256(name) for name in (TEXT_MODEL, TEXT_VOCABULARY)]
-    return hashlib.sha256("\n".join([*hashes, text]).encode()).hexdigest()
 
 
 def _cached(key: str) -> np.ndarray | None:
@@ -118,13 +120,6 @@ def _cached(key: str) -> np.ndarray | None:
     return np.frombuffer(base64.b64decode(text), "<f4")
 
 
-def _open_job(key: str) -> Job | None:
-    """Somebody asked the same a moment ago."""
-    waiting = Operation.objects.filter(name=OPERATION, cache_key=key, status__in=OPERATION_OPEN)
-    operation = waiting.select_related("job").first()
-    return operation.job if operation else None
-
-
 def _submit(text: str, key: str, *, requested_by: Any, source: str) -> Job:
     return jobs.submit_job(
         kind=JOB_KIND,
@@ -135,12 +130,3 @@ def _submit(text: str, key: str, *, requested_by: Any, source: str) -> Job:
         source=source,
         request_id=request_id.current(),
     )
-
-
-def _failure(job: Job) -> ApiError:
-    failed = job.operations.first()
-    code = failed.error_code if failed and failed.error_code else ErrorCode.UNAVAILABLE
-    detail = (
-        failed.error_detail if failed and failed.error_detail else "The search text could not be processed."
-    )
-    return ApiError(code, detail)
