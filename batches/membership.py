@@ -35,7 +35,11 @@ def add_images(
         images = Image.objects.select_for_update(no_key=True).filter(
             pk__in=requested_ids, status__in=Image.PRESENT
         )
-        _check_all_there(requested_ids, set(images.order_by("pk").values_list("pk", flat=True)))
+        there = set(images.order_by("pk").values_list("pk", flat=True))
+        if missing := [key for key in requested_ids if key not in there]:
+            details = [f"Image {key} does not exist or has been deleted." for key in missing[:100]]
+            errors = [FieldError("image_ids", ErrorCode.DOES_NOT_EXIST, detail) for detail in details]
+            raise ApiError(ErrorCode.DOES_NOT_EXIST, f"image_ids: {details[0]}", errors=errors)
         with changes.edit(
             batch, actor=actor, kind=Kind.ADD_IMAGES, expected_version=expected_version
         ) as edit:
@@ -52,17 +56,6 @@ def add_images(
 
 def _last_position(batch: Batch) -> int:
     return int(batch.batch_images.aggregate(last=Max("position"))["last"] or 0)
-
-
-def _check_all_there(requested_ids: Sequence[UUID], existing: set[UUID]) -> None:
-    if missing := [key for key in requested_ids if key not in existing]:
-        errors = [
-            FieldError(
-                "image_ids", ErrorCode.DOES_NOT_EXIST, f"Image {key} does not exist or has been deleted."
-            )
-            for key in missing[:100]
-        ]
-        raise ApiError(ErrorCode.DOES_NOT_EXIST, f"image_ids: {errors[0].detail}", errors=errors)
 
 
 def remove_images(

@@ -127,18 +127,14 @@ def applicable_images(
     """
     services.check_models(work)
     images = list(_chosen(batch, filters).only(*NEEDED))
-    _check_count(images, work)
-    return selection.applicable_images(work, images)
-
-
-def _check_count(images: Sequence[Image], work: Work) -> None:
-    count, each = len(images) * len(work.units()), len(work.units())
-    if count > MAX_OPERATIONS:
+    each = len(work.units())
+    if (count := len(images) * each) > MAX_OPERATIONS:
         detail = (
             f"{phrases.images(len(images))} with {phrases.operations(each)} each make {count} operations. "
             f"The limit for one job is {MAX_OPERATIONS}. Choose fewer images, for example a single group."
         )
         raise ApiError(ErrorCode.TOO_LONG, detail)
+    return selection.applicable_images(work, images)
 
 
 def estimate_batch(batch: Batch, work: Work, *, filters: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -182,8 +178,14 @@ def process_batch(
         locked = changes.lock(batch)  # so that it is not deleted meanwhile
         changes.check_open(locked, approved_ok=True)
         applicable = applicable_images(locked, work, filters=filters)
+        if not applicable.images and not applicable.left_out:
+            detail = "The filter matches no images in this batch."
+            raise invalid_field("filter", detail, code=ErrorCode.REQUIRED)
         if not applicable.images:
-            raise _nothing_left(applicable)
+            detail = f"None of the selected images can be processed. {applicable.reasons}"
+            left_out = applicable.left_out[:LISTED]
+            errors = [FieldError(str(left.image), left.code, left.detail) for left in left_out]
+            raise ApiError(ErrorCode.INVALID, detail, errors=errors)
         delivery = replace(
             delivery,
             priority=locked.priority if priority is None else priority,
@@ -228,14 +230,6 @@ def _changed_jobs(batch: Batch, name: str, counts: Sequence[int], actor: Any) ->
         run_status.sync_runs(batch.pk)
         audit.record(name, batch, actor=actor, detail=asdict(changed))
     return changed
-
-
-def _nothing_left(applicable: ApplicableImages) -> ApiError:
-    if not applicable.left_out:
-        return invalid_field("filter", "The filter matches no images in this batch.", code=ErrorCode.REQUIRED)
-    detail = f"None of the selected images can be processed. {applicable.reasons}"
-    errors = [FieldError(str(left.image), left.code, left.detail) for left in applicable.left_out[:LISTED]]
-    return ApiError(ErrorCode.INVALID, detail, errors=errors)
 
 
 def _record(

@@ -96,7 +96,10 @@ class BatchSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(BatchProgressSerializer(allow_null=True))
     def get_progress(self, batch: Batch) -> dict[str, Any] | None:
-        return _progress(self.context["jobs"].get(batch.pk))
+        job: Job | None = self.context["jobs"].get(batch.pk)
+        if job is None:
+            return None
+        return {"percent": job.percent, "job": str(job.pk), "kind": job.kind, "status": job.status}
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=sorted(stages.MOVES))))
     def get_moves(self, batch: Batch) -> list[str]:
@@ -179,16 +182,14 @@ class MemberSerializer(ImageSerializer):
 
 def members_json(members: Sequence[BatchImage], request: Any) -> list[dict[str, Any]]:
     """Images of a batch, loaded with their groups and scores, as JSON."""
-    images = [_placed(member) for member in members]
+    images = []
+    for member in members:
+        image: Any = member.image
+        image.group_label = member.group.label if member.group is not None else None
+        for name in PLACE:
+            setattr(image, name, getattr(member, name))
+        images.append(image)
     return [dict(row) for row in MemberSerializer(images, many=True, context={"request": request}).data]
-
-
-def _placed(member: BatchImage) -> Any:
-    image: Any = member.image
-    image.group_label = member.group.label if member.group is not None else None
-    for name in PLACE:
-        setattr(image, name, getattr(member, name))
-    return image
 
 
 class ChangeSerializer(serializers.ModelSerializer):
@@ -279,10 +280,3 @@ def live_jobs(batches: Sequence[Batch]) -> dict[UUID, Job]:
     jobs = list(unfinished.exclude(kind__in=BACKGROUND_KINDS).order_by("created_at"))
     add_running(jobs)
     return {job.batch_id: job for job in jobs if job.batch_id is not None}
-
-
-def _progress(job: Job | None) -> dict[str, Any] | None:
-    """A job as a batch's progress."""
-    if job is None:
-        return None
-    return {"percent": job.percent, "job": str(job.pk), "kind": job.kind, "status": job.status}

@@ -91,7 +91,12 @@ def create_batch(
 def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
     checked = {name: values[name] for name in EDITABLE if name in values}
     if "batch_name" in checked:
-        checked["batch_name"] = _checked_name(checked["batch_name"])
+        name = checked["batch_name"] = checked["batch_name"].strip()
+        if not 1 <= len(name) <= MAX_NAME:
+            detail = f"The name must have 1 to {MAX_NAME} characters; this one has {len(name)}."
+            raise invalid_field("batch_name", detail)
+        if has_unstorable_characters(name):
+            raise invalid_field("batch_name", UNSTORABLE)
     if "parameters" in checked:
         checked["parameters"] = dict(checked["parameters"] or {})
         analysis_parameters.check_described(checked["parameters"])
@@ -99,16 +104,6 @@ def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
         if name in checked:
             checked[name] = _person(checked[name], field=name)
     return checked
-
-
-def _checked_name(name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= MAX_NAME:
-        detail = f"The name must have 1 to {MAX_NAME} characters; this one has {len(name)}."
-        raise invalid_field("batch_name", detail)
-    if has_unstorable_characters(name):
-        raise invalid_field("batch_name", UNSTORABLE)
-    return name
 
 
 def _person(who: Any, *, field: str) -> Any:

@@ -82,13 +82,10 @@ def moves_open_to(batch: Batch, user: Any, *, subject: Any = None) -> list[str]:
 def _scope_of(batch: Batch, name: str, user: Any) -> str:
     """Reviewers hand in and send back; the batch's own reviewer validates; operators accept and reopen."""
     is_validation = name == "approve" and batch.review_stage == Stage.VALIDATION
-    if name in ("submit", "reject") or (is_validation and _is_reviewer(batch, user)):
+    is_reviewer = batch.reviewer_id is not None and batch.reviewer_id == getattr(user, "pk", None)
+    if name in ("submit", "reject") or (is_validation and is_reviewer):
         return "write"
     return "process"
-
-
-def _is_reviewer(batch: Batch, user: Any) -> bool:
-    return batch.reviewer_id is not None and batch.reviewer_id == getattr(user, "pk", None)
 
 
 def move(
@@ -113,7 +110,10 @@ def move(
         ApiError: 409 where the batch is at another stage, or unfinished and not confirmed; 400 without a needed reason.
         PermissionDenied: where the move needs another scope.
     """
-    reason = _checked_reason(name, reason)
+    reason = reason.strip()
+    if name == "reject" and not reason:
+        raise invalid_field("reason", phrases.REASON_NEEDED, code=ErrorCode.REQUIRED)
+    reason = checked_text("reason", reason, limit=MAX_REASON)
     with transaction.atomic():
         locked = changes.lock(batch)
         if locked.is_archived or locked.deleted_at is not None:
@@ -153,10 +153,3 @@ def _checked_unfinished(batch: Batch, *, reason: str, confirm: bool) -> dict[str
     if not reason:
         raise invalid_field("reason", phrases.APPROVAL_REASON_NEEDED, code=ErrorCode.REQUIRED)
     return {"unfinished": counts}
-
-
-def _checked_reason(name: str, reason: str) -> str:
-    reason = reason.strip()
-    if name == "reject" and not reason:
-        raise invalid_field("reason", phrases.REASON_NEEDED, code=ErrorCode.REQUIRED)
-    return checked_text("reason", reason, limit=MAX_REASON)

@@ -79,7 +79,11 @@ def _known_images(ids: Sequence[UUID]) -> list[Image]:
     field = "image" if len(ids) == 1 else "images"
     existing = {image.pk: image for image in _locked(pk__in=ids)}
     if missing := [pk for pk in ids if pk not in existing]:
-        raise invalid_field(field, _missing(missing), code=ErrorCode.DOES_NOT_EXIST)
+        sentence = ngettext(
+            "Image {} does not exist.", "{1} images do not exist, for example {0}.", len(missing)
+        )
+        detail = sentence.format(missing[0], len(missing))
+        raise invalid_field(field, detail, code=ErrorCode.DOES_NOT_EXIST)
     images = [existing[pk] for pk in ids]
     _refuse_unusable(images, field)
     return images
@@ -107,11 +111,6 @@ def _refuse_unusable(images: Sequence[Image], field: str) -> None:
         if image.status != Image.Status.READY:
             detail = f"Image {image.pk} is {image.status}. Only images that are ready can be processed."
             raise ApiError(ErrorCode.CONFLICT, detail, errors=[FieldError(field, ErrorCode.CONFLICT, detail)])
-
-
-def _missing(ids: Sequence[UUID]) -> str:
-    sentence = ngettext("Image {} does not exist.", "{1} images do not exist, for example {0}.", len(ids))
-    return sentence.format(ids[0], len(ids))
 
 
 def _ingested(submission: Submission) -> list[Image]:

@@ -1,7 +1,7 @@
 """Make a run's groups those of its batch: as a whole, or group by group after a look at what would change."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from api.core.errors import ApiError, ErrorCode, FieldError, invalid_field
 from batches.clustering.diff import Diff, DiffItem, check, items_of, plan
-from batches.clustering.proposal import Move, Place, Proposal, propose
+from batches.clustering.proposal import Place, Proposal, propose
 from batches.history import changes
 from batches.history.changes import ExpectedVersion, Kind
 from batches.history.edit import Edit
@@ -92,8 +92,15 @@ class _Writing:
         """Answers the id of the batch's group for each label that was applied."""
         self._edit.all_members()
         targets = self._targets()
+        by = AssignedBy.PROPAGATED if self._is_incremental else AssignedBy.AUTO
         for move in self._moves:
-            self._place(move, None if move.to is None else targets[move.to])
+            self._edit.set_image(
+                move.place.image_id,
+                group=None if move.to is None else targets[move.to],
+                assigned_by=AssignedBy.NOBODY if move.to is None else by,
+                probability=None if move.to is None else move.place.probability,
+                outlier_score=move.place.outlier_score,
+            )
         if not self._is_incremental:
             self._measure_the_staying()
         self._set_covers(targets)
@@ -112,16 +119,6 @@ class _Writing:
         for label in sorted(labels - set(targets), key=lambda label: (-coming[label], label)):
             targets[label] = self._edit.new_group()
         return targets
-
-    def _place(self, move: Move, group: Group | None) -> None:
-        by = AssignedBy.PROPAGATED if self._is_incremental else AssignedBy.AUTO
-        self._edit.set_image(
-            move.place.image_id,
-            group=group,
-            assigned_by=AssignedBy.NOBODY if group is None else by,
-            probability=None if group is None else move.place.probability,
-            outlier_score=move.place.outlier_score,
-        )
 
     def _measure_the_staying(self) -> None:
         """What the run says of images that stay where they are and that it may move."""
@@ -147,19 +144,13 @@ class _Writing:
             if group is not None:
                 inside.setdefault(group.pk, []).append(place)
         for label, group in targets.items():
-            chosen = self._cover(label, inside.get(group.pk, []))
-            if chosen is not None and not self._has_cover(group):
-                self._edit.set_group(group, cover=chosen)
-
-    def _has_cover(self, group: Group) -> bool:
-        row = self._edit.after.get("images", {}).get(str(group.cover_id))
-        return row is not None and row["group"] == str(group.pk)
-
-    def _cover(self, label: int, places: Sequence[Place]) -> UUID | None:
-        medoid = self._medoids.get(label)
-        if any(place.image_id == medoid for place in places):
-            return medoid
-        return max(places, key=lambda place: place.probability).image_id if places else None
+            places, medoid = inside.get(group.pk, []), self._medoids.get(label)
+            row = self._edit.after.get("images", {}).get(str(group.cover_id))
+            if not places or (row is not None and row["group"] == str(group.pk)):
+                continue
+            is_inside = any(place.image_id == medoid for place in places)
+            own = max(places, key=lambda place: place.probability).image_id
+            self._edit.set_group(group, cover=medoid if is_inside else own)
 
     def _drop_empty(self) -> set[UUID]:
         counts = Counter(

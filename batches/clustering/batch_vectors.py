@@ -46,7 +46,8 @@ def load(batch_id: UUID, *, model: str, weights_sha256: str) -> Vectors:
         content = b"".join(copy)
     rows = np.frombuffer(content[_HEADER_BYTES:-_TRAILER_BYTES], _row(dim))
     lengths = [rows["lengths"][name] for name in ("key", "sha256", "vector")]
-    if not all((given == right).all() for given, right in zip(lengths, _lengths(dim), strict=True)):
+    right = (16, _SHA_LENGTH, 4 + 4 * dim)  # a vector begins with its dimensions and a spare, int16 each
+    if not all((given == one).all() for given, one in zip(lengths, right, strict=True)):
         raise ValueError(f"A row of the batch {batch_id} is not a key, a hash and a vector of {dim} numbers.")
     keys = rows["key"].tobytes()
     return Vectors(
@@ -54,10 +55,6 @@ def load(batch_id: UUID, *, model: str, weights_sha256: str) -> Vectors:
         [sha256.decode() for sha256 in rows["sha256"].tolist()],
         rows["vector"].astype(np.float32),
     )
-
-
-def _lengths(dim: int) -> tuple[int, int, int]:
-    return 16, _SHA_LENGTH, 4 + 4 * dim  # a vector begins with its dimensions and a spare, int16 each
 
 
 def _row(dim: int) -> np.dtype:

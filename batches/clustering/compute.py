@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from batches.clustering.incremental import PACKAGES, incremental
 from batches.clustering.task import Context, Outcome, Task, cluster_parameters, facts
 from processing.algorithms.clustering.cluster import cluster
-from processing.algorithms.clustering.sweep import Trial, sweep
+from processing.algorithms.clustering.sweep import sweep
 from processing.algorithms.clustering.tree import Progress
 from processing.tasks.progress import ProgressFile
 
@@ -63,11 +62,10 @@ def _sweep(task: Task, inputs: Mapping[str, np.ndarray], report: Progress) -> Ou
         seed=task.seed,
         progress=report,
     )
+    grid = []
+    for trial in trials:
+        values = asdict(trial) | {"sizes": [int(size) for size in trial.sizes]}
+        del values["labels"]
+        grid.append(values)
     versions = {name: version(name) for name in PACKAGES}
-    return Outcome(grid=tuple(map(_trial, trials)), versions=versions, context=task.context)
-
-
-def _trial(trial: Trial) -> dict[str, Any]:
-    values = asdict(trial)
-    del values["labels"]
-    return values | {"sizes": [int(size) for size in trial.sizes]}
+    return Outcome(grid=tuple(grid), versions=versions, context=task.context)

@@ -121,7 +121,16 @@ def items_of(proposal: Proposal, run: ClusterRun) -> list[DiffItem]:
             gains.setdefault(move.key, []).append(move)
         if move.place.group_id is not None:
             loses.setdefault(move.place.group_id, []).append(move)
-    titles, inside = _titles(proposal, run), _inside(proposal)
+    inside: dict[UUID, list[UUID]] = {}
+    for place in proposal.places:
+        if place.group_id is not None:
+            inside.setdefault(place.group_id, []).append(place.image_id)
+    titles = {row["label"]: f"New group {row['label'] + 1}" for row in run.groups}
+    titles |= {
+        label: proposal.groups[group_id].title
+        for label, group_id in proposal.carried.items()
+        if label in titles
+    }
     items = [
         _of_label(proposal, row["label"], gains, loses, titles, inside)
         for row in run.groups
@@ -134,24 +143,6 @@ def items_of(proposal: Proposal, run: ClusterRun) -> list[DiffItem]:
         if group_id not in carried
     ]
     return sorted(items, key=lambda item: (-(item.gains + item.loses), item.key))
-
-
-def _inside(proposal: Proposal) -> dict[UUID, list[UUID]]:
-    by_group: dict[UUID, list[UUID]] = {}
-    for place in proposal.places:
-        if place.group_id is not None:
-            by_group.setdefault(place.group_id, []).append(place.image_id)
-    return by_group
-
-
-def _titles(proposal: Proposal, run: ClusterRun) -> dict[int, str]:
-    """What each label of the run is called."""
-    return {
-        row["label"]: proposal.groups[proposal.carried[row["label"]]].title
-        if row["label"] in proposal.carried
-        else f"New group {row['label'] + 1}"
-        for row in run.groups
-    }
 
 
 def _of_label(
@@ -167,7 +158,8 @@ def _of_label(
     group = proposal.groups[group_id] if group_id else None
     leaving = loses.get(group_id, []) if group_id else []
     kind = "new" if group is None else "changed" if coming or leaving else "kept"
-    sources = Counter(_title(proposal, move.place.group_id) for move in coming)
+    before = [move.place.group_id for move in coming]
+    sources = Counter("no group" if key is None else proposal.groups[key].title for key in before)
     return DiffItem(
         key=f"r{label}",
         kind=kind,
@@ -199,7 +191,3 @@ def _dissolved(proposal: Proposal, group_id: UUID, leaving: list[Move], titles: 
         sources=going.most_common(),
         images=[move.place.image_id for move in leaving][:SAMPLES],
     )
-
-
-def _title(proposal: Proposal, group_id: UUID | None) -> str:
-    return "no group" if group_id is None else proposal.groups[group_id].title

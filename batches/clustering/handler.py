@@ -31,8 +31,17 @@ Mode = ClusterRun.Mode
 def _load(claim: Claim, scratch: Path) -> tuple[Task]:
     started = time.time()
     run = _run(claim)
-    _wait_for_vectors(claim)
-    _check_weights(run)
+    vector_work = Operation.objects.filter(job=claim.job_id, name=embeddings.OPERATION)
+    if waiting := vector_work.filter(status__in=OPERATION_OPEN).count():
+        sentence = ngettext(
+            "{} vector is still being computed.", "{} vectors are still being computed.", waiting
+        )
+        raise NotYet(sentence.format(waiting))
+    installed = model_availability.state(EMBEDDERS[run.model].weights).sha256
+    if installed and installed != run.weights_sha256:
+        # Vectors of weights that were replaced meanwhile are not made any more, so the run would miss images.
+        detail = f"The weights of {run.model} were replaced after the analysis was requested. Start it again."
+        raise ProcessingError(detail, code="model_unavailable")
     vectors = batch_vectors.load(run.batch_id, model=run.model, weights_sha256=run.weights_sha256)
     inputs, group_ids = {"vectors": vectors.numbers}, list[UUID]()
     if run.mode == Mode.INCREMENTAL:
@@ -57,26 +66,6 @@ def _run(claim: Claim) -> ClusterRun:
         detail = f"Run {run.number} is {run.status}, and another run of this batch is in progress."
         raise ProcessingError(detail, code="conflict")
     return run
-
-
-def _wait_for_vectors(claim: Claim) -> None:
-    waiting = Operation.objects.filter(
-        job=claim.job_id, name=embeddings.OPERATION, status__in=OPERATION_OPEN
-    ).count()
-    if waiting:
-        raise NotYet(
-            ngettext(
-                "{} vector is still being computed.", "{} vectors are still being computed.", waiting
-            ).format(waiting)
-        )
-
-
-def _check_weights(run: ClusterRun) -> None:
-    """Vectors of weights that were replaced meanwhile are not made any more, so the run would miss images."""
-    installed = model_availability.state(EMBEDDERS[run.model].weights).sha256
-    if installed and installed != run.weights_sha256:
-        detail = f"The weights of {run.model} were replaced after the analysis was requested. Start it again."
-        raise ProcessingError(detail, code="model_unavailable")
 
 
 def _left_out(run: ClusterRun, with_vector: Sequence[UUID]) -> list[str]:

@@ -1,6 +1,7 @@
 """New images beside groups: who joins, who waits, which of the waiting are a group of their own. No Django here."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from gettext import ngettext  # no Django in the subprocess
 from importlib.metadata import version
 
@@ -38,7 +39,10 @@ def incremental(task: Task, inputs: Mapping[str, np.ndarray], report: Progress) 
     groups = describe_groups(points, labels, parameters.metric)
     report(0.8)
     probabilities, scores = _strengths(vectors, labels, inputs, is_joined, present, groups)
-    plane = _plane(inputs["projection"], points)
+    mean, axes = inputs["projection"][0], inputs["projection"][1:]
+    # The map that people know; where it was made of fewer than two vectors, one of the present points.
+    known = Projection(mean, axes, np.zeros(2), np.zeros((0, 2), np.float32))
+    plane = known if axes.any() else project(points)
     return Outcome(
         labels=labels,
         probabilities=probabilities,
@@ -52,13 +56,6 @@ def incremental(task: Task, inputs: Mapping[str, np.ndarray], report: Progress) 
         notes=notes,
         context=task.context,
     )
-
-
-def _plane(projection: np.ndarray, points: np.ndarray) -> Projection:
-    """The map that people know; where it was made of fewer than two vectors, one of the present points."""
-    if not projection[1:].any():
-        return project(points)
-    return Projection(projection[0], projection[1:], np.zeros(2), np.zeros((0, 2), np.float32))
 
 
 def _group_the_waiting(
@@ -135,14 +132,9 @@ def _strengths(
             scores[rows] = 0.0
     waits = inputs["is_new"] & (labels < 0)
     if waits.any() and len(present.sizes):
-        nearest = assign(vectors[waits], _without_limits(present))
+        endless = np.full(len(present.radii), np.inf, np.float32)  # so that every vector is given its nearest
+        nearest = assign(vectors[waits], replace(present, radii=endless))
         radii = present.radii[nearest.labels]
         far = np.maximum(nearest.distances, np.finfo(np.float32).tiny)
         scores[waits] = np.clip(1 - radii / far, 0, 1)
     return probabilities, scores
-
-
-def _without_limits(groups: Groups) -> Groups:
-    """The same groups with endless radii, so that every vector is given its nearest."""
-    endless = np.full(len(groups.radii), np.inf, np.float32)
-    return Groups(groups.metric, groups.centroids, endless, groups.medoids, groups.sizes)

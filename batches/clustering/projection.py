@@ -2,7 +2,7 @@
 
 import colorsys
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,16 @@ from images.vectors.embeddings import numbers_of
 PLACING_MODES = (ClusterRun.Mode.FULL, ClusterRun.Mode.INCREMENTAL)
 GOLDEN_ANGLE = 137.508 / 360
 _LIGHTNESS = (0.50, 0.40, 0.58)
+_COLUMNS = (
+    "image_id",
+    "image__title",
+    "image__original_filename",
+    "group_id",
+    "image__quality_grade",
+    "outlier_score",
+    "probability",
+    "decision",
+)
 
 
 @dataclass(frozen=True)
@@ -87,16 +97,23 @@ def points(batch: Batch, run: int | None = None) -> Map:
         ApiError: 404 for a run that the batch does not have, 409 for one that placed no images.
     """
     chosen = _run(batch, run)
-    groups = _groups(batch)
+    groups = {
+        group.pk: MapGroup(group.label, group.title, group.colour or colour_of(group.label))
+        for group in batch.groups.all()
+    }
     labels = {key: group.label for key, group in groups.items()}
-    rows = list(_rows(batch))
+    present = BatchImage.objects.filter(batch=batch).present().order_by("position", "id")
+    rows = list(present.values_list(*_COLUMNS))
     placed = _placed(chosen, {row[0] for row in rows})
     points_shown = [_point(row, placed[row[0]], labels) for row in rows if row[0] in placed]
+    run_labels = {point.run_label for point in points_shown}
+    numbers = sorted(label for label in run_labels if label is not None and label >= 0)
     return Map(
         run=chosen.number if chosen else None,
         points=points_shown,
         groups=sorted(groups.values(), key=lambda group: (len(group.label), group.label)),
-        proposed=_proposed({point.run_label for point in points_shown}),
+        # In the colours that the groups have once the run is activated.
+        proposed=[MapGroup(str(n), f"Proposed {n + 1}", colour_of(str(n + 1))) for n in numbers],
         unplaced=len(rows) - len(points_shown),
         version=batch.version,
     )
@@ -145,33 +162,12 @@ def _run(batch: Batch, number: int | None) -> ClusterRun | None:
     return done.order_by("-number").first()
 
 
-def _groups(batch: Batch) -> dict[UUID, MapGroup]:
-    return {
-        group.pk: MapGroup(group.label, group.title, group.colour or colour_of(group.label))
-        for group in batch.groups.all()
-    }
-
-
-def _proposed(run_labels: set[int | None]) -> list[MapGroup]:
-    """In the colours that the groups have once the run is activated."""
-    numbers = sorted(label for label in run_labels if label is not None and label >= 0)
-    return [MapGroup(str(n), f"Proposed {n + 1}", colour_of(str(n + 1))) for n in numbers]
-
-
 def colour_of(label: str) -> str:
     """A colour that a label always has, far from those of the neighbouring numbers, such as #b3427a."""
     number = int(label) if label.isascii() and label.isdigit() else zlib.crc32(label.encode())
     hue, lightness = number * GOLDEN_ANGLE % 1, _LIGHTNESS[number % len(_LIGHTNESS)]
     channels = colorsys.hls_to_rgb(hue, lightness, 0.62)
     return "#" + "".join(f"{round(channel * 255):02x}" for channel in channels)
-
-
-def _rows(batch: Batch) -> Iterable[tuple[Any, ...]]:
-    present = BatchImage.objects.filter(batch=batch).present().order_by("position", "id")
-    columns = ("image_id", "image__title", "image__original_filename", "group_id")
-    facts = ("image__quality_grade", "outlier_score", "probability", "decision")
-    rows: Iterable[tuple[Any, ...]] = present.values_list(*columns, *facts)
-    return rows
 
 
 _Place = tuple[

@@ -82,7 +82,11 @@ def propose(batch: Batch, run: ClusterRun) -> Proposal:
     groups = {group.pk: group for group in Group.objects.filter(batch=batch)}
     sizes = Counter(group_id for _, group_id in members if group_id is not None)
     is_incremental = run.mode == ClusterRun.Mode.INCREMENTAL
-    carried = _named(run, groups) if is_incremental else _matched(places)
+    if is_incremental:  # it knows by id which groups it found
+        found = {row["label"]: UUID(row["group"]) for row in run.groups if row.get("group")}
+        carried = {label: group_id for label, group_id in found.items() if group_id in groups}
+    else:
+        carried = _matched(places)
     proposal = Proposal(places, groups, sizes, carried)
     (_joins if is_incremental else _moves)(proposal, run)
     return proposal
@@ -97,12 +101,6 @@ def _matched(places: list[Place]) -> dict[int, UUID]:
     matching = match_groups(np.array(old, np.intp), np.array(new, np.intp))
     by_number = {index: group_id for group_id, index in number.items()}
     return {label: by_number[index] for label, index in matching.carried.items()}
-
-
-def _named(run: ClusterRun, groups: Mapping[UUID, Group]) -> dict[int, UUID]:
-    """An incremental run knows by id which groups it found."""
-    group_ids = {row["label"]: UUID(row["group"]) for row in run.groups if row.get("group")}
-    return {label: group_id for label, group_id in group_ids.items() if group_id in groups}
 
 
 def _joins(proposal: Proposal, run: ClusterRun) -> None:

@@ -49,8 +49,11 @@ def _sync_run(stale: ClusterRun) -> bool:
         if batch is None or run is None:
             return False
         status, facts = _status_from_job(run, run.job)
-        if status in (None, run.status) or _is_taken(run, status):
+        if status in (None, run.status):
             return False
+        others = ClusterRun.objects.filter(batch=run.batch_id, status__in=OPEN).exclude(pk=run.pk)
+        if status in OPEN and run.status not in OPEN and others.exists():
+            return False  # a run that would be taken up again has to wait for another one
         ClusterRun.objects.filter(pk=run.pk).update(status=status, **facts)
         set_batch_status(batch, _BATCH_STATUS[RunStatus(status)])
     return True
@@ -60,12 +63,6 @@ def set_batch_status(batch: Batch, status: str) -> None:
     """Set what a batch's run makes of its status; an archived batch stays archived."""
     own = Batch.objects.filter(pk=batch.pk).exclude(status=Batch.Status.ARCHIVED)
     own.update(status=status, updated_at=timezone.now())
-
-
-def _is_taken(run: ClusterRun, status: Any) -> bool:
-    """Whether a run that would be taken up again has to wait for another one."""
-    others = ClusterRun.objects.filter(batch=run.batch_id, status__in=OPEN).exclude(pk=run.pk)
-    return status in OPEN and run.status not in OPEN and others.exists()
 
 
 def _status_from_job(run: ClusterRun, job: Job | None) -> tuple[str | None, dict[str, Any]]:
@@ -81,15 +78,11 @@ def _status_from_job(run: ClusterRun, job: Job | None) -> tuple[str | None, dict
         return _ended(RunStatus.CANCELLED, "", "")
     if operation.status == OperationStatus.FAILED:
         return _ended(RunStatus.FAILED, operation.error_code, operation.error_detail)
-    return _open(job)
+    if operation.status not in OPERATION_OPEN:
+        return None, {}
+    status = RunStatus.QUEUED if job.status == JobStatus.QUEUED else RunStatus.RUNNING
+    return status, {"error_code": "", "error_detail": "", "finished_at": None}
 
 
 def _ended(status: str, code: str, detail: str) -> tuple[str, dict[str, Any]]:
     return status, {"error_code": code, "error_detail": detail, "finished_at": timezone.now()}
-
-
-def _open(job: Job) -> tuple[str | None, dict[str, Any]]:
-    if not Operation.objects.filter(job=job, name=OPERATION, status__in=OPERATION_OPEN).exists():
-        return None, {}
-    status = RunStatus.QUEUED if job.status == JobStatus.QUEUED else RunStatus.RUNNING
-    return status, {"error_code": "", "error_detail": "", "finished_at": None}

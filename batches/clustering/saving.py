@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +46,13 @@ def save(run_id: UUID, outcome: Outcome) -> dict[str, Any]:
     run.save(update_fields=["notes", "duration_ms"])
     is_done = run.mode != Mode.SWEEP or batch.active_run_id is not None
     set_batch_status(batch, Batch.Status.COMPLETE if is_done else Batch.Status.DRAFT)
-    return _result(run, is_active=is_active)
+    return {
+        "run": run.number,
+        "groups": run.n_groups,
+        "in_no_group": run.n_noise,
+        "is_active": is_active,
+        "notes": run.notes,
+    }
 
 
 def _locked(run_id: UUID) -> tuple[Batch, ClusterRun]:
@@ -70,24 +76,22 @@ def _describe(run: ClusterRun, outcome: Outcome, context: Context) -> None:
     run.n_noise = int(np.count_nonzero(outcome.labels < 0))
     run.validity = outcome.validity
     run.notes = [*context.notes, *outcome.notes]
-    run.groups = [_group(row, context) for row in outcome.groups]
+    # The first labels of an incremental run are groups that were there.
+    known = dict(enumerate(map(str, context.group_ids)))
+    run.groups = [
+        {
+            **row,
+            "medoid": str(context.image_ids[row["medoid"]]),
+            "group": known.get(row["label"]),
+            "is_new": row["label"] not in known,
+        }
+        for row in outcome.groups
+    ]
     run.centroids = outcome.centroids.astype("<f4").tobytes()
     run.projection = outcome.projection.astype("<f4").tobytes()
     run.grid = list(outcome.grid)
     if not context.image_ids:
         run.notes = [*context.notes, "There are no images to group."]
-
-
-def _group(row: Mapping[str, Any], context: Context) -> dict[str, Any]:
-    """A label as it is stored; the first ones of an incremental run are groups that were there."""
-    label = row["label"]
-    is_known = label < len(context.group_ids)
-    return {
-        **row,
-        "medoid": str(context.image_ids[row["medoid"]]),
-        "group": str(context.group_ids[label]) if is_known else None,
-        "is_new": not is_known,
-    }
 
 
 def _write_assignments(run: ClusterRun, outcome: Outcome, ids: Sequence[UUID]) -> None:
@@ -119,14 +123,3 @@ def _activate(batch: Batch, run: ClusterRun) -> bool:
         run.notes = [*run.notes, f"The groups of this run were not applied. {error.detail}"]
         return False
     return True
-
-
-def _result(run: ClusterRun, *, is_active: bool) -> dict[str, Any]:
-    """What the operation keeps as its result."""
-    return {
-        "run": run.number,
-        "groups": run.n_groups,
-        "in_no_group": run.n_noise,
-        "is_active": is_active,
-        "notes": run.notes,
-    }

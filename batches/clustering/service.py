@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, QuerySet
+from django.db.models import Exists, Max, OuterRef
 from django.utils.translation import ngettext
 
 from api.access import audit
@@ -102,7 +102,7 @@ def submit_analysis(
             run_parameters["allow_single_cluster"] = False
         run = ClusterRun.objects.create(
             batch=locked,
-            number=_next_number(locked),
+            number=int(locked.runs.aggregate(last=Max("number"))["last"] or 0) + 1,
             mode=mode,
             model=spec.name,
             weights_sha256=sha256,
@@ -112,7 +112,11 @@ def submit_analysis(
         )
         run.job = _job(locked, run, actor=actor, source=source)
         run.save(update_fields=["job"])
-        _remember(locked, run, parameters)
+        locked.status = Batch.Status.QUEUED
+        if mode == Mode.FULL:  # what it was asked with is offered the next time
+            kept = {name: parameters[name] for name in PARAMETERS}
+            locked.parameters = {**locked.parameters, "analysis": kept}
+        locked.save(update_fields=["status", "parameters", "updated_at"])
         detail = {"run": run.number, "mode": mode, "parameters": run_parameters, "job": str(run.job.pk)}
         audit.record("batch.analyze", locked, actor=actor, detail=detail)
     batch.status, batch.parameters = locked.status, locked.parameters
@@ -145,10 +149,6 @@ def _base(batch: Batch, model: str, sha256: str) -> ClusterRun:
     return batch.runs.filter(number=number).first() or active
 
 
-def _next_number(batch: Batch) -> int:
-    return int(batch.runs.aggregate(last=Max("number"))["last"] or 0) + 1
-
-
 def _job(batch: Batch, run: ClusterRun, *, actor: Any, source: str) -> Job:
     missing = _work(batch, run.model, run.weights_sha256).to_embed
     return jobs.submit_job(
@@ -166,26 +166,11 @@ def _job(batch: Batch, run: ClusterRun, *, actor: Any, source: str) -> Job:
     )
 
 
-def _remember(batch: Batch, run: ClusterRun, parameters: Mapping[str, Any]) -> None:
-    """The batch waits for the run; what a full one was asked with is offered the next time."""
-    batch.status = Batch.Status.QUEUED
-    if run.mode == Mode.FULL:
-        batch.parameters = {
-            **batch.parameters,
-            "analysis": {name: parameters[name] for name in PARAMETERS},
-        }
-    batch.save(update_fields=["status", "parameters", "updated_at"])
-
-
-def _members(batch: Batch) -> QuerySet[Image]:
-    """The images that an analysis looks at: present ones that nobody rejected."""
-    rows = batch.batch_images.present().exclude(decision=BatchImage.Decision.REJECTED)
-    return Image.objects.filter(pk__in=rows.values("image"))
-
-
 def _work(batch: Batch, model: str, sha256: str) -> Work:
     own = Embedding.objects.filter(image=OuterRef("pk"), model=model, weights_sha256=sha256)
-    images = _members(batch).annotate(has_vector=Exists(own))
+    # An analysis looks at the present images that nobody rejected.
+    members = batch.batch_images.present().exclude(decision=BatchImage.Decision.REJECTED)
+    images = Image.objects.filter(pk__in=members.values("image")).annotate(has_vector=Exists(own))
     rows = list(images.order_by("pk").values_list("pk", "status", "has_vector"))
     without = [(key, status) for key, status, has_vector in rows if not has_vector]
     to_embed = [key for key, status in without if status == Image.Status.READY]

@@ -58,16 +58,12 @@ def source_of(batch: Batch) -> Source | None:
         same = [source for source in counts if source.model == run.model]
         if same:
             return max(same, key=lambda source: (counts[source], source.weights_sha256 == run.weights_sha256))
-    usual = _default()
-    return usual if usual in counts else None
-
-
-def _default() -> Source | None:
     try:
         spec, sha256 = embeddings.usable()
     except ApiError:  # no embedder is installed
         return None
-    return Source(spec.name, sha256)
+    usual = Source(spec.name, sha256)
+    return usual if usual in counts else None
 
 
 def state(batch: Batch, source: Source) -> str:

@@ -1,6 +1,6 @@
 """Deciding sets of near-duplicates: which picture of each is kept, or that they are different ones."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -104,7 +104,14 @@ def _checked(
     members = edit.members(named, field="decisions")
     if verdict == Verdict.NOT_DUPLICATE:
         return resolved, {}
-    return resolved, {key: kept for decision in resolved for key, kept in _rejected(decision, members)}
+    to_reject: dict[UUID, UUID] = {}
+    for decision in resolved:
+        open_keys = [key for key in decision.all if members[key].decision != BatchImage.Decision.REJECTED]
+        if open_keys and decision.keep not in open_keys:
+            detail = f"Image {decision.keep} is rejected. Accept it before you keep it, or keep another one."
+            raise ApiError(ErrorCode.CONFLICT, detail)
+        to_reject |= {key: decision.keep for key in open_keys if key != decision.keep}
+    return resolved, to_reject
 
 
 def _decision(number: int, given: Mapping[str, Any]) -> _Decision:
@@ -116,14 +123,6 @@ def _decision(number: int, given: Mapping[str, Any]) -> _Decision:
         detail = f"Image {decision.keep} is the one to keep."
         raise invalid_field(f"decisions[{number}].others", detail)
     return decision
-
-
-def _rejected(decision: _Decision, members: Mapping[UUID, BatchImage]) -> Iterator[tuple[UUID, UUID]]:
-    open_keys = [key for key in decision.all if members[key].decision != BatchImage.Decision.REJECTED]
-    if open_keys and decision.keep not in open_keys:
-        detail = f"Image {decision.keep} is rejected. Accept it before you keep it, or keep another one."
-        raise ApiError(ErrorCode.CONFLICT, detail)
-    return ((key, decision.keep) for key in open_keys if key != decision.keep)
 
 
 @dataclass(frozen=True)

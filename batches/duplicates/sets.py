@@ -138,19 +138,9 @@ def counts(batch: Batch) -> list[tuple[float, int, int]]:
     """For a slider: threshold, sets without a decision, images in them."""
     pairs = near_pairs.pairs_of(batch)
     key = f"near-counts:{pairs.state}"
-    steps: list[tuple[float, int, int]] | None = cache.get(key)
-    if steps is None:
-        steps = _count(pairs)
-        cache.set(key, steps, CACHED_S)
-    return steps
-
-
-def is_cut(batch: Batch) -> bool:
-    """Whether there are more pairs than are compared: some of the loosest ones are missing then."""
-    return near_pairs.pairs_of(batch).candidates.is_cut
-
-
-def _count(pairs: Pairs) -> list[tuple[float, int, int]]:
+    kept: list[tuple[float, int, int]] | None = cache.get(key)
+    if kept is not None:
+        return kept
     links = pairs.links()
     steps: list[tuple[float, int, int]] = []
     counted = -1
@@ -161,7 +151,13 @@ def _count(pairs: Pairs) -> list[tuple[float, int, int]]:
         counted = pairs.candidates.count(threshold)
         open_sets = [rows for rows in _rows_of_sets(pairs, threshold) if not _is_decided(rows, links)]
         steps.append((threshold, len(open_sets), sum(len(rows) for rows in open_sets)))
+    cache.set(key, steps, CACHED_S)
     return steps
+
+
+def is_cut(batch: Batch) -> bool:
+    """Whether there are more pairs than are compared: some of the loosest ones are missing then."""
+    return near_pairs.pairs_of(batch).candidates.is_cut
 
 
 def _check_threshold(threshold: float) -> float:
@@ -221,7 +217,10 @@ def _near_set(
     inside: Sequence[tuple[int, int, int, float | None]],
 ) -> NearSet:
     keys = [pairs.keys[row] for row in rows]
-    original, reasons = _original(keys, facts)
+    # The original is chosen among those that nobody has rejected, if there are any.
+    open_keys = [key for key in keys if facts[key].decision != BatchImage.Decision.REJECTED] or list(keys)
+    suggestion = suggest_original([_compared(facts[key].image) for key in open_keys])
+    original = open_keys[suggestion.index]
     is_decided = _is_decided(rows, links)
     first = rows[keys.index(original)]
     distances = {one + other - first: distance for one, other, _, distance in inside if first in (one, other)}
@@ -231,18 +230,10 @@ def _near_set(
         key=hashlib.sha256(",".join(sorted(map(str, keys))).encode()).hexdigest()[:16],
         images=members,
         original=original,
-        reasons=KEPT if is_decided else reasons,
+        reasons=KEPT if is_decided else suggestion.reasons or ("the only one not rejected",),
         pairs=[(pairs.keys[one], pairs.keys[other], bits, distance) for one, other, bits, distance in inside],
         is_decided=is_decided,
     )
-
-
-def _original(keys: Sequence[UUID], facts: Mapping[UUID, _Member]) -> tuple[UUID, Sequence[str]]:
-    """Chosen among those that nobody has rejected, if there are any."""
-    open_keys = [key for key in keys if facts[key].decision != BatchImage.Decision.REJECTED] or list(keys)
-    suggestion = suggest_original([_compared(facts[key].image) for key in open_keys])
-    reasons = suggestion.reasons or ("the only one not rejected",)
-    return open_keys[suggestion.index], reasons
 
 
 def _compared(image: Mapping[str, Any]) -> DuplicateCandidate:

@@ -94,21 +94,17 @@ def _listed(batch: Batch, listing: IO[bytes], *, has_rejected: bool) -> list[Ent
 
 def _folders(batch: Batch) -> dict[Any, str]:
     """The folder of each group, None among them: two groups of one name get two."""
-    taken = {name.casefold(): 0 for name in (UNASSIGNED, REJECTED, MANIFEST)}
+    taken = {name.casefold() for name in (UNASSIGNED, REJECTED, MANIFEST)}
     folders: dict[Any, str] = {None: UNASSIGNED}
     for group in Group.objects.filter(batch=batch).order_by("created_at", "label"):
-        name = safe_name(group.title)
-        folders[group.pk] = _free_folder(name, taken)
+        name = folder = safe_name(group.title)
+        number = 1
+        while folder.casefold() in taken:
+            number += 1
+            folder = f"{name} ({number})"
+        taken.add(folder.casefold())
+        folders[group.pk] = folder
     return folders
-
-
-def _free_folder(name: str, taken: dict[str, int]) -> str:
-    folder, number = name, 1
-    while folder.casefold() in taken:
-        number += 1
-        folder = f"{name} ({number})"
-    taken[folder.casefold()] = 0
-    return folder
 
 
 def safe_name(name: str) -> str:

@@ -7,7 +7,6 @@ from django.db.models import Avg, Count, Min, QuerySet, Sum
 
 from batches.exports.rows import members
 from batches.models import Batch, BatchImage, Group
-from batches.models.batch import MemberQuerySet
 
 _ISSUES = """
 SELECT issue ->> 'code' AS code, count(*) FROM batches_batchimage m
@@ -18,9 +17,19 @@ WHERE m.batch_id = %s AND i.status IN ('ready', 'damaged') GROUP BY code ORDER B
 def statistics(batch: Batch) -> dict[str, Any]:
     """Counts of images by group, decision, format, quality and fault; images in the trash do not count."""
     rows = members(batch).order_by()
-    groups = [_size(group) for group in batch.groups.with_counts()]
+    rows_of_groups: list[Any] = list(batch.groups.with_counts())
+    groups = [
+        {"label": group.label, "title": group.title, "status": group.status, "count": group.count}
+        for group in rows_of_groups
+    ]
     sums = rows.aggregate(images=Count("pk"), byte_size=Sum("image__byte_size"))
     assigned = rows.filter(group__isnull=False).count()
+    graded = rows.filter(image__quality_grade__isnull=False).aggregate(
+        measured=Count("pk"), mean=Avg("image__quality_grade"), least=Min("image__quality_grade")
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_ISSUES, [batch.pk])
+        issues = dict(cursor.fetchall())
     return {
         "version": batch.version,
         "images": sums["images"],
@@ -33,8 +42,8 @@ def statistics(batch: Batch) -> dict[str, Any]:
         "decisions": dict.fromkeys(BatchImage.Decision.values, 0) | _counts(rows, "decision"),
         "assigned_by": _counts(rows.filter(group__isnull=False), "assigned_by"),
         "formats": _counts(rows, "image__format"),
-        "quality": _quality(rows),
-        "issues": _issues(batch),
+        "quality": {**graded, "histogram": rows.grade_counts()[0]},
+        "issues": issues,
         "group_sizes": groups,
         "runs": batch.runs.count(),
         "changes": batch.changes.count(),
@@ -44,21 +53,3 @@ def statistics(batch: Batch) -> dict[str, Any]:
 def _counts(rows: QuerySet, field: str) -> dict[str, int]:
     """How many rows have each value, the most frequent first."""
     return dict(rows.values_list(field).annotate(count=Count("pk")).order_by("-count", field))
-
-
-def _size(group: Any) -> dict[str, Any]:
-    return {"label": group.label, "title": group.title, "status": group.status, "count": group.count}
-
-
-def _quality(rows: MemberQuerySet) -> dict[str, Any]:
-    graded = rows.filter(image__quality_grade__isnull=False)
-    totals = graded.aggregate(
-        measured=Count("pk"), mean=Avg("image__quality_grade"), least=Min("image__quality_grade")
-    )
-    return {**totals, "histogram": rows.grade_counts()[0]}
-
-
-def _issues(batch: Batch) -> dict[str, int]:
-    with connection.cursor() as cursor:
-        cursor.execute(_ISSUES, [batch.pk])
-        return dict(cursor.fetchall())

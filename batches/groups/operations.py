@@ -4,7 +4,7 @@ All of them raise ApiError: 400 for what is not in the batch, 409 for a closed b
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -40,19 +40,14 @@ def move(
     """Put images into a group, or into none (`to` None). The machine leaves them there."""
     with changes.edit(batch, actor=actor, kind=Kind.MOVE, expected_version=expected_version) as edit:
         target = None if to is None else edit.group(to, field="to")
-        _move(edit, edit.members(_named(image_ids)), target)
+        moved = [key for key in edit.members(_named(image_ids)) if edit.group_of(key) != target]
+        sources = [edit.group_of(key) for key in moved]
+        for key in moved:
+            _place(edit, key, target)
+        out = "out of its group" if len(moved) == 1 else "out of their groups"
+        start = f"from {titles(sources)} " if sources else ""
+        edit.summary = f"moved {images(len(moved))} {out if target is None else f'{start}to {target.title}'}"
     return Step(change=edit.change)
-
-
-def _move(edit: Edit, members: Collection[UUID], target: Group | None) -> None:
-    """Place images by hand, and say how many really moved, from where."""
-    moved = [key for key in members if edit.group_of(key) != target]
-    sources = [edit.group_of(key) for key in moved]
-    for key in moved:
-        _place(edit, key, target)
-    out = "out of its group" if len(moved) == 1 else "out of their groups"
-    start = f"from {titles(sources)} " if sources else ""
-    edit.summary = f"moved {images(len(moved))} {out if target is None else f'{start}to {target.title}'}"
 
 
 def _place(edit: Edit, key: UUID, group: Group | None) -> None:
@@ -105,9 +100,14 @@ def edit_group(
     with changes.edit(batch, actor=actor, kind=kind, expected_version=expected_version) as edit:
         group = edit.group(label)
         edit.summary = _summary(group, checked)
-        _check_label_is_free(edit, group, checked.get("label", label))
-        if checked.get("cover"):
-            _check_cover(edit, group, checked["cover"])
+        new_label, cover = checked.get("label", label), checked.get("cover")
+        if any(other.label == new_label and other.pk != group.pk for other in edit.groups.values()):
+            detail = f"This batch has another group {new_label!r}."
+            raise invalid_field("label", detail, code=ErrorCode.UNIQUE)
+        if cover:
+            edit.members([cover], field="cover")
+            if edit.group_of(cover) != group:
+                raise invalid_field("cover", phrases.not_in_group(cover, group.title))
         edit.set_group(group, **checked)
     return GroupStep(change=edit.change, group=group)
 
@@ -120,17 +120,6 @@ def _summary(group: Group, values: Mapping[str, Any]) -> str:
         return f"confirmed {group.title}" if is_confirmed else f"reopened {group.title}"
     what = " and ".join(values)
     return f"changed the {what} of {group.title}"
-
-
-def _check_label_is_free(edit: Edit, group: Group, label: str) -> None:
-    if any(other.label == label and other.pk != group.pk for other in edit.groups.values()):
-        raise invalid_field("label", f"This batch has another group {label!r}.", code=ErrorCode.UNIQUE)
-
-
-def _check_cover(edit: Edit, group: Group, cover: UUID) -> None:
-    edit.members([cover], field="cover")
-    if edit.group_of(cover) != group:
-        raise invalid_field("cover", phrases.not_in_group(cover, group.title))
 
 
 def delete_group(

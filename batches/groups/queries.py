@@ -7,7 +7,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from api.core.errors import ErrorCode, invalid_choice, invalid_field
 from batches import phrases
-from batches.groups.statistics import GroupFacts, group_facts
+from batches.groups.statistics import group_facts
 from batches.groups.validation import UNASSIGNED
 from batches.models import Batch, BatchImage, Group
 from images.models import Image
@@ -53,21 +53,18 @@ def listed_groups(batch: Batch, *, ordering: str = "-count", labels: Any = None)
     if ordering not in ORDERINGS:
         raise invalid_choice("ordering", ordering, ORDERINGS)
     queryset = counted(batch) if labels is None else counted(batch).filter(label__in=labels)
-    groups = list(queryset)
-    facts = group_facts(batch)
+    groups: list[Any] = list(queryset)
+    facts_by_group = group_facts(batch)
     for group in groups:
-        _add_facts(group, facts.get(group.pk))
+        facts = facts_by_group.get(group.pk)
+        group.radius = None if facts is None else facts.radius
+        group.cohesion = None if facts is None else facts.cohesion
+        medoid = group.first_image if facts is None else facts.medoid
+        group.shown_cover = group.cover_id if group.has_cover else medoid
     is_descending, cell = ordering.startswith("-"), ordering.removeprefix("-")
     groups.sort(key=lambda group: by_label(group.label))
     groups.sort(key=lambda group: _sort_key(group, cell), reverse=is_descending)
     return groups
-
-
-def _add_facts(group: Any, facts: GroupFacts | None) -> None:
-    group.radius = None if facts is None else facts.radius
-    group.cohesion = None if facts is None else facts.cohesion
-    medoid = group.first_image if facts is None else facts.medoid
-    group.shown_cover = group.cover_id if group.has_cover else medoid
 
 
 def _sort_key(group: Any, cell: str) -> Any:

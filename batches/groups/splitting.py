@@ -51,38 +51,29 @@ def submit_split(
         locked = changes.lock(batch)
         changes.check_open(locked)
         changes.check_version(locked, expected_version)
-        group = _group(locked, label)
+        group = locked.groups.filter(label=label).first()
+        if group is None:
+            raise invalid_field("label", phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
         running = locked.jobs.filter(kind=JOB_KIND, parameters__group=str(group.pk))
         job: Job | None = running.exclude(status__in=JOB_TERMINAL).first()
         if job is not None:
             return job
         _check_splittable(locked, group)
-        return _submit(locked, group, actor=actor, source=source)
-
-
-def _submit(batch: Batch, group: Group, *, actor: Any, source: str) -> Job:
-    parameters = {
-        "batch": str(batch.pk),
-        "group": str(group.pk),
-        "actor": actor.pk if actor is not None else None,
-    }
-    return jobs.submit_job(
-        kind=JOB_KIND,
-        operations=[NewOperation(OPERATION, parameters)],
-        priority=min(Priority.HIGH, batch.priority),  # somebody looks at the group and waits
-        batch_id=batch.pk,
-        parameters={"label": group.label, "group": str(group.pk)},
-        requested_by=actor,
-        source=source,
-        request_id=request_id.current(),
-    )
-
-
-def _group(batch: Batch, label: str) -> Group:
-    group = batch.groups.filter(label=label).first()
-    if group is None:
-        raise invalid_field("label", phrases.no_group(label), code=ErrorCode.DOES_NOT_EXIST)
-    return group
+        parameters = {
+            "batch": str(locked.pk),
+            "group": str(group.pk),
+            "actor": actor.pk if actor is not None else None,
+        }
+        return jobs.submit_job(
+            kind=JOB_KIND,
+            operations=[NewOperation(OPERATION, parameters)],
+            priority=min(Priority.HIGH, locked.priority),  # somebody looks at the group and waits
+            batch_id=locked.pk,
+            parameters={"label": group.label, "group": str(group.pk)},
+            requested_by=actor,
+            source=source,
+            request_id=request_id.current(),
+        )
 
 
 def _check_splittable(batch: Batch, group: Group) -> None:
@@ -140,8 +131,10 @@ def _save(claim: Claim, parts: Parts) -> dict[str, Any]:
     kept, notes = _still_there(group, parts)
     if len(kept) < 2:
         return _nothing(*notes, "Nothing was split: the images that can still move form only one part.")
+    key = claim.parameters["actor"]
+    actor = None if key is None else get_user_model().objects.filter(pk=key).first()
     try:
-        new, moved = grouping.split_into(locked, group.pk, kept, actor=_actor(claim))
+        new, moved = grouping.split_into(locked, group.pk, kept, actor=actor)
     except ApiError as error:  # archived, approved or deleted meanwhile
         return _nothing(error.detail)
     return {"groups": [made.label for made in new], "moved": moved, "notes": [parts.note, *notes]}
@@ -181,11 +174,6 @@ def _differences(labels: dict[UUID, int], is_kept: dict[UUID, bool]) -> list[str
         f"{images(unknown)} stayed in the group: without a vector, or added later.": unknown,
     }
     return [sentence for sentence, count in sentences.items() if count]
-
-
-def _actor(claim: Claim) -> Any:
-    key = claim.parameters["actor"]
-    return None if key is None else get_user_model().objects.filter(pk=key).first()
 
 
 HANDLERS = (Handler(OPERATION, Queue.ML, split_task.split, load=_load, save=_save),)

@@ -125,21 +125,14 @@ def _measure(batch: Batch, source: vectors.Source) -> _Measured:
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [source.model, source.weights_sha256, batch.pk, RADIUS_QUANTILE])
         rows = cursor.fetchall()
-    facts = {
-        key: GroupFacts(count, _widened(distance, count), _share(cosine), medoid)
-        for key, count, distance, cosine, medoid, _ in rows
-    }
+    facts = {}
+    for key, count, distance, cosine, medoid, _ in rows:
+        # Widened, as `clustering_groups.Groups.radii` explains it.
+        radius = float(distance) * ((count + 1) / (count - 1)) ** 0.5 if count > 1 else 0.0
+        # A single vector's cosine to itself is 1 but for rounding; a centroid of length 0 has none.
+        cohesion = min(1.0, max(0.0, cosine)) if cosine == cosine else 0.0
+        facts[key] = GroupFacts(count, radius, cohesion, medoid)
     return _Measured(facts, {row[0]: row[-1] for row in rows})
-
-
-def _widened(distance: float, members: int) -> float:
-    """As `clustering_groups.Groups.radii` explains it."""
-    return float(distance) * ((members + 1) / (members - 1)) ** 0.5 if members > 1 else 0.0
-
-
-def _share(cosine: float) -> float:
-    """A single vector's cosine to itself is 1 but for rounding; a centroid of length 0 has none."""
-    return min(1.0, max(0.0, cosine)) if cosine == cosine else 0.0
 
 
 _NEAREST = f"""
@@ -164,26 +157,18 @@ def _nearest(
     if state.source is None:
         return [], {}
     measured = _measured(batch, state.source, state.key)
-    waiting = _waiting(batch)
+    free = BatchImage.objects.filter(batch=batch, group=None).movable().present()
+    waiting = list(free.order_by("pk").values_list("pk", flat=True))
     if not waiting or not measured.facts:
         return [], measured.facts
     # What is locked, rejected or taken out by hand is no part of the state.
-    key = f"suggestions:{state.key}:{_digest(waiting)}"
+    digest = hashlib.sha256(repr(waiting).encode()).hexdigest()[:16]
+    key = f"suggestions:{state.key}:{digest}"
     images: list[Near] | None = cache.get(key)
     if images is None:
         images = _measure_nearest(state.source, measured, waiting)
         cache.set(key, images, CACHED_S)
     return images, measured.facts
-
-
-def _waiting(batch: Batch) -> list[int]:
-    """Rows of the images in no group that no person has put there."""
-    free = BatchImage.objects.filter(batch=batch, group=None).movable().present()
-    return list(free.order_by("pk").values_list("pk", flat=True))
-
-
-def _digest(rows: Sequence[int]) -> str:
-    return hashlib.sha256(repr(rows).encode()).hexdigest()[:16]
 
 
 def _measure_nearest(source: vectors.Source, measured: _Measured, waiting: Sequence[int]) -> list[Near]:
@@ -266,15 +251,13 @@ def suggestions(
 
 
 def _choices(near: Near, groups: Mapping[UUID, Group], facts: Mapping[UUID, GroupFacts]) -> list[NearGroup]:
-    return [
-        _choice(groups[key], distance, facts[key].radius)
-        for key, distance in zip(near.groups, near.distances, strict=True)
-        if key in groups  # it may have gone since
-    ]
-
-
-def _choice(group: Group, distance: float, radius: float) -> NearGroup:
-    return NearGroup(group, distance, distance <= radius, distance / radius if radius > 0 else None)
+    choices = []
+    for key, distance in zip(near.groups, near.distances, strict=True):
+        if key in groups:  # it may have gone since
+            radius = facts[key].radius
+            closeness = distance / radius if radius > 0 else None
+            choices.append(NearGroup(groups[key], distance, distance <= radius, closeness))
+    return choices
 
 
 def counts_by_distance(
@@ -284,11 +267,8 @@ def counts_by_distance(
     distances = sorted(near.distances[0] for near in nearest(batch, group_label=group_label, state=state))
     if not distances:
         return []
-    steps = sorted({_step(distances, number) for number in range(STEPS + 1)})
-    return [(step, sum(distance <= step for distance in distances)) for step in steps]
-
-
-def _step(distances: Sequence[float], number: int) -> float:
-    """Rounded up, so that the last step holds the farthest image."""
     low, high = distances[0], distances[-1]
-    return min(2.0, -(-(low + (high - low) * number / STEPS) * 10_000 // 1) / 10_000)
+    places = [low + (high - low) * number / STEPS for number in range(STEPS + 1)]
+    # Rounded up, so that the last step holds the farthest image.
+    steps = sorted({min(2.0, -(-place * 10_000 // 1) / 10_000) for place in places})
+    return [(step, sum(distance <= step for distance in distances)) for step in steps]

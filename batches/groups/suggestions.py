@@ -47,7 +47,8 @@ def accept(
         edit.members(targets)
         for key, group in targets.items():
             edit.set_image(key, group=group, assigned_by=BatchImage.AssignedBy.MANUAL, probability=None)
-        edit.summary = _summary(targets)
+        groups = titles([group for group, _ in _by_group(targets)], most=2)
+        edit.summary = f"accepted {phrases.suggestions(len(targets))} into {groups}"
     return edit.change, len(targets)
 
 
@@ -110,12 +111,6 @@ def _stale_reason(edit: Edit, row: BatchImage) -> str:
     if row.assigned_by:
         return f"Image {row.image_id} was taken out of its group by a person. Move it instead."
     return f"There are no vectors to compare image {row.image_id} with a group. Analyze the batch."
-
-
-def _summary(targets: Mapping[UUID, Group]) -> str:
-    """Accepted 12 suggestions into boots and 2 others."""
-    groups = [group for group, _ in _by_group(targets)]
-    return f"accepted {phrases.suggestions(len(targets))} into {titles(groups, most=2)}"
 
 
 def _by_group(targets: Mapping[UUID, Group]) -> list[tuple[Group, int]]:

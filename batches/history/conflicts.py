@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from batches.history import snapshots
 from batches.models import Batch, BatchImage, ClusterRun, Group, GroupingChange
@@ -175,11 +174,7 @@ def _names(batch: Batch, step: GroupingChange, refused: Sequence[Conflict]) -> d
         names["groups", str(group.pk)] = f"The group {group.title!r}"
     for payload in (step.forward, step.inverse):
         for key, values in payload.get("groups", {}).items():
-            names.setdefault(("groups", key), f"The group {_title(values)!r}")
+            title = (values or {}).get("name") or f"Group {(values or {}).get('label', '?')}"
+            names.setdefault(("groups", key), f"The group {title!r}")
     names |= {(c.table, c.key): "The pair of near-duplicates" for c in refused if c.table == "pairs"}
     return names | {(c.table, c.key): "The batch" for c in refused if c.table == "batch"}
-
-
-def _title(values: Any) -> str:
-    values = values or {}
-    return str(values.get("name") or f"Group {values.get('label', '?')}")

@@ -124,18 +124,16 @@ class Edit:
         taken = {group.label for group in self.groups.values()}
         if label is not None and label in taken:
             raise invalid_field("label", f"This batch already has a group {label!r}.", code=ErrorCode.UNIQUE)
-        label = label or self._free_label(taken)
+        if not label:
+            self.batch.last_label += 1
+            while str(self.batch.last_label) in taken:
+                self.batch.last_label += 1
+            label = str(self.batch.last_label)
         group = Group(pk=uuid4(), batch=self.batch, label=label, name=name, colour=colour, cover_id=cover_id)
         self.groups[group.pk] = group
         self._note("groups", str(group.pk), None)
         self.after["groups"][str(group.pk)] = snapshots.values_of("groups", group)
         return group
-
-    def _free_label(self, taken: set[str]) -> str:
-        self.batch.last_label += 1
-        while str(self.batch.last_label) in taken:
-            self.batch.last_label += 1
-        return str(self.batch.last_label)
 
     def set_group(self, group: Group, **values: Any) -> None:
         """Set cells of a group: label, name, colour, cover (an image's id or None), status."""

@@ -59,14 +59,13 @@ def plain(value: Any) -> Any:
 
 def read(batch: Batch, rows_by_table: Mapping[str, Iterable[str]]) -> State:
     """The rows of these keys as they are now."""
-    return {table: _read(batch, table, list(keys)) for table, keys in rows_by_table.items()}
-
-
-def _read(batch: Batch, table: str, keys: list[str]) -> dict[str, Values]:
-    values_by_key: dict[str, Values] = dict.fromkeys(keys)
-    for row in _rows(batch, table, keys):
-        values_by_key[key_of(table, row)] = values_of(table, row)
-    return values_by_key
+    state: State = {}
+    for table, keys in rows_by_table.items():
+        named = list(keys)
+        state[table] = dict.fromkeys(named)
+        for row in _rows(batch, table, named):
+            state[table][key_of(table, row)] = values_of(table, row)
+    return state
 
 
 def _rows(batch: Batch, table: str, keys: list[str]) -> Iterable[Model]:
@@ -104,13 +103,12 @@ def difference(before: State, after: State) -> tuple[State, State]:
 def apply_patch(current: State, patch: State) -> State:
     """The whole rows after `patch` is written over `current`."""
     return {
-        table: {key: _over(current[table][key], values) for key, values in rows.items()}
+        table: {
+            key: None if values is None else {**(current[table][key] or {}), **values}
+            for key, values in rows.items()
+        }
         for table, rows in patch.items()
     }
-
-
-def _over(current: Values, values: Values) -> Values:
-    return None if values is None else {**(current or {}), **values}
 
 
 def inverse_of(current: State, patch: State) -> State:
@@ -156,7 +154,10 @@ def write(batch: Batch, changed: State, after: State) -> None:
     _write_images(batch, target.get("images", {}))
     if gone := [key for key, values in groups.items() if values is None]:
         Group.objects.filter(batch=batch, pk__in=gone).delete()
-    _write_pairs(target.get("pairs", {}))
+    # A pair is never made or removed by a change: only its verdict is.
+    if pairs := [{"pair": key, **values} for key, values in target.get("pairs", {}).items() if values]:
+        with connection.cursor() as cursor:
+            cursor.execute(_UPDATE_PAIRS, [json.dumps(pairs)])
     for values in target.get("batch", {}).values():
         for attribute, value in _attributes("batch", values).items():
             setattr(batch, attribute, value)
@@ -218,11 +219,3 @@ _UPDATE_PAIRS = """
 UPDATE images_duplicatepair p SET verdict = r.verdict, decided_by_id = r.decided_by, decided_at = r.decided_at
 FROM jsonb_to_recordset(%s::jsonb) AS r(pair uuid, verdict text, decided_by bigint, decided_at timestamptz)
 WHERE p.id = r.pair"""
-
-
-def _write_pairs(pairs: Mapping[str, Values]) -> None:
-    """A pair is never made or removed by a change: only its verdict is."""
-    rows = [{"pair": key, **values} for key, values in pairs.items() if values]
-    if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_UPDATE_PAIRS, [json.dumps(rows)])
