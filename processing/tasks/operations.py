@@ -110,7 +110,7 @@ def run_steps(
     original, notes = _source_raster(source, storage, course)
     folder = Path(out_dir)
     if (moved := _moved_jpeg(source_path, source, storage, course)) is not None:
-        return [_output(moved, original, folder, "result", "jpg", size=course.size)]
+        return [_output(moved, replace(original, notes=notes), folder, "result", "jpg", size=course.size)]
     result = _apply(
         replace(original, notes=notes),
         checked,

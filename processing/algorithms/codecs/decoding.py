@@ -6,6 +6,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from processing.algorithms.codecs.coded_colour import CodedColour, read_coded_colour
 from processing.algorithms.codecs.colour_profile import to_srgb
 from processing.algorithms.codecs.depth import alpha_channel, pending_raw_mode, to_8_bit, transparent_key
 from processing.algorithms.codecs.origin import Origin, read_origin
@@ -44,7 +45,8 @@ class Decoded:
         info: what the header says.
         notes: sentences for the user about what could not be kept.
         origin: how the file stores it.
-        deep: the same pixels and alpha as uint16, where they were asked for and the file has 16 bits of sRGB or grey.
+        deep: the same pixels and alpha as uint16, where they were asked for and the file has 16 bits of RGB or grey;
+            sRGB like `pixels`, or where the file has a profile in the colours of `origin.profile`.
     """
 
     pixels: np.ndarray
@@ -112,22 +114,20 @@ def decode_layers(
         origin = read_origin(
             image, stream, name=info.format, raw_mode=pending_raw_mode(image), dpi=info.upright_dpi
         )
+        coded = read_coded_colour(image, stream, name=info.format)
         if info.format == "jpg" and shorter_px:
             image.draft(None, (shorter_px, shorter_px))
         layout = image.mode
         deep = None
         # Pillow cuts the lower half of each value off; grey it reads whole.
         if origin.bits == 16 and (
-            layout in ("RGB", "RGBA", "LA") or (keep_16_bit and layout.startswith("I;16"))
+            layout in ("RGB", "RGBA", "LA") or (layout.startswith("I;16") and (keep_16_bit or coded))
         ):
             deep = _deep(image, stream, info)
-        layers = load_layers(image, info, deep=None if layout.startswith("I;16") else deep)
-    is_recoloured = layers.origin.is_recoloured
-    return replace(
-        layers,
-        origin=replace(origin, is_recoloured=is_recoloured),
-        deep=deep if keep_16_bit and not is_recoloured else None,
-    )
+        layers = load_layers(image, info, deep=deep, coded=coded)
+    found = layers.origin
+    origin = replace(origin, is_recoloured=found.is_recoloured, profile=found.profile)
+    return replace(layers, origin=origin, deep=layers.deep if keep_16_bit else None)
 
 
 def _deep(image: Image.Image, stream: BinaryIO, info: ImageInfo) -> Deep | None:
@@ -161,12 +161,20 @@ def _upright_array(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def load(image: Image.Image, info: ImageInfo) -> Decoded:
-    """Load an opened image (a JPEG perhaps at reduced scale) and bring it into the form of `Decoded`."""
-    return load_layers(image, info).as_arrays()
+    """Load an opened JPEG (perhaps at reduced scale) and bring it into the form of `Decoded`."""
+    return load_layers(image, info, coded=read_coded_colour(image, None, name=info.format)).as_arrays()
 
 
-def load_layers(image: Image.Image, info: ImageInfo, *, deep: Deep | None = None) -> Layers:
-    """Load an opened image like `load`, without copies; from its upright 16-bit pixels where they are there."""
+def load_layers(
+    image: Image.Image, info: ImageInfo, *, deep: Deep | None = None, coded: CodedColour | None = None
+) -> Layers:
+    """Load an opened image without copies.
+
+    Args:
+        image, info: from `open_image`.
+        deep: its upright 16-bit pixels as they are stored, where they are there.
+        coded: what its colours mean, where no profile tells.
+    """
     key = transparent_key(image)
     is_grey_in_colour = pending_raw_mode(image) == "LA;16B"  # Pillow has no 16-bit LA and reads it as RGBA
     image.load()
@@ -179,13 +187,21 @@ def load_layers(image: Image.Image, info: ImageInfo, *, deep: Deep | None = None
         image = image.convert("LA")
     depth_notes: tuple[str, ...] = ()
     if deep is not None:
-        alpha = None if deep[1] is None else Image.fromarray(reduce_to_8(deep[1]))
+        pixels, opacity = deep
+        deep = (pixels if coded is None else coded.to_srgb(pixels)), opacity
+        alpha = None if opacity is None else Image.fromarray(reduce_to_8(opacity))
         colour, orientation = Image.fromarray(reduce_to_8(deep[0])), 1
     else:
         alpha = alpha_channel(image, key)
         colour, depth_notes = to_8_bit(image)
-    srgb, profile_notes = to_srgb(colour, image.info.get("icc_profile"))
-    notes = depth_notes + profile_notes
+    if coded is None:
+        srgb, colour_notes = to_srgb(colour, image.info.get("icc_profile"))
+    else:
+        if deep is None and colour.mode in ("L", "RGB"):
+            colour = Image.fromarray(coded.to_srgb(np.asarray(colour)))
+        srgb, colour_notes = to_srgb(colour, None)[0], coded.notes
+    is_recoloured = coded is not None or srgb is not colour
+    notes = depth_notes + colour_notes
     if info.frame_count > 1:
         notes += (f"The file has {info.frame_count} frames; the first one was used.",)
     return Layers(
@@ -193,7 +209,13 @@ def load_layers(image: Image.Image, info: ImageInfo, *, deep: Deep | None = None
         alpha=None if alpha is None else _upright(alpha, orientation),
         info=info,
         notes=notes,
-        origin=Origin(is_recoloured=srgb is not colour),
+        origin=Origin(
+            is_recoloured=is_recoloured,
+            profile=image.info["icc_profile"]
+            if is_recoloured and coded is None and deep is not None
+            else None,
+        ),
+        deep=deep,
     )
 
 

@@ -32,6 +32,7 @@ def encode(
     quantization: Mapping[int, Sequence[int]] | None = None,
     is_indexed: bool = False,
     dpi: tuple[float, float] | None = None,
+    profile: bytes | None = None,
 ) -> bytes:
     """Encode an image.
 
@@ -46,6 +47,7 @@ def encode(
         quantization: the tables of a jpg instead of those of a quality.
         is_indexed: store a png, tiff or bmp of at most 256 colours by a palette: the same pixels in fewer bytes.
         dpi: resolution (x, y) in dots per inch that png, jpg, tiff and bmp state; None states none.
+        profile: the ICC profile of uint16 pixels that are no sRGB; all others are sRGB.
 
     Raises:
         UnsupportedFormat: the format is not one that Pix writes.
@@ -55,7 +57,7 @@ def encode(
     check_encodable(format, width=pixels.shape[1], height=pixels.shape[0])
     check_modes(format, lossless=lossless, progressive=progressive)
     if pixels.dtype == np.uint16:
-        return encode_16_bit(pixels, alpha, format=format, dpi=dpi)
+        return encode_16_bit(pixels, alpha, format=format, dpi=dpi, profile=profile)
     if not FORMATS[format].has_alpha:
         pixels, alpha = flatten(pixels, alpha), None
     options = _options(format, quality or DEFAULT_QUALITY.get(format), lossless, progressive)

@@ -22,6 +22,7 @@ class Origin:
         is_indexed: few colours, by a palette or less than 8 bits of grey.
         is_recoloured: decoding has changed colours, because they were no sRGB.
         bits: per channel.
+        profile: the ICC profile of pixels that are given in 16 bits, where they are no sRGB: those keep it.
         dpi: resolution (x, y) of the upright image in dots per inch, or None where none is stated.
         quantization: the tables of a JPEG by their numbers, in natural order.
     """
@@ -31,6 +32,7 @@ class Origin:
     is_indexed: bool = False
     is_recoloured: bool = False
     bits: int = 8
+    profile: bytes | None = None
     dpi: tuple[float, float] | None = None
     quantization: Mapping[int, tuple[int, ...]] | None = None
 

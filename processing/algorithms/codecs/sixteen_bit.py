@@ -59,9 +59,14 @@ def read_16_bit(stream: BinaryIO, *, width: int, height: int) -> tuple[np.ndarra
 
 
 def encode_16_bit(
-    pixels: np.ndarray, alpha: np.ndarray | None, *, format: str, dpi: tuple[float, float] | None
+    pixels: np.ndarray,
+    alpha: np.ndarray | None,
+    *,
+    format: str,
+    dpi: tuple[float, float] | None,
+    profile: bytes | None = None,
 ) -> bytes:
-    """Encode uint16 pixels as png or tiff.
+    """Encode uint16 pixels as png or tiff, with the ICC profile of their colours where they are no sRGB.
 
     Raises:
         UnsupportedFormat: for every other format.
@@ -71,15 +76,17 @@ def encode_16_bit(
     planes = pixels if pixels.ndim == 3 else pixels[:, :, None]
     if alpha is not None:
         planes = np.concatenate([planes, alpha[:, :, None]], axis=2)
-    return _png(planes, dpi) if format == "png" else _tiff(planes, dpi)
+    return _png(planes, dpi, profile) if format == "png" else _tiff(planes, dpi, profile)
 
 
-def _png(planes: np.ndarray, dpi: tuple[float, float] | None) -> bytes:
+def _png(planes: np.ndarray, dpi: tuple[float, float] | None, profile: bytes | None) -> bytes:
     """PNG by hand (PNG third edition): Pillow writes 16 bits of grey only, OpenCV no grey with transparency."""
     height, width, channels = planes.shape
     colour_type = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
     head = [b"\x89PNG\r\n\x1a\n", _chunk(b"IHDR", header)]
+    if profile is not None:
+        head.append(_chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile)))
     if dpi is not None:
         per_metre = (round(side / _METRE_PER_INCH) for side in dpi)
         head.append(_chunk(b"pHYs", struct.pack(">IIB", *per_metre, 1)))
@@ -97,7 +104,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return len(data).to_bytes(4, "big") + name + data + zlib.crc32(name + data).to_bytes(4, "big")
 
 
-def _tiff(planes: np.ndarray, dpi: tuple[float, float] | None) -> bytes:
+def _tiff(planes: np.ndarray, dpi: tuple[float, float] | None, profile: bytes | None) -> bytes:
     import tifffile  # slow import
 
     channels = planes.shape[2]
@@ -106,6 +113,8 @@ def _tiff(planes: np.ndarray, dpi: tuple[float, float] | None) -> bytes:
         options["extrasamples"] = ["unassalpha"]
     if dpi is not None:
         options |= {"resolution": dpi, "resolutionunit": "INCH"}
+    if profile is not None:
+        options["iccprofile"] = profile
     if channels > 1:
         options["planarconfig"] = "contig"
     output = io.BytesIO()

@@ -37,6 +37,7 @@ class Encoding:
     quantization: Mapping[int, Sequence[int]] | None = None
     is_indexed: bool = False
     dpi: Resolution = None
+    profile: bytes | None = None
 
     def as_arguments(self) -> dict[str, Any]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -80,6 +81,7 @@ def encoding_for(storage: Storage, origin: Origin, course: Course) -> Encoding:
         quantization=quantization,
         is_indexed=origin.is_indexed,
         dpi=course.dpi,
+        profile=origin.profile,
     )
 
 

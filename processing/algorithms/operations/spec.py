@@ -50,7 +50,7 @@ class OperationSpec:
     function: Callable[..., Raster]
     schema: Schema
     kind: Kind
-    version: int = 2
+    version: int = 3
     queue: str = "default"
     output_formats: tuple[str, ...] = WRITABLE_FORMATS
     aliases: Mapping[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from processing.algorithms.codecs.probing import Limits
 
@@ -49,6 +49,17 @@ def pixels_of(data: bytes, mode: str | None = None) -> np.ndarray:
     """What Pillow makes of an encoded file."""
     image = Image.open(io.BytesIO(data))
     return np.array(image if mode is None else image.convert(mode))
+
+
+def swapped_profile() -> bytes:
+    """sRGB with red and blue primaries exchanged: a profile whose effect nobody can miss."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(data[128:132], "big")
+    for index in range(count):
+        entry = 132 + 12 * index
+        if data[entry : entry + 4] in (b"rXYZ", b"bXYZ"):
+            data[entry : entry + 1] = b"b" if data[entry : entry + 1] == b"r" else b"r"
+    return bytes(data)
 
 
 def real_folder(name: str) -> Path:

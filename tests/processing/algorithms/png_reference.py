@@ -21,7 +21,17 @@ def decode_png(data: bytes) -> tuple[np.ndarray, np.ndarray | None, int]:
         if columns > 0 and rows > 0:
             part, position = _scanlines(raw, position, columns, rows, depth, _CHANNELS[kind])
             samples[y::step_y, x::step_x] = part
-    return *_meaning(samples, chunks, kind, depth), depth
+    colour, alpha = _meaning(samples, chunks, kind, depth)
+    return _shown(colour, chunks), alpha, depth
+
+
+def _shown(colour: np.ndarray, chunks: dict[str, bytes]) -> np.ndarray:
+    """In sRGB, where gAMA tells of another curve (an image of the customary 0.45 counts as sRGB)."""
+    gamma = int.from_bytes(chunks.get("gAMA", b"")) / 100_000
+    if not gamma or abs(gamma - 0.4545) < 0.02:
+        return colour
+    light = (colour / 255) ** (1 / gamma)
+    return 255 * np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _chunks(data: bytes) -> dict[str, bytes]:

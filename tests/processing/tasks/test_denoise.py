@@ -110,7 +110,7 @@ def test_weights_removed_after_submission_fail_the_operation_with_the_command(cl
 
 
 def test_operations_without_networks_keep_their_recipe():
-    assert services._recipe_of("sepia", {"blend": 1.0}) == ("sepia", {"blend": 1.0}, 2)
+    assert services._recipe_of("sepia", {"blend": 1.0}) == ("sepia", {"blend": 1.0}, 3)
 
 
 def test_availability_is_told(client, models):

@@ -16,7 +16,7 @@ from processing.algorithms.codecs.sixteen_bit import encode_16_bit, reduced_note
 from processing.algorithms.operations.table import OPERATIONS, validate_parameters
 from processing.tasks.operations import Output, run_steps
 from tests.processing.algorithms.operations.test_table import HERE, NEEDED
-from tests.processing.algorithms.pictures import LIMITS, noise, png_chunk, scene
+from tests.processing.algorithms.pictures import LIMITS, noise, png_chunk, scene, swapped_profile
 from tests.processing.algorithms.prints import clean_print
 
 MOVING = {
@@ -323,6 +323,42 @@ def test_moving_keeps_sixteen_bits(tmp_path: Path, name: str, format: str, chann
         found = found[:, :, 2:] if found.shape[2] == 4 else found
     assert np.array_equal(found, expected)
     assert output.notes == ()
+
+
+@pytest.mark.parametrize("name", [*MOVING, "convert"])
+@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_moving_keeps_sixteen_bits_and_their_profile(
+    tmp_path: Path, name: str, format: str, channels: int
+) -> None:
+    values = deep(channels)
+    pixels, alpha = (values[:, :, :3], values[:, :, 3]) if channels == 4 else (values, None)
+    profile = swapped_profile()
+    data = encode_16_bit(pixels, alpha, format=format, dpi=None, profile=profile)
+    target = {"png": "tiff", "tiff": "png"}[format]
+    step = (name, {"format": target} if name == "convert" else MOVING[name])
+    output = run(tmp_path, data, format, step)
+    expected = values if name == "convert" else expected_of(name, values)
+    assert np.array_equal(deep_pixels(output.path), expected)
+    assert Image.open(output.path).info["icc_profile"] == profile
+    assert output.notes == ()
+
+
+def test_sixteen_bits_of_srgb_state_no_profile(tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = encode_16_bit(deep(3), None, format="png", dpi=None, profile=srgb)
+    output = run(tmp_path, data, "png", ("flip", MOVING["flip"]))
+    assert np.array_equal(deep_pixels(output.path), deep(3)[:, ::-1])
+    assert "icc_profile" not in Image.open(output.path).info
+
+
+def test_a_profile_that_is_no_srgb_is_applied_where_values_change(tmp_path: Path) -> None:
+    data = encode_16_bit(deep(3), None, format="png", dpi=None, profile=swapped_profile())
+    output = run(tmp_path, data, "png", ("brightness", {"factor": 1}))
+    assert output.notes == (reduced_note(16),)
+    assert "icc_profile" not in Image.open(output.path).info
+    expected = decode(io.BytesIO(data), limits=LIMITS).pixels
+    assert np.array_equal(pixels_of(output), expected)
 
 
 @pytest.mark.parametrize("format", ["png", "tiff"])

@@ -12,7 +12,7 @@ from processing.algorithms.codecs.decoding import decode
 from processing.algorithms.codecs.formats import FORMATS
 from processing.algorithms.codecs.probing import Limits, probe
 from processing.algorithms.errors import ImageTooLarge, UnsupportedFormat
-from tests.processing.algorithms.pictures import LIMITS, file_of, noise, scene
+from tests.processing.algorithms.pictures import LIMITS, file_of, noise, scene, swapped_profile
 
 pytestmark = pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 ORIENTATION = 0x0112
@@ -145,7 +145,7 @@ def test_decode_orientation_is_applied(format: str, orientation: int) -> None:
 
 
 def test_decode_profile_is_converted_to_srgb() -> None:
-    swapped = _swapped_profile()
+    swapped = swapped_profile()
     found = decoded(file_of(scene(), icc_profile=swapped))
     assert found.notes == ()
     expected = ImageCms.profileToProfile(
@@ -173,7 +173,7 @@ def test_decode_garbage_profile_is_ignored_and_said(profile: bytes) -> None:
 
 
 def test_decode_grey_with_an_rgb_profile_stays_grey() -> None:
-    found = decoded(file_of(noise(10, 10), icc_profile=_swapped_profile()))
+    found = decoded(file_of(noise(10, 10), icc_profile=swapped_profile()))
     assert found.pixels.shape == (10, 10)
     assert found.notes == ()
 
@@ -230,14 +230,3 @@ def test_formats_have_distinct_names_and_extensions() -> None:
     assert len(set(extensions)) == len(extensions)
     assert list(FORMATS) == ["jpg", "png", "webp", "avif", "tiff", "bmp", "gif", "heic"]
     assert all(row.extensions[0] == name for name, row in FORMATS.items())
-
-
-def _swapped_profile() -> bytes:
-    """sRGB with red and blue primaries exchanged: a profile whose effect nobody can miss."""
-    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    count = int.from_bytes(data[128:132], "big")
-    for index in range(count):
-        entry = 132 + 12 * index
-        if data[entry : entry + 4] in (b"rXYZ", b"bXYZ"):
-            data[entry : entry + 1] = b"b" if data[entry : entry + 1] == b"r" else b"r"
-    return bytes(data)
