@@ -73,32 +73,32 @@ def installed_sha256(name: str) -> str:
 
 def models() -> list[Model]:
     """Every model in the order of the manifest, then the library that computes quality metrics."""
-    return [*map(_model, weights.entries().values()), pyiqa()]
-
-
-def _model(entry: weights.Entry) -> Model:
-    model = state(entry.name)
-    return Model(
-        name=entry.name,
-        family=entry.family,
-        title=entry.title,
-        file=entry.file,
-        byte_size=entry.byte_size or None,
-        sha256=model.sha256 or entry.sha256,
-        licence=entry.licence,
-        licence_note=entry.licence_note,
-        input=entry.input,
-        dim=entry.dim,
-        version=entry.version,
-        address=entry.address,
-        is_bundled=entry.is_bundled,
-        used_by=entry.used_by,
-        available=not model.why_not,
-        is_present=model.is_present,
-        verified=model.is_verified,
-        why_not=model.why_not,
-        command=model.command,
-    )
+    entries = [(entry, state(entry.name)) for entry in weights.entries().values()]
+    of_manifest = [
+        Model(
+            name=entry.name,
+            family=entry.family,
+            title=entry.title,
+            file=entry.file,
+            byte_size=entry.byte_size or None,
+            sha256=model.sha256 or entry.sha256,
+            licence=entry.licence,
+            licence_note=entry.licence_note,
+            input=entry.input,
+            dim=entry.dim,
+            version=entry.version,
+            address=entry.address,
+            is_bundled=entry.is_bundled,
+            used_by=entry.used_by,
+            available=not model.why_not,
+            is_present=model.is_present,
+            verified=model.is_verified,
+            why_not=model.why_not,
+            command=model.command,
+        )
+        for entry, model in entries
+    ]
+    return [*of_manifest, pyiqa()]
 
 
 @cache

@@ -1,7 +1,6 @@
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -210,9 +209,16 @@ class Artifact(models.Model):
     @property
     def fact_sentences(self) -> list[str]:
         """How it was made: one line for each operation that has recorded something."""
-        return [
-            f"{name.replace('_', ' ').capitalize()}: {_recorded(each)}" for name, each in self.facts.items()
-        ]
+        sentences = []
+        for name, values in self.facts.items():
+            parts = []
+            if "noise_sigma" in values:
+                parts.append(f"noise of about {values['noise_sigma']:.1f} of 255 levels before denoising")
+            if "model" in values:
+                parts.append(f"model {values['model']}, weights {values['weights_sha256'][:12]}")
+                parts.append(f"computed on {values['device']} in {values['precision']}, {values['method']}")
+            sentences.append(f"{name.replace('_', ' ').capitalize()}: {'; '.join(parts)}")
+        return sentences
 
 
 @dataclass(frozen=True)
@@ -333,18 +339,6 @@ class WorkerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.id
-
-
-def _recorded(values: Mapping[str, Any]) -> str:
-    parts = (
-        [f"noise of about {values['noise_sigma']:.1f} of 255 levels before denoising"]
-        if "noise_sigma" in values
-        else []
-    )
-    if "model" in values:
-        parts.append(f"model {values['model']}, weights {values['weights_sha256'][:12]}")
-        parts.append(f"computed on {values['device']} in {values['precision']}, {values['method']}")
-    return "; ".join(parts)
 
 
 def add_running(jobs: Sequence[Job]) -> None:

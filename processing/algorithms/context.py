@@ -9,6 +9,11 @@ def ignore_progress(_share: float) -> None:
     """For work that nobody watches."""
 
 
+def part_of(progress: Callable[[float], None], index: int, count: int) -> Callable[[float], None]:
+    """The progress of one of `count` parts that are worked on one after the other."""
+    return lambda share: progress((index + share) / count)
+
+
 @dataclass(frozen=True)
 class ExecutionContext:
     """Where the models lie, and whom to tell how far the work is.

@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from processing.algorithms.codecs.raster import Raster, flatten
 from processing.algorithms.codecs.sixteen_bit import FORMATS as SIXTEEN_BIT_FORMATS
 from processing.algorithms.codecs.sixteen_bit import reduced_note
 from processing.algorithms.codecs.thumbnails import decode_scaled, perceptual_hash, shrink
-from processing.algorithms.context import ExecutionContext
+from processing.algorithms.context import ExecutionContext, part_of
 from processing.algorithms.denoise.noise import estimate_sigma
 from processing.algorithms.operations.keeping import Course, Encoding, encoding_for, follow
 from processing.algorithms.operations.planning import Storage, check_result_size
@@ -158,16 +158,12 @@ def _apply(
     for index, (name, parameters) in enumerate(steps):
         spec = find_operation(name)
         check_result_size(name, *spec.size_after(raster.width, raster.height, parameters), limits=limits)
-        share = _part_of(context.progress, index, len(steps))
+        share = part_of(context.progress, index, len(steps))
         before = replace(raster, facts={})  # so that a step without facts hands on none of an earlier one
         raster = spec.apply(before, parameters, replace(context, progress=share))
         notes += tuple(note for note in raster.notes if note not in notes)
         facts |= {name: dict(raster.facts)} if raster.facts else {}
     return Raster(raster.pixels, raster.alpha, notes, facts)
-
-
-def _part_of(progress: Callable[[float], None], index: int, count: int) -> Callable[[float], None]:
-    return lambda share: progress((index + share) / count)
 
 
 def inspect(path: str, limits: Limits, thumbnail_sizes: tuple[int, ...], out_dir: str) -> Inspection:

@@ -69,20 +69,13 @@ def score_files(members: Sequence[Member]) -> list[list[Score] | ProcessingError
         except ProcessingError as error:  # its file went away since the submission
             scores = [error] * len(usable)
         results.update({(place, name): scored for place, scored in zip(usable, scores, strict=True)})
-    return [_answer(place, member, pictures[place], results) for place, member in enumerate(members)]
-
-
-def _answer(
-    place: int,
-    member: Member,
-    picture: np.ndarray | ProcessingError,
-    results: Mapping[tuple[int, str], object],
-) -> list[Score] | ProcessingError:
-    if isinstance(picture, ProcessingError):
-        return picture
-    scores = [results[place, name] for name in member[1]]
-    errors = [score for score in scores if isinstance(score, ProcessingError)]
-    return errors[0] if errors else scores  # type: ignore[return-value]
+    answers: list = []
+    for place, (_, metrics, _, _) in enumerate(members):
+        is_read = isinstance(pictures[place], np.ndarray)
+        found = [results[place, name] for name in metrics] if is_read else [pictures[place]]
+        errors = [each for each in found if isinstance(each, ProcessingError)]
+        answers.append(errors[0] if errors else found)
+    return answers
 
 
 def read_picture(path: str, limits: Limits) -> np.ndarray:

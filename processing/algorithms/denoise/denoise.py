@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from processing.algorithms.codecs.raster import Raster
-from processing.algorithms.context import ExecutionContext, ignore_progress
+from processing.algorithms.context import ExecutionContext, ignore_progress, part_of
 from processing.algorithms.denoise.network import NoiseFinder, finder, sha256_of
 from processing.algorithms.denoise.noise import estimate_sigma
 from processing.algorithms.errors import InvalidParameter
@@ -102,7 +102,11 @@ def denoise(
     sigma = estimate_sigma(seen, raster.alpha)
     facts = {"noise_sigma": round(sigma, 2)}
     if sigma < min_sigma:
-        return Raster(raster.pixels.copy(), raster.alpha, (_little_noise(sigma, min_sigma),), facts)
+        note = (
+            f"Little noise (σ about {sigma:.1f}, below min_sigma {min_sigma:g}): denoising would blur, "
+            "so the image stayed as it was. With min_sigma 0 it is denoised all the same."
+        )
+        return Raster(raster.pixels.copy(), raster.alpha, (note,), facts)
     name = _model_for(seen, model)
     sha256 = sha256_of(name, context.models_dir)
     network = finder(name, context.models_dir, sha256)
@@ -110,13 +114,6 @@ def denoise(
     pixels = keep_hidden(pixels, raster.pixels, raster.alpha)
     made_with = {"model": name, "weights_sha256": sha256, **network.engine.as_dict()}
     return Raster(pixels, raster.alpha, facts=facts | made_with)
-
-
-def _little_noise(sigma: float, min_sigma: float) -> str:
-    return (
-        f"Little noise (σ about {sigma:.1f}, below min_sigma {min_sigma:g}): denoising would blur, "
-        "so the image stayed as it was. With min_sigma 0 it is denoised all the same."
-    )
 
 
 def _model_for(pixels: np.ndarray, model: str) -> str:
@@ -158,16 +155,12 @@ def denoise_pixels(
     height, width = planes.shape[:2]
     tiles = list(product(spans(height, tile_px=tile_px), spans(width, tile_px=tile_px)))
     for index, tile in enumerate(tiles):
-        share = _part_of(progress, index, len(tiles))
+        share = part_of(progress, index, len(tiles))
         with memory_errors():
             result[tile[0].given, tile[1].given] = _tile(planes, tile, network, strength, share)
     if pixels.ndim == 2:
         return result[:, :, 0]
     return result if network.channels == 3 else np.repeat(result, 3, axis=2)
-
-
-def _part_of(progress: Callable[[float], None], index: int, count: int) -> Callable[[float], None]:
-    return lambda share: progress((index + share) / count)
 
 
 def _tile(

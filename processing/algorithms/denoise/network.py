@@ -92,7 +92,10 @@ def finder(name: str, folder: Path, _sha256: str) -> NoiseFinder:
     Raises:
         ProcessingError: see `sha256_of`; also for a file that holds another network.
     """
-    tensors = _tensors(name, folder)
+    try:
+        tensors = weights.load_tensors(name, folder)
+    except weights.ModelUnavailable as error:
+        raise ProcessingError(error.detail, code="model_unavailable", field="model") from error
     return best_finder(lambda: _built(name, tensors))
 
 
@@ -109,13 +112,6 @@ def best_finder(build: "Callable[[], DnCNN]") -> NoiseFinder:
         if rounding(candidate, exact) <= MAX_ROUNDING:
             return candidate
     return NoiseFinder(ready(build(), engines()[-1]), engines()[-1])
-
-
-def _tensors(name: str, folder: Path) -> "dict[str, Tensor]":
-    try:
-        return weights.load_tensors(name, folder)
-    except weights.ModelUnavailable as error:
-        raise ProcessingError(error.detail, code="model_unavailable", field="model") from error
 
 
 def _built(name: str, tensors: "dict[str, Tensor]") -> "DnCNN":
@@ -136,16 +132,12 @@ def rounding(candidate: NoiseFinder, exact: NoiseFinder) -> float:
     """How far an engine's rounding leads a network off: root mean square, in grey levels of 255."""
     import torch
 
-    sample = torch.from_numpy(_sample(exact.channels)).permute(2, 0, 1)[None]
+    # The sample is a gradient with an edge and Gaussian noise of 15, float32 (96, 96, channels), 0 to 1.
+    rows, columns = np.mgrid[0:96, 0:96] / 96
+    clean = np.where(rows + columns > 1, 0.8 - 0.3 * rows, 0.2 + 0.4 * columns)[:, :, None]
+    noise = np.random.default_rng(0).normal(0, 15 / 255, (96, 96, exact.channels))
+    sample = torch.from_numpy(np.asarray(clean + noise, np.float32)).permute(2, 0, 1)[None]
     with torch.inference_mode():
         found = candidate.noise_in(sample.to(candidate.engine.device)).cpu()
         difference = found - exact.noise_in(sample)
     return float(255 * difference.square().mean().sqrt())
-
-
-def _sample(channels: int) -> np.ndarray:
-    """A gradient with an edge and Gaussian noise of 15, float32 (96, 96, channels), 0 to 1."""
-    rows, columns = np.mgrid[0:96, 0:96] / 96
-    clean = np.where(rows + columns > 1, 0.8 - 0.3 * rows, 0.2 + 0.4 * columns)[:, :, None]
-    noise = np.random.default_rng(0).normal(0, 15 / 255, (96, 96, channels))
-    return np.asarray(clean + noise, np.float32)

@@ -164,7 +164,13 @@ def candidates(
     """
     count = len(hashes)
     hashed, embedded = _mask("has_hash", has_hash, count), _mask("has_vector", has_vector, count)
-    _check_vectors(vectors, embedded, count)
+    if vectors is not None:
+        if vectors.ndim != 2 or len(vectors) != count:
+            detail = f"vectors: have the shape {vectors.shape} for {count} hashes."
+            raise InvalidParameter(detail, field="vectors")
+        if len(wrong := np.flatnonzero(embedded & ~np.isfinite(vectors).all(axis=1))):
+            detail = f"vectors: {len(wrong)} have numbers that are not finite (first row {wrong[0]}, from 0)."
+            raise InvalidParameter(detail, field="vectors")
     unsigned = np.asarray(hashes, np.int64).view(np.uint64)
     kept, is_cut = _Found.none(), False
     for start in range(0, count, _BLOCK):
@@ -232,18 +238,6 @@ def _thresholds(bits: np.ndarray, distances: np.ndarray) -> np.ndarray:
     )
     least: np.ndarray = np.fmin(by_hash, by_both)
     return least
-
-
-def _check_vectors(vectors: np.ndarray | None, embedded: np.ndarray, count: int) -> None:
-    if vectors is None:
-        return
-    if vectors.ndim != 2 or len(vectors) != count:
-        detail = f"vectors: have the shape {vectors.shape} for {count} hashes."
-        raise InvalidParameter(detail, field="vectors")
-    wrong = np.flatnonzero(embedded & ~np.isfinite(vectors).all(axis=1))
-    if len(wrong):
-        detail = f"vectors: {len(wrong)} have numbers that are not finite (first row {wrong[0]}, from 0)."
-        raise InvalidParameter(detail, field="vectors")
 
 
 def _mask(name: str, given: np.ndarray | None, count: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Sets of images that are the same one again, and which of a set to keep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,13 +49,19 @@ def sets_of(pairs: np.ndarray, count: int, *, apart: np.ndarray | None = None) -
     members = {row: [row] for row in links}
     for first, second in linked:
         one, other = root[first], root[second]
-        if one == other or not _belong(links[one][other], len(members[one]), len(members[other])):
+        if one == other:
+            continue
+        sizes = len(members[one]), len(members[other])
+        if links[one][other] < min(LEAST_LINKED * sizes[0] * sizes[1], ENOUGH * min(sizes)):
             continue
         into, gone = (one, other) if len(members[one]) >= len(members[other]) else (other, one)
         for row in members[gone]:
             root[row] = into
         members[into] += members.pop(gone)
-        _join(links, into, gone)
+        for row, weight in links.pop(gone).items():
+            del links[row][gone]
+            if row != into:
+                _link(links, into, row, weight)
     return sorted(sorted(rows) for rows in members.values() if len(rows) > 1)
 
 
@@ -63,17 +69,6 @@ def _link(links: dict[int, dict[int, int]], first: int, second: int, weight: int
     for one, other in ((first, second), (second, first)):
         row = links.setdefault(one, {})
         row[other] = row.get(other, 0) + weight
-
-
-def _join(links: dict[int, dict[int, int]], into: int, gone: int) -> None:
-    for other, weight in links.pop(gone).items():
-        del links[other][gone]
-        if other != into:
-            _link(links, into, other, weight)
-
-
-def _belong(linked: int, one: int, other: int) -> bool:
-    return linked >= LEAST_LINKED * one * other or linked >= ENOUGH * min(one, other)
 
 
 def _rows(name: str, pairs: np.ndarray | tuple[()], count: int) -> list[tuple[int, int]]:
@@ -139,8 +134,7 @@ def suggest_original(facts: Sequence[DuplicateCandidate]) -> Suggestion:
     others = [fact for place, fact in enumerate(facts) if place != index]
     if not others:
         return Suggestion(index, ())
-    reasons_given = [reason(facts[index], others) for reason in _REASONS]
-    reasons = tuple(text for text in reasons_given if text)
+    reasons = tuple(_reasons(facts[index], others))
     return Suggestion(index, reasons or ("same as the others in every comparison; the first one was chosen",))
 
 
@@ -161,51 +155,25 @@ def _points(fact: DuplicateCandidate, all_facts: Sequence[DuplicateCandidate]) -
     )
 
 
-def _larger(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
+def _reasons(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> Iterator[str]:
+    """In what the best one of a set beats the others, the weightiest first."""
     next_best = max(others, key=lambda fact: fact.width * fact.height)
-    if best.width * best.height <= next_best.width * next_best.height:
-        return ""
-    return f"larger: {best.width} × {best.height} against {next_best.width} × {next_best.height}"
-
-
-def _better(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
+    if best.width * best.height > next_best.width * next_best.height:
+        yield f"larger: {best.width} × {best.height} against {next_best.width} × {next_best.height}"
     grades = [fact.grade for fact in others if fact.grade is not None]
-    if best.grade is None or not grades or best.grade < max(grades) + _LEAST_GRADE:
-        return ""
-    return f"better quality: {best.grade:.0f} against {max(grades):.0f}"
-
-
-def _from_camera(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
-    is_only = best.has_camera_data and not any(fact.has_camera_data for fact in others)
-    return "has camera data" if is_only else ""
-
-
-def _lossless(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
-    is_only = best.format in LOSSLESS_FORMATS and not any(f.format in LOSSLESS_FORMATS for f in others)
-    return f"lossless: {best.format.upper()}" if is_only else ""
-
-
-def _more_bytes(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
+    if best.grade is not None and grades and best.grade >= max(grades) + _LEAST_GRADE:
+        yield f"better quality: {best.grade:.0f} against {max(grades):.0f}"
+    if best.has_camera_data and not any(fact.has_camera_data for fact in others):
+        yield "has camera data"
+    if best.format in LOSSLESS_FORMATS and not any(fact.format in LOSSLESS_FORMATS for fact in others):
+        yield f"lossless: {best.format.upper()}"
     most = max(fact.byte_size for fact in others)
-    return f"more data: {_kb(best.byte_size)} against {_kb(most)}" if best.byte_size > most > 0 else ""
-
-
-def _taken_first(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> str:
+    if best.byte_size > most > 0:
+        yield f"more data: {_kb(best.byte_size)} against {_kb(most)}"
     times = [fact.captured_at for fact in others if fact.captured_at]
-    if not best.captured_at or not times or best.captured_at >= min(times):
-        return ""
-    return f"taken first: {best.captured_at:%Y-%m-%d %H:%M}"
+    if best.captured_at and times and best.captured_at < min(times):
+        yield f"taken first: {best.captured_at:%Y-%m-%d %H:%M}"
 
 
 def _kb(byte_size: int) -> str:
     return f"{byte_size / 1e6:.1f} MB" if byte_size >= 1e6 else f"{byte_size / 1e3:.0f} kB"
-
-
-_REASONS: tuple[Callable[[DuplicateCandidate, Sequence[DuplicateCandidate]], str], ...] = (
-    _larger,
-    _better,
-    _from_camera,
-    _lossless,
-    _more_bytes,
-    _taken_first,
-)

@@ -53,14 +53,8 @@ def enhance_gabor(pixels: np.ndarray) -> np.ndarray:
     Source: Hong, Wan and Jain, Fingerprint image enhancement, IEEE PAMI 20 (1998) 777-789.
     """
     grey = grayscale(pixels)
-    enhanced = _enhanced(reduced(grey, WORKING_SIDE_PX / max(grey.shape)))
-    if enhanced.shape == grey.shape:
-        return enhanced
-    return cv2.resize(enhanced, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
-
-
-def _enhanced(grey: np.ndarray) -> np.ndarray:
-    ridges = ridges_of(grey)
+    working = reduced(grey, WORKING_SIDE_PX / max(grey.shape))
+    ridges = ridges_of(working)
     share = float(ridges.foreground.mean())
     if share < LEAST_FOREGROUND:
         raise ProcessingError(
@@ -69,9 +63,11 @@ def _enhanced(grey: np.ndarray) -> np.ndarray:
             code="no_ridges",
         )
     median = float(np.median(ridges.period_px[ridges.foreground]))
-    fields = _fields(ridges, grey.shape, median)
-    answer = _filtered(_normalised(grey, median), fields)
-    return _toned(answer, fields, median)
+    fields = _fields(ridges, working.shape, median)
+    enhanced = _toned(_filtered(_normalised(working, median), fields), fields, median)
+    if enhanced.shape == grey.shape:
+        return enhanced
+    return cv2.resize(enhanced, grey.shape[::-1], interpolation=cv2.INTER_CUBIC)
 
 
 def _normalised(grey: np.ndarray, period_px: float) -> np.ndarray:

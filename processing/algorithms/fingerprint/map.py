@@ -25,7 +25,9 @@ def ridge_map(pixels: np.ndarray) -> np.ndarray:
     grey = grayscale(pixels)
     grey = reduced(grey, LONG_SIDE_PX / max(grey.shape))
     scale = 2 if max(grey.shape) <= SMALL_SIDE_PX else 1
-    canvas = _pale(grey, scale)
+    size = (grey.shape[1] * scale, grey.shape[0] * scale)
+    pale = cv2.resize(160 + grey // 3, size, interpolation=cv2.INTER_CUBIC)
+    canvas = np.repeat(np.minimum(pale, 245)[:, :, None], 3, axis=2)
     ridges = ridges_of(grey)
     clarity = cv2.blur(ridges.clarity, (3, 3))
     for row, column in np.argwhere(ridges.foreground):
@@ -33,18 +35,9 @@ def ridge_map(pixels: np.ndarray) -> np.ndarray:
             worth = float(np.clip((clarity[row, column] - 0.2) / 0.5, 0, 1))
             middle = np.array([column + 0.5, row + 0.5]) * STEP_PX * scale
             half = STEP_PX * EVERY * scale * (0.25 + 0.22 * worth)
-            _stroke(canvas, middle, half, direction=float(ridges.direction[row, column]), worth=worth)
+            direction = float(ridges.direction[row, column])
+            way = half * np.array([np.cos(direction), np.sin(direction)])
+            colour = [float(np.interp(worth, (0, 0.5, 1), channel)) for channel in COLOURS.T]
+            ends = [[int(value) for value in np.rint(middle + sign * way)] for sign in (-1, 1)]
+            cv2.line(canvas, ends[0], ends[1], colour, 2, cv2.LINE_AA)
     return canvas
-
-
-def _pale(grey: np.ndarray, scale: int) -> np.ndarray:
-    height, width = grey.shape
-    pale = cv2.resize(160 + grey // 3, (width * scale, height * scale), interpolation=cv2.INTER_CUBIC)
-    return np.repeat(np.minimum(pale, 245)[:, :, None], 3, axis=2)
-
-
-def _stroke(canvas: np.ndarray, middle: np.ndarray, half: float, *, direction: float, worth: float) -> None:
-    way = half * np.array([np.cos(direction), np.sin(direction)])
-    colour = [float(np.interp(worth, (0, 0.5, 1), channel)) for channel in COLOURS.T]
-    ends = [[int(value) for value in np.rint(middle + sign * way)] for sign in (-1, 1)]
-    cv2.line(canvas, ends[0], ends[1], colour, 2, cv2.LINE_AA)

@@ -123,7 +123,10 @@ def panel(pixels: np.ndarray, dpi: float | None = None) -> FingerprintPanel:
     grey = grayscale(pixels)
     is_known = is_plausible_dpi(dpi)
     resolution = float(dpi) if is_known and dpi is not None else USUAL_DPI
-    scale = _working_scale(grey.shape, resolution if is_known else None)
+    largest_px = LARGEST_SIDE_PX if is_known else WORKING_SIDE_PX
+    scale = min(
+        USUAL_DPI / resolution if resolution > WORKING_DPI else 1.0, largest_px / max(grey.shape), 1.0
+    )
     grey = reduced(grey, scale)
     measures = _measures(grey, ridges_of(grey))
     measures["period_px"] /= scale
@@ -173,12 +176,6 @@ def advice_on(metrics: Mapping[str, float], *, is_dpi_assumed: bool) -> tuple[Is
 def is_plausible_dpi(dpi: float | None) -> bool:
     """Whether a file's resolution can be true of a fingerprint."""
     return dpi is not None and PLAUSIBLE_DPI[0] <= dpi <= PLAUSIBLE_DPI[1]
-
-
-def _working_scale(shape: tuple[int, ...], dpi: float | None) -> float:
-    if dpi is None:
-        return min(1.0, WORKING_SIDE_PX / max(shape))
-    return min(USUAL_DPI / dpi if dpi > WORKING_DPI else 1.0, LARGEST_SIDE_PX / max(shape), 1.0)
 
 
 def _measures(grey: np.ndarray, ridges: Ridges) -> dict[str, float]:

@@ -80,12 +80,9 @@ def grid_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 def on_pixels(field: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A field of the grid for every pixel, by linear interpolation."""
-    return cv2.remap(field, *_towards_grid(shape), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _towards_grid(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     y, x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
-    return (x - STEP_PX / 2) / STEP_PX, (y - STEP_PX / 2) / STEP_PX
+    column, line = (x - STEP_PX / 2) / STEP_PX, (y - STEP_PX / 2) / STEP_PX
+    return cv2.remap(field, column, line, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _points(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -95,16 +92,15 @@ def _points(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     return x * STEP_PX + STEP_PX / 2, y * STEP_PX + STEP_PX / 2
 
 
-def _at_points(field: np.ndarray) -> np.ndarray:
-    x, y = _points(field.shape)
-    return cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
 def _orientation(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     soft = cv2.GaussianBlur(picture, (0, 0), GRADIENT_SIGMA_PX)
     across, down = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     parts = (across * across - down * down, 2 * across * down, across * across + down * down)
-    cosine, sine, power = (_at_points(cv2.GaussianBlur(part, (0, 0), TENSOR_SIGMA_PX)) for part in parts)
+    smooth = (cv2.GaussianBlur(part, (0, 0), TENSOR_SIGMA_PX) for part in parts)
+    x, y = _points(picture.shape)
+    cosine, sine, power = (
+        cv2.remap(part, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for part in smooth
+    )
     coherence = np.sqrt(cosine**2 + sine**2) / np.maximum(power, 1e-6)
     direction = np.mod(np.arctan2(sine, cosine) / 2 + np.pi / 2, np.pi)
     return direction.astype(np.float32), np.minimum(coherence, 1).astype(np.float32)

@@ -67,16 +67,12 @@ def check_steps(steps: Sequence[Step], *, format: str, width: int, height: int, 
     for index, (spec, parameters) in enumerate(steps):
         try:
             width, height = spec.size_after(width, height, parameters)
-            check_result_size(spec.name, width, height, limits=limits, field=_size_field(parameters))
+            to_blame = next((name for name in ("width", "height", "angle") if name in parameters), None)
+            check_result_size(spec.name, width, height, limits=limits, field=to_blame)
         except InvalidParameter as error:
             error.step = index
             raise
     check_encodable(plan_storage(steps, source_format=format).format, width=width, height=height)
-
-
-def _size_field(parameters: Mapping[str, Any]) -> str | None:
-    """The parameter that decides how large a result becomes."""
-    return next((name for name in ("width", "height", "angle") if name in parameters), None)
 
 
 def check_result_size(

@@ -108,8 +108,20 @@ def checked(name: str, schema: Schema, aliases: Mapping[str, str], parameters: o
             row = schema["properties"].get(field, {})
             rule = _rule(row, "minimum") if "minimum" in row else "must be a finite number"
             raise InvalidParameter(f"{field} {rule}; got {value}.", field=str(field))
-    _check_schema(name, schema, {field: _printable(value) for field, value in parameters.items()})
-    values = _without_aliases(name, aliases, dict(parameters))
+    # The schema library prints what it refuses, and Python prints no integer of thousands of digits.
+    printable = {
+        field: max(-_GIANT, min(value, _GIANT)) if isinstance(value, int) else value
+        for field, value in parameters.items()
+    }
+    _check_schema(name, schema, printable)
+    values = dict(parameters)
+    for alias, target in aliases.items():
+        if alias in values and target in values:
+            raise InvalidParameter(
+                f"{name} accepts either {alias} or {target}, not both; they mean the same.", field=alias
+            )
+        if alias in values:
+            values[target] = values.pop(alias)
     properties = schema["properties"]
     defaults = {field: row["default"] for field, row in properties.items() if "default" in row}
     return {
@@ -131,11 +143,6 @@ def shown(value: object) -> str:
     return words if len(words) <= 60 else f"{words[:57]}..."
 
 
-def _printable(value: Any) -> Any:
-    """The schema library prints what it refuses, and Python prints no integer of thousands of digits."""
-    return max(-_GIANT, min(value, _GIANT)) if isinstance(value, int) else value
-
-
 def _described(kind: str, title: str, description: str, default: object, unit: str = "") -> Schema:
     schema = {"type": kind, "title": title, "description": description}
     return schema | ({} if default is None else {"default": default}) | ({"unit": unit} if unit else {})
@@ -145,18 +152,6 @@ def _canonical(schema: Schema, value: Any) -> Any:
     if schema["type"] == "integer":
         return int(value)
     return float(value) if schema["type"] == "number" else value
-
-
-def _without_aliases(name: str, aliases: Mapping[str, str], values: dict[str, Any]) -> dict[str, Any]:
-    for alias, target in aliases.items():
-        if alias not in values:
-            continue
-        if target in values:
-            raise InvalidParameter(
-                f"{name} accepts either {alias} or {target}, not both; they mean the same.", field=alias
-            )
-        values[target] = values.pop(alias)
-    return values
 
 
 def _check_schema(name: str, schema: Schema, parameters: dict[str, Any]) -> None:

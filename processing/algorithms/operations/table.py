@@ -45,14 +45,6 @@ def _check_fingerprint(parameters: dict[str, Any]) -> None:
             )
 
 
-def _check_convert(parameters: dict[str, Any]) -> None:
-    check_modes(parameters["format"], lossless=parameters["lossless"], progressive=parameters["progressive"])
-
-
-def _check_watermark(parameters: dict[str, Any]) -> None:
-    check_text(parameters["text"])
-
-
 def _colour(
     name: str,
     title: str,
@@ -85,7 +77,9 @@ _CONVERSIONS = (
         kind="convert",
         properties=sets.CONVERT,
         rules={"required": ["format"]},
-        check=_check_convert,
+        check=lambda given: check_modes(
+            given["format"], lossless=given["lossless"], progressive=given["progressive"]
+        ),
     ),
     *(
         row(
@@ -226,7 +220,7 @@ _OTHERS = (
         kind="overlay",
         properties=sets.WATERMARK,
         rules={"required": ["text"]},
-        check=_check_watermark,
+        check=lambda given: check_text(given["text"]),
     ),
     row(
         "enhance_fingerprint",

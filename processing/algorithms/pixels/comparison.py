@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from processing.algorithms.codecs.raster import to_rgb
+
 # Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural
 # similarity", IEEE Transactions on Image Processing 13 (2004): Gaussian window of 11 px, sigma 1.5, K1, K2.
 SSIM_WINDOW_PX, SSIM_SIGMA_PX, K1, K2 = 11, 1.5, 0.01, 0.03
@@ -32,12 +34,8 @@ def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
     if a.shape[:2] != b.shape[:2]:
         raise ValueError(f"The sizes differ: {a.shape[1]} × {a.shape[0]} and {b.shape[1]} × {b.shape[0]} px.")
     if a.ndim != b.ndim:
-        a, b = _as_colour(a), _as_colour(b)
+        a, b = to_rgb(a), to_rgb(b)
     return Comparison(psnr(a, b), ssim(a, b))
-
-
-def _as_colour(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[:, :, None], 3, axis=2)
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float | None:

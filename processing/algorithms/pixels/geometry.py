@@ -43,7 +43,10 @@ def resize(
     if result != scaled:
         left, top = (scaled[0] - result[0]) // 2, (scaled[1] - result[1]) // 2
         picture = picture.crop((left, top, left + result[0], top + result[1]))
-    return from_pillow(picture, notes=_not_enlarged(raster, width, height, result, fit))
+    wanted = [bool(width and result[0] < width), bool(height and result[1] < height)]
+    is_short = any(wanted) if fit != "contain" else all(wanted) or (None in (width, height) and any(wanted))
+    note = f"The image has only {raster.width} × {raster.height} px and was not enlarged (upscale is false)."
+    return from_pillow(picture, notes=(note,) if is_short else ())
 
 
 def resized_size(
@@ -90,18 +93,6 @@ def _scaled_size(
     if not upscale:
         scale = min(scale, 1.0)
     return max(1, round(source_width * scale)), max(1, round(source_height * scale))
-
-
-def _not_enlarged(
-    raster: Raster, width: int | None, height: int | None, result: Size, fit: Fit
-) -> tuple[str, ...]:
-    wanted = [bool(width and result[0] < width), bool(height and result[1] < height)]
-    is_short = any(wanted) if fit != "contain" else all(wanted) or (None in (width, height) and any(wanted))
-    if not is_short:
-        return ()
-    return (
-        f"The image has only {raster.width} × {raster.height} px and was not enlarged (upscale is false).",
-    )
 
 
 def crop(raster: Raster, *, x: int = 0, y: int = 0, width: int, height: int) -> Raster:

@@ -74,8 +74,11 @@ def _letters(canvas: tuple[int, int], text: str, position: str, size: float) -> 
     """The text as a mask (H, W) in the size of the image, 255 = letter."""
     width, height = canvas
     margin = round(min(canvas) * 0.03)
-    words = _drawn(text, _font_px(text, min(canvas) * size / 100, room_px=width - 2 * margin))
-    words = words[:height, :width]
+    font_px, room_px = max(1, round(min(canvas) * size / 100)), width - 2 * margin
+    _, _, text_px, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), font_px, _WEIGHT)
+    if text_px > room_px:
+        font_px = max(1, int(font_px * room_px / text_px))
+    words = _drawn(text, font_px)[:height, :width]
     row, _, column = position.partition("-")
     x = round(margin + _COLUMNS.get(column or row, 0.5) * (width - 2 * margin - words.shape[1]))
     y = round(margin + _ROWS.get(row, 0.5) * (height - 2 * margin - words.shape[0]))
@@ -84,13 +87,6 @@ def _letters(canvas: tuple[int, int], text: str, position: str, size: float) -> 
     mask = np.zeros((height, width), np.uint8)
     mask[y : y + words.shape[0], x : x + words.shape[1]] = words
     return mask
-
-
-def _font_px(text: str, wanted_px: float, *, room_px: int) -> int:
-    """The wanted size, or a smaller one with which the text fits; measured without drawing."""
-    wanted = max(1, round(wanted_px))
-    _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), _font(), wanted, _WEIGHT)
-    return wanted if width <= room_px else max(1, int(wanted * room_px / width))
 
 
 def _drawn(text: str, font_px: int) -> np.ndarray:

@@ -139,18 +139,12 @@ def score(cause: Cause, value: float, cutoff: float) -> float:
 def _issue(cause: Cause, value: float, cutoff: float) -> Issue:
     relation = "<" if cause.bad_side == "below" else ">"
     unit = f" {cause.unit}" if cause.unit else ""
-    digits = _telling_digits(cause, value, cutoff)
+    digits = cause.digits
+    while digits < 6 and f"{value:.{digits}f}" == f"{cutoff:.{digits}f}":
+        digits += 1  # until the two numbers of the sentence differ
     sentence = f"{cause.fault}: {cause.quantity} {value:.{digits}f} {relation} {cutoff:.{digits}f}{unit}"
     severity = 1 - 2 * score(cause, value, cutoff)
     return Issue(cause.code, cause.name, round(value, 4), cutoff, sentence, round(severity, 3))
-
-
-def _telling_digits(cause: Cause, value: float, cutoff: float) -> int:
-    """Enough decimals that the two numbers of the sentence differ."""
-    digits = cause.digits
-    while digits < 6 and f"{value:.{digits}f}" == f"{cutoff:.{digits}f}":
-        digits += 1
-    return digits
 
 
 def check_cutoffs(cutoffs: Mapping[str, Any]) -> dict[str, float | None]:
@@ -163,17 +157,16 @@ def check_cutoffs(cutoffs: Mapping[str, Any]) -> dict[str, float | None]:
     for name, value in cutoffs.items():
         if name not in CAUSES:
             raise ProcessingError(not_a_choice(name, CAUSES), code="invalid", field=name)
-        checked[name] = None if value is None else _number(CAUSES[name], value)
+        checked[name] = None
+        if value is None:
+            continue
+        low, high = limits(CAUSES[name])
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            unit = f" {CAUSES[name].unit}" if CAUSES[name].unit else ""
+            detail = f"{name}: Enter a number from {low:g} to {high:g}{unit}, not {value!r}."
+            raise ProcessingError(detail, code="invalid", field=name)
+        checked[name] = float(value)
     return checked
-
-
-def _number(cause: Cause, value: Any) -> float:
-    low, high = limits(cause)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        unit = f" {cause.unit}" if cause.unit else ""
-        detail = f"{cause.name}: Enter a number from {low:g} to {high:g}{unit}, not {value!r}."
-        raise ProcessingError(detail, code="invalid", field=cause.name)
-    return float(value)
 
 
 def limits(cause: Cause) -> tuple[float, float]:

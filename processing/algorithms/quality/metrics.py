@@ -114,16 +114,13 @@ def availability(name: str, folder: Path | str) -> Availability:
         if state.why_not:
             return Availability(name, False, state.why_not, state.command)
     sha256 = weights.state(spec.weights[0], folder).sha256 if spec.weights else ""
-    return Availability(name, True, version=_version(spec, sha256), weights_sha256=sha256)
+    parts = [f"pyiqa {_pyiqa_version()}", f"side {spec.long_side_px}", f"rule {RULE}", sha256[:12]]
+    version = ", ".join(part for part in parts if part)
+    return Availability(name, True, version=version, weights_sha256=sha256)
 
 
 def is_installed(package: str) -> bool:
     return find_spec(package) is not None
-
-
-def _version(spec: MetricSpec, sha256: str) -> str:
-    parts = [f"pyiqa {_pyiqa_version()}", f"side {spec.long_side_px}", f"rule {RULE}", sha256[:12]]
-    return ", ".join(part for part in parts if part)
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from processing.algorithms.codecs.raster import to_rgb
 from processing.algorithms.offline import offline
 from processing.algorithms.quality.causes import bound
 from processing.algorithms.quality.networks import NotTheWeights, network
@@ -68,27 +69,18 @@ def _score_group(
 
 def _values(metric: Callable[[Any], Any], pictures: list[np.ndarray]) -> list[float]:
     """Values of images of one size; not a number where the metric has none for an image (one without structure)."""
+    import torch
     from torch.linalg import LinAlgError
 
     try:
-        return _computed(metric, pictures)
+        with torch.inference_mode():
+            planes = [torch.from_numpy(np.array(to_rgb(each))).permute(2, 0, 1) for each in pictures]
+            answer = metric(torch.stack(planes).float() / 255)
+            return [float(value) for value in answer.reshape(len(pictures), -1)[:, 0]]
     except (AssertionError, ValueError, ArithmeticError, LinAlgError):
         if len(pictures) == 1:
             return [math.nan]
         return [value for picture in pictures for value in _values(metric, [picture])]
-
-
-def _computed(metric: Callable[[Any], Any], pictures: list[np.ndarray]) -> list[float]:
-    import torch
-
-    with torch.inference_mode():
-        planes = [torch.from_numpy(_colour(picture)).permute(2, 0, 1) for picture in pictures]
-        answer = metric(torch.stack(planes).float() / 255)
-        return [float(value) for value in answer.reshape(len(pictures), -1)[:, 0]]
-
-
-def _colour(picture: np.ndarray) -> np.ndarray:
-    return np.array(np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture)
 
 
 def _score(

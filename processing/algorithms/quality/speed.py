@@ -76,18 +76,12 @@ def asymmetric_gaussian(block: Any, return_sigma: bool = False) -> tuple[Any, An
     spread = values.abs().mean(1).pow(2) / squares.mean(1)
     target = spread * (ratio.pow(3) + 1) * (ratio + 1) / (ratio.pow(2) + 1).pow(2)
     gamma = torch.arange(0.2, 10 + 0.001, 0.001).to(values)
-    table = _log_gamma_ratio(gamma)
+    table = (2 * torch.lgamma(2 / gamma) - torch.lgamma(1 / gamma) - torch.lgamma(3 / gamma)).exp()
     alpha = gamma[_nearest(table, target)]
     if return_sigma:
         return alpha, left, right
     scale = (torch.lgamma(1 / alpha) - torch.lgamma(3 / alpha)).exp().sqrt()
     return alpha, left * scale, right * scale
-
-
-def _log_gamma_ratio(gamma: Any) -> Any:
-    import torch
-
-    return (2 * torch.lgamma(2 / gamma) - torch.lgamma(1 / gamma) - torch.lgamma(3 / gamma)).exp()
 
 
 def _nearest(table: Any, target: Any) -> Any:
