@@ -1,5 +1,6 @@
 """Settings that contradict each other or cannot work, reported at every start and by `manage.py check`."""
 
+import itertools
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -39,16 +40,13 @@ def _storage() -> Iterable[CheckMessage]:
     folders = [settings.UPLOAD_DIR, settings.PROCESSED_DIR, settings.THUMBNAIL_DIR]
     if any(not folder or ".." in folder.split("/") for folder in folders):
         yield Error("UPLOAD_DIR and PROCESSED_DIR must be folders within the storage.", id="pix.E003")
-    if any(_is_within(a, b) for i, a in enumerate(folders) for j, b in enumerate(folders) if i != j):
+    pairs = itertools.permutations(folders, 2)
+    if any(f"{inner}/".startswith(f"{outer}/") for inner, outer in pairs):
         named = ", ".join(folders)
         # The integrity check would take the files of one for orphans of the other.
         yield Error(
             f"UPLOAD_DIR, PROCESSED_DIR and thumbnails must be separate folders, not {named}.", id="pix.E004"
         )
-
-
-def _is_within(a: str, b: str) -> bool:
-    return f"{a}/".startswith(f"{b}/")
 
 
 def _engine() -> Iterable[CheckMessage]:

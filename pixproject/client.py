@@ -92,15 +92,12 @@ class Client:
         except requests.RequestException as error:
             raise Refused(f"No response from {self.url}: {error}") from error
         if not response.ok:
-            raise Refused(f"{method} /{path} returned {response.status_code}: {_detail(response)}")
+            try:
+                detail = str(response.json()["detail"])
+            except (ValueError, KeyError, TypeError):
+                detail = response.text[:200]
+            raise Refused(f"{method} /{path} returned {response.status_code}: {detail}")
         return response
-
-
-def _detail(response: requests.Response) -> str:
-    try:
-        return str(response.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return response.text[:200]
 
 
 @contextlib.contextmanager

@@ -145,7 +145,11 @@ def dashboard() -> Dashboard:
     queues = queue_metrics.queue_numbers()
     alive = list(queue_metrics.live_workers())
     errors, stored, durations = queue_metrics.failed_by_error(), _stored(), _durations(now)
-    stages = _stages()
+    open_batches = Batch.objects.present().exclude(status=Batch.Status.ARCHIVED).order_by()
+    by_stage = dict(open_batches.values_list("review_stage").annotate(count=Count("pk")))
+    stages = [StageCount(str(name), by_stage.get(name, 0)) for name in Batch.Stage.values]
+    folder = Path(settings.DATA_DIR)  # absent where files are kept elsewhere
+    usage = shutil.disk_usage(folder) if folder.exists() else None
     return Dashboard(
         now=now,
         completed_today=today[OperationStatus.COMPLETED],
@@ -157,7 +161,7 @@ def dashboard() -> Dashboard:
         errors=bars(errors, [error["count"] for error in errors]),
         workers_alive=alive,
         workers_silent=WorkerHeartbeat.objects.count() - len(alive),
-        disk=_disk(),
+        disk=Disk(usage.total, usage.free, settings.MIN_FREE_DISK_BYTES) if usage else None,
         stored=bars(stored, [files.byte_size for files in stored]),
         durations=bars(durations, [duration.median_ms for duration in durations]),
         stages=bars(stages, [stage.count for stage in stages]),
@@ -216,22 +220,6 @@ def _stored() -> list[StorageUse]:
         StorageUse("Results", results["count"], results["size"] or 0),
         StorageUse("Thumbnails", thumbnails["count"], thumbnails["size"] or 0),
     ]
-
-
-def _stages() -> list[StageCount]:
-    """The batches in use, by stage, in the order of the stages."""
-    open_ones = Batch.objects.present().exclude(status=Batch.Status.ARCHIVED).order_by()
-    counts = dict(open_ones.values_list("review_stage").annotate(count=Count("pk")))
-    return [StageCount(str(name), counts.get(name, 0)) for name in Batch.Stage.values]
-
-
-def _disk() -> Disk | None:
-    """None when files are kept elsewhere and this machine has no data folder."""
-    folder = Path(settings.DATA_DIR)
-    if not folder.exists():
-        return None
-    usage = shutil.disk_usage(folder)
-    return Disk(usage.total, usage.free, settings.MIN_FREE_DISK_BYTES)
 
 
 def failed_badge() -> str:

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as DeadlineExceeded
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import psutil
@@ -184,7 +184,15 @@ def examine(names: tuple[str, ...] = tuple(CHECKS), *, deadline_s: float = DEADL
     """Run the named checks beside each other; one that misses the deadline counts as failed."""
     ends = time.monotonic() + deadline_s
     probes = {name: _probe(CHECKS[name]) for name in names}
-    checks = {name: _answer(name, probe, ends, deadline_s) for name, probe in probes.items()}
+    checks = {}
+    for name, probe in probes.items():
+        try:
+            check = probe.result(timeout=max(0.0, ends - time.monotonic()))
+        except DeadlineExceeded:
+            check = Check(FAILED, round(1000 * deadline_s, 1), f"No response within {deadline_s} s.")
+        if check.status == FAILED and name in FAILURE_MEANS:
+            check = replace(check, detail=f"{check.detail.rstrip('. ')}. {FAILURE_MEANS[name]}")
+        checks[name] = check
     counted = {name: check.status for name, check in checks.items() if name not in INFORMATION}
     statuses = set(counted.values())
     worst = FAILED if FAILED in statuses else DEGRADED if DEGRADED in statuses else OK
@@ -216,18 +224,6 @@ def _run(check: Callable[[], Finding], probe: Future[Check]) -> None:
     with contextlib.suppress(Exception):
         connection.close()
     probe.set_result(Check(status, round(1000 * (time.perf_counter() - started), 1), detail, data))
-
-
-def _answer(name: str, probe: Future[Check], ends: float, deadline_s: float) -> Check:
-    try:
-        check = probe.result(timeout=max(0.0, ends - time.monotonic()))
-    except DeadlineExceeded:
-        check = Check(FAILED, round(1000 * deadline_s, 1), f"No response within {deadline_s} s.")
-    if check.status == FAILED and name in FAILURE_MEANS:
-        return Check(
-            check.status, check.ms, f"{check.detail.rstrip('. ')}. {FAILURE_MEANS[name]}", check.data
-        )
-    return check
 
 
 def as_json(health: Health) -> dict[str, Any]:

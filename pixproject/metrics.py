@@ -23,7 +23,13 @@ class PixCollector(Collector):
         yield from self._queues()
         yield from self._operations()
         yield from self._durations()
-        yield from self._disk()
+        usage = psutil.disk_usage(str(settings.DATA_DIR))
+        yield GaugeMetricFamily(
+            "pix_disk_free_bytes", "Free space on the disk with the data folder.", value=usage.free
+        )
+        yield GaugeMetricFamily(
+            "pix_disk_total_bytes", "Size of the disk with the data folder.", value=usage.total
+        )
 
     def _queues(self) -> Iterator[Metric]:
         waiting = GaugeMetricFamily("pix_queue_waiting", "Waiting operations.", labels=["queue"])
@@ -65,15 +71,6 @@ class PixCollector(Collector):
                 median.add_metric([name, "0.5"], measured.p50_ms / 1000)
                 median.add_metric([name, "0.9"], measured.p90_ms / 1000)
         yield median
-
-    def _disk(self) -> Iterator[Metric]:
-        usage = psutil.disk_usage(str(settings.DATA_DIR))
-        yield GaugeMetricFamily(
-            "pix_disk_free_bytes", "Free space on the disk with the data folder.", value=usage.free
-        )
-        yield GaugeMetricFamily(
-            "pix_disk_total_bytes", "Size of the disk with the data folder.", value=usage.total
-        )
 
 
 class MetricsView(APIView):

@@ -13,10 +13,8 @@ def secret_key(data_dir: Path) -> str:
         key = path.read_text().strip()
     except FileNotFoundError:
         key = ""
-    return key or _make(path)
-
-
-def _make(path: Path) -> str:
+    if key:
+        return key
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # of several first processes one writes, the others read its key

@@ -24,7 +24,6 @@ from pixproject.web.base import request_id
 from pixproject.web.forms import FileListField, UUIDListField, read
 from processing import queue_metrics, services
 from processing.algorithms.errors import ProcessingError
-from processing.models import Job
 from processing.pages import composer, job_presenter
 from processing.pages.forms import PriorityField
 from processing.states import Priority
@@ -64,11 +63,15 @@ def home(request: HttpRequest) -> HttpResponseBase:
 
 
 def _home_page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
-    images = _preselected(request)
+    if request.method == "POST":
+        ids = read(ChosenForm(request.POST))["image"]
+    else:  # those of the library that the address names: `?images=<id>,<id>`
+        ids = read(PreselectedForm(request.GET))["images"]
+    images = Image.objects.filter(pk__in=ids[:MAX_PRESELECTED], status=Image.Status.READY).in_bulk()
     context = {
         "groups": composer.groups(request.POST if request.method == "POST" else None),
         "recipes": composer.RECIPES,
-        "chosen_images": images,
+        "chosen_images": [images[pk] for pk in ids if pk in images],
         "priorities": Priority.choices,
         "cards": job_presenter.cards(job_presenter.jobs_of(request.user)[:RECENT_JOBS]),
         "max_upload_bytes": settings.MAX_UPLOAD_BYTES,
@@ -78,40 +81,26 @@ def _home_page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     return render(request, "pages/home.html", context, status=status)
 
 
-def _preselected(request: HttpRequest) -> list[Image]:
-    """The images of the library that the address names: `?images=<id>,<id>`."""
-    if request.method == "POST":
-        ids = read(ChosenForm(request.POST))["image"]
-    else:
-        ids = read(PreselectedForm(request.GET))["images"]
-    images = Image.objects.filter(pk__in=ids[:MAX_PRESELECTED], status=Image.Status.READY).in_bulk()
-    return [images[pk] for pk in ids if pk in images]
-
-
 @page_access.needs("process")
 def _submit(request: HttpRequest) -> HttpResponse:
     """The form without scripts: everything in one request."""
     try:
-        job = _submitted_job(request)
+        values = read(SubmitForm(request.POST, request.FILES))
+        work = composer.work_of(request.POST)
+        delivery = services.Delivery(
+            **{name: values[name] for name in ("priority", "output_folder", "filename_prefix")},
+            requested_by=request.user,
+            source="web",
+            request_id=request_id.current(),
+        )
+        if not (values["file"] or values["image"]):
+            raise ApiError(ErrorCode.NO_FILE, CHOOSE_FILES)
+        files, image_ids = tuple(values["file"]), tuple(values["image"])
+        job = submit(Submission(work=work, delivery=delivery, files=files, image_ids=image_ids))
     except (ApiError, ProcessingError) as error:
         page_access.show_error(request, error)
         return _home_page(request, status=getattr(error, "status", None) or 400)
     return redirect("job", job_id=job.pk)
-
-
-def _submitted_job(request: HttpRequest) -> Job:
-    values = read(SubmitForm(request.POST, request.FILES))
-    work = composer.work_of(request.POST)
-    delivery = services.Delivery(
-        **{name: values[name] for name in ("priority", "output_folder", "filename_prefix")},
-        requested_by=request.user,
-        source="web",
-        request_id=request_id.current(),
-    )
-    if not (values["file"] or values["image"]):
-        raise ApiError(ErrorCode.NO_FILE, CHOOSE_FILES)
-    files, image_ids = tuple(values["file"]), tuple(values["image"])
-    return submit(Submission(work=work, delivery=delivery, files=files, image_ids=image_ids))
 
 
 def _status_context() -> dict[str, Any]:

@@ -109,8 +109,25 @@ class ApiKeyAdmin(PixModelAdmin):
     ) -> HttpResponse:
         self.check_add(request)
         form = KeyForm(request.POST or None, initial={"user": request.user.pk, "scopes": [Scope.READ]})
-        if form.is_valid() and (key_id := self._create(request, form)):
-            return redirect("admin:api_apikey_created", key_id)
+        if form.is_valid():
+            values = form.cleaned_data
+            try:
+                owner = key_owner(values["user"].get_username(), scopes=values["scopes"])
+                key, text = create_key(
+                    values["name"],
+                    user=owner,
+                    scopes=values["scopes"],
+                    expires_at=values["expires_at"],
+                    key_id=values["key_id"],
+                )
+            except ApiError as error:
+                add_refusal(form, error)
+            except KeyExists:  # by this very form
+                return redirect("admin:api_apikey_created", UUID(str(values["key_id"])))
+            else:
+                self.audit(request, "api_key.create", key, {"name": key.name, "scopes": key.scopes})
+                request.session[NEW_KEY_IN_SESSION] = (str(key.pk), text)
+                return redirect("admin:api_apikey_created", key.pk)
         context = self.page(request, "New API key") | {"form": form, "media": self.media + form.media}
         return TemplateResponse(request, "admin/form_page.html", context | {"submit_text": "Create key"})
 
@@ -131,26 +148,6 @@ class ApiKeyAdmin(PixModelAdmin):
         del request.session[NEW_KEY_IN_SESSION]
         context = self.page(request, "API key created") | {"key": key, "text": text}
         return TemplateResponse(request, "admin/api/apikey/created.html", context)
-
-    def _create(self, request: HttpRequest, form: KeyForm) -> UUID | None:
-        values = form.cleaned_data
-        try:
-            owner = key_owner(values["user"].get_username(), scopes=values["scopes"])
-            key, text = create_key(
-                values["name"],
-                user=owner,
-                scopes=values["scopes"],
-                expires_at=values["expires_at"],
-                key_id=values["key_id"],
-            )
-        except ApiError as error:
-            add_refusal(form, error)
-            return None
-        except KeyExists:  # by this very form
-            return UUID(str(values["key_id"]))
-        self.audit(request, "api_key.create", key, {"name": key.name, "scopes": key.scopes})
-        request.session[NEW_KEY_IN_SESSION] = (str(key.pk), text)
-        return key.pk
 
     @action(description="Revoke", permissions=["admin"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

@@ -91,7 +91,9 @@ def from_validation(exc: drf_errors.ValidationError) -> ApiError:
 def _field_errors(details: Any, path: str = "") -> Iterator[FieldError]:
     """Flatten DRF's nested details: `operations.0.name` names a value inside a list."""
     if isinstance(details, dict) and set(details) == {"message", "code"} and isinstance(details["code"], str):
-        yield FieldError(path, _known_code(details["code"]), str(details["message"]))
+        code = SYNONYMS.get(details["code"], details["code"])
+        known = code if code in ErrorCode.values else ErrorCode.INVALID
+        yield FieldError(path, known, str(details["message"]))
     elif isinstance(details, dict):
         for name, inner in details.items():
             here = "" if name == "non_field_errors" else str(name)
@@ -100,11 +102,6 @@ def _field_errors(details: Any, path: str = "") -> Iterator[FieldError]:
         for index, inner in enumerate(details):
             is_leaf = isinstance(inner, dict) and "message" in inner
             yield from _field_errors(inner, path if is_leaf else f"{path}.{index}".strip("."))
-
-
-def _known_code(code: str) -> str:
-    code = SYNONYMS.get(code, code)
-    return code if code in ErrorCode.values else ErrorCode.INVALID
 
 
 def from_drf(exc: drf_errors.APIException) -> ApiError:
@@ -133,8 +130,14 @@ def from_django(exc: BaseException) -> ApiError | None:
         return ApiError(ErrorCode.TOO_MANY_FILES, f"The request has too many files. The limit is {limit}.")
     if isinstance(exc, django_errors.RequestDataTooBig):
         return ApiError(ErrorCode.REQUEST_TOO_LARGE, _request_too_large(exc))
-    if isinstance(exc, django_errors.SuspiciousOperation | MultiPartParserError | UnreadablePostError):
-        return ApiError(ErrorCode.MALFORMED, _unreadable(exc))
+    # Parsers speak of boundaries and buffers: people are told what was wrong, in words of ours.
+    if isinstance(exc, MultiPartParserError):
+        detail = "The form data could not be read: its boundary is missing or wrong, or it ends too early."
+        return ApiError(ErrorCode.MALFORMED, detail)
+    if isinstance(exc, django_errors.TooManyFieldsSent):
+        return ApiError(ErrorCode.MALFORMED, "The request has too many fields.")
+    if isinstance(exc, django_errors.SuspiciousOperation | UnreadablePostError):
+        return ApiError(ErrorCode.MALFORMED, "The request could not be read.")
     if is_disk_full(exc):
         logger.error("The disk is full", exc_info=exc)
         return ApiError(ErrorCode.DISK_FULL, phrases.DISK_IS_FULL)
@@ -155,15 +158,6 @@ def _unavailable(exc: BaseException) -> str:
     if isinstance(exc.__cause__, psycopg.errors.QueryCanceled):
         return "The database needed too long for this request. Try again in a few seconds."
     return "The database is not available right now. Try again in a few seconds."
-
-
-def _unreadable(exc: BaseException) -> str:
-    """Parsers speak of boundaries and buffers: people are told what was wrong, in words of ours."""
-    if isinstance(exc, MultiPartParserError):
-        return "The form data could not be read: its boundary is missing or wrong, or it ends too early."
-    if isinstance(exc, django_errors.TooManyFieldsSent):
-        return "The request has too many fields."
-    return "The request could not be read."
 
 
 def _request_too_large(exc: Exception) -> str:

@@ -67,22 +67,18 @@ def start_keeper(server: Server) -> subprocess.Popen[bytes] | None:
 @contextlib.contextmanager
 def _using(server: Server) -> Iterator[None]:
     with server.open_users() as users:
-        _wait_for_lock(server, users)
+        # A keeper that is stopping its server holds the file alone until that is done.
+        deadline = time.monotonic() + STOP_WAIT_S
+        while not try_lock(users, fcntl.LOCK_SH):
+            if time.monotonic() > deadline:
+                raise EmbeddedServerError(
+                    f"{server.title} is still stopping after {STOP_WAIT_S} s; see {server.log_path}."
+                )
+            time.sleep(0.02)
         try:
             yield
         finally:
             _leave(server, users)
-
-
-def _wait_for_lock(server: Server, users: IO[str]) -> None:
-    """A keeper that is stopping its server holds the file alone until that is done."""
-    deadline = time.monotonic() + STOP_WAIT_S
-    while not try_lock(users, fcntl.LOCK_SH):
-        if time.monotonic() > deadline:
-            raise EmbeddedServerError(
-                f"{server.title} is still stopping after {STOP_WAIT_S} s; see {server.log_path}."
-            )
-        time.sleep(0.02)
 
 
 def _leave(server: Server, users: IO[str]) -> None:

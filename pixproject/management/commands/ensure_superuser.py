@@ -19,7 +19,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         admins = User.objects.filter(is_superuser=True, is_active=True).order_by("pk")
-        made = None if admins.exists() else _make_admin()
+        made = ""
+        if not admins.exists():
+            password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
+            try:
+                with transaction.atomic():
+                    User.objects.create_superuser(NAME, password=password)
+            except IntegrityError:
+                pass  # another process created one first
+            else:
+                is_set = bool(settings.ADMIN_PASSWORD)
+                made = "as set in PIX_ADMIN_PASSWORD" if is_set else f"{password}  (shown only once)"
         admin = admins.first()
         if admin is None:
             self.stdout.write(
@@ -30,14 +40,3 @@ class Command(BaseCommand):
         if made:
             self.stdout.write(f"Password: {made}")
         self.stdout.write(f"Forgot the password? ./manage.py changepassword {admin.get_username()}")
-
-
-def _make_admin() -> str | None:
-    """Return what to print about the new admin's password, or nothing if another process created one first."""
-    password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(12)
-    try:
-        with transaction.atomic():
-            User.objects.create_superuser(NAME, password=password)
-    except IntegrityError:
-        return None
-    return "as set in PIX_ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else f"{password}  (shown only once)"

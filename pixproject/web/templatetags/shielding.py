@@ -1,7 +1,6 @@
 """One part that cannot be shown must not take its page down."""
 
 import logging
-from typing import Any
 
 from django import template
 from django.template.base import FilterExpression, NodeList, Parser, Token
@@ -22,11 +21,9 @@ class ShieldedNode(template.Node):
             return self.shown.render(context)
         except Exception:  # whatever is wrong with the data of this part
             del context.dicts[depth:]
-            logger.exception("A part of a page cannot be shown: %s", self._name(context))
+            subject = self.subject.resolve(context, ignore_failures=True)
+            logger.exception("A part of a page cannot be shown: %s", getattr(subject, "pk", ""))
             return self.instead.render(context)
-
-    def _name(self, context: Context) -> Any:
-        return getattr(self.subject.resolve(context, ignore_failures=True), "pk", "")
 
 
 def shielded(parser: Parser, token: Token) -> ShieldedNode:
