@@ -42,11 +42,15 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """The numbers of a sentence's tokens, without start and end."""
-        return [
-            self._numbers[token]
-            for word in _words(_cleaned(text))
-            for token in self._split(_as_visible(word))
-        ]
+        from ftfy import fix_text  # what the published tokenizer uses
+
+        text = html.unescape(html.unescape(fix_text(text)))
+        numbers = []
+        for word in _words(re.sub(r"\s+", " ", text).strip().lower()):
+            if word not in SPECIAL:
+                word = "".join(_visible_bytes()[byte] for byte in word.encode("utf-8"))
+            numbers += [self._numbers[token] for token in self._split(word)]
+        return numbers
 
     def tokenize(self, text: str) -> list[int]:
         """Start, the sentence, end, and zeros up to 77 numbers.
@@ -86,14 +90,6 @@ def _joined(parts: list[str], pair: tuple[str, str]) -> list[str]:
     return joined
 
 
-def _cleaned(text: str) -> str:
-    """Mended, without HTML's escapes, in single spaces and lower case."""
-    from ftfy import fix_text  # what the published tokenizer uses
-
-    text = html.unescape(html.unescape(fix_text(text)))
-    return re.sub(r"\s+", " ", text).strip().lower()
-
-
 def _words(text: str) -> Iterator[str]:
     """Special tokens, English endings, runs of letters, single digits, runs of anything else but spaces."""
     start = 0
@@ -114,10 +110,6 @@ def _kind(character: str) -> str:
     if character.isspace():
         return "space"
     return {"L": "letter", "N": "digit"}.get(unicodedata.category(character)[0], "other")
-
-
-def _as_visible(word: str) -> str:
-    return word if word in SPECIAL else "".join(_visible_bytes()[byte] for byte in word.encode("utf-8"))
 
 
 @cache

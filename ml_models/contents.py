@@ -19,22 +19,18 @@ MAX_TEXT_BYTES = 64 * 2**20  # a vocabulary, unpacked
 def tensors(stream: BinaryIO, suffix: str) -> dict[str, "Tensor"]:
     """All tensors of an open .safetensors, .pth or .pt file."""
     if suffix == ".safetensors":
-        return _safetensors(stream)
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
+        try:
+            return load(stream.read())
+        except SafetensorError as error:
+            raise Refused(f"it is not a safetensors file ({error}).") from error
     if suffix not in (".pth", ".pt"):
         raise Refused(f"files of type {suffix} are not supported.")
     if torchscript.is_archive(stream):
         return torchscript.tensors(stream)
     return _torch(stream)
-
-
-def _safetensors(stream: BinaryIO) -> dict[str, "Tensor"]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        return load(stream.read())
-    except SafetensorError as error:
-        raise Refused(f"it is not a safetensors file ({error}).") from error
 
 
 def _torch(stream: BinaryIO) -> dict[str, "Tensor"]:
@@ -79,35 +75,24 @@ def check(path: Path, suffix: str, holds: Sequence[str] = ()) -> None:
         Refused: if it is of another kind or another model's, damaged, or wants code to be run.
     """
     if suffix == ".gz":
-        _check_gzip(path)
+        try:
+            with gzip.open(path) as stream:
+                if len(stream.read(MAX_TEXT_BYTES + 1)) > MAX_TEXT_BYTES:
+                    raise Refused(f"unpacked, it exceeds {MAX_TEXT_BYTES} bytes.")
+        except (OSError, EOFError, zlib.error) as error:
+            raise Refused("it is not a gzip file, or it is damaged.") from error
         return
     if suffix == ".mat":
-        names: Iterable[str] = _matlab_names(path)
+        from scipy.io import whosmat
+
+        try:
+            names: Iterable[str] = [name for name, _, _ in whosmat(str(path))]
+        except Exception as error:  # scipy raises what its parser stumbles over: ValueError, zlib.error …
+            raise Refused("it is not a MATLAB file, or it is damaged.") from error
+        if not names:
+            raise Refused("it is a MATLAB file without variables.")
     else:
         with path.open("rb") as stream:
             names = tensors(stream, suffix)
     if missing := sorted(set(holds) - set(names)):
         raise Refused(f"it has no {missing[0]}: it belongs to a different model.")
-
-
-def _matlab_names(path: Path) -> list[str]:
-    from scipy.io import whosmat
-
-    try:
-        variables = whosmat(str(path))
-    except (
-        Exception
-    ) as error:  # scipy raises what its parser stumbles over: ValueError, TypeError, zlib.error …
-        raise Refused("it is not a MATLAB file, or it is damaged.") from error
-    if not variables:
-        raise Refused("it is a MATLAB file without variables.")
-    return [name for name, _, _ in variables]
-
-
-def _check_gzip(path: Path) -> None:
-    try:
-        with gzip.open(path) as stream:
-            if len(stream.read(MAX_TEXT_BYTES + 1)) > MAX_TEXT_BYTES:
-                raise Refused(f"unpacked, it exceeds {MAX_TEXT_BYTES} bytes.")
-    except (OSError, EOFError, zlib.error) as error:
-        raise Refused("it is not a gzip file, or it is damaged.") from error

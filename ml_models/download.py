@@ -121,8 +121,12 @@ def _total(task: Download, response: "Response", offset: int) -> int:
         task.restart()
         if begin:
             raise _TryAgain("the server sent a different part of the file than requested.")
-    _check_size(task, total)
-    task.version = _version(response)
+    if total and task.byte_size and total != task.byte_size:
+        raise FetchFailed(f"{task.address}: the file has {total} bytes instead of {task.byte_size}.")
+    if total > task.max_bytes:
+        raise FetchFailed(f"{task.address}: the file has {total} bytes; the limit is {task.max_bytes}.")
+    etag = response.headers.get("ETag", "")
+    task.version = "" if etag.startswith("W/") else etag
     return total
 
 
@@ -134,18 +138,6 @@ def _range_of(response: "Response") -> tuple[int, int]:
             return -1, 0
         return int(match[1]), int(match[2]) if match[2] != "*" else 0
     return 0, int(response.headers.get("Content-Length") or 0)
-
-
-def _version(response: "Response") -> str:
-    etag = response.headers.get("ETag", "")
-    return "" if etag.startswith("W/") else etag
-
-
-def _check_size(task: Download, total: int) -> None:
-    if total and task.byte_size and total != task.byte_size:
-        raise FetchFailed(f"{task.address}: the file has {total} bytes instead of {task.byte_size}.")
-    if total > task.max_bytes:
-        raise FetchFailed(f"{task.address}: the file has {total} bytes; the limit is {task.max_bytes}.")
 
 
 def _receive(task: Download, response: "Response", total: int) -> None:

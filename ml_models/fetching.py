@@ -74,7 +74,9 @@ def fetch(
     """
     entry = weights.entry(name)
     if entry.is_bundled:
-        return _bundled(entry, folder)
+        if why_not := weights.state(name, folder).why_not:
+            raise FetchFailed(f"{why_not} It comes with Pix and cannot be downloaded.")
+        return False
     path = weights.path_of(name, folder)
     try:
         if not force and _is_installed(entry, path):
@@ -88,13 +90,6 @@ def fetch(
     except OSError as error:
         raise FetchFailed(_sentence(error, path)) from error
     return True
-
-
-def _bundled(entry: Entry, folder: Path | str) -> bool:
-    state = weights.state(entry.name, folder)
-    if state.why_not:
-        raise FetchFailed(f"{state.why_not} It comes with Pix and cannot be downloaded.")
-    return False
 
 
 def _is_installed(entry: Entry, path: Path) -> bool:
@@ -153,7 +148,8 @@ def _bring(
         part.truncate(0)
         _fill(entry, part, source, progress, backoff_s)
         sha256 = hashing.sha256_of_stream(part)
-    if not _may_be(entry, sha256):
+    may_be = not entry.sha256 and sha256.startswith(entry.sha256_start)
+    if not may_be and not _is_right(entry, sha256):
         size = part.seek(0, 2)
         part.truncate(0)
         expected = entry.sha256 or f"one that begins with {entry.sha256_start}"
@@ -167,32 +163,19 @@ def _is_right(entry: Entry, sha256: str) -> bool:
     return sha256 in (entry.sha256, *entry.other_sha256)
 
 
-def _may_be(entry: Entry, sha256: str) -> bool:
-    if entry.sha256 or _is_right(entry, sha256):
-        return _is_right(entry, sha256)
-    return sha256.startswith(entry.sha256_start)
-
-
 def _fill(entry: Entry, part: BinaryIO, source: Source, progress: Progress, backoff_s: float) -> None:
     max_bytes = entry.byte_size + TOLERANCE_BYTES if entry.byte_size else MAX_UNKNOWN_BYTES
-    _check_room(entry, Path(part.name).parent, part.seek(0, 2))
-    if source.folder:
-        _copy(entry, source.folder, part, max_bytes, progress)
-        return
-    task = Download(source.address(entry), part, entry.byte_size, max_bytes, progress)
-    download(task, backoff_s=backoff_s)
-
-
-def _check_room(entry: Entry, folder: Path, there_bytes: int) -> None:
-    needed, free = entry.byte_size - there_bytes + SPARE_BYTES, shutil.disk_usage(folder).free
+    disk = Path(part.name).parent
+    needed, free = entry.byte_size - part.seek(0, 2) + SPARE_BYTES, shutil.disk_usage(disk).free
     if free < needed:
-        raise FetchFailed(f"The disk of {folder} has {free} bytes free, but {entry.name} needs {needed}.")
-
-
-def _copy(entry: Entry, folder: Path, part: BinaryIO, max_bytes: int, progress: Progress) -> None:
-    origin = folder / entry.file
+        raise FetchFailed(f"The disk of {disk} has {free} bytes free, but {entry.name} needs {needed}.")
+    if not source.folder:
+        task = Download(source.address(entry), part, entry.byte_size, max_bytes, progress)
+        download(task, backoff_s=backoff_s)
+        return
+    origin = source.folder / entry.file
     if not origin.is_file():
-        raise FetchFailed(f"The folder {folder} has no file {entry.file}.")
+        raise FetchFailed(f"The folder {source.folder} has no file {entry.file}.")
     size = origin.stat().st_size
     if size > max_bytes:
         raise FetchFailed(f"The file {origin} has {size} bytes; the limit is {max_bytes}.")
@@ -222,17 +205,12 @@ def _install(entry: Entry, path: Path, part: BinaryIO, *, force: bool) -> None:
     os.fchmod(part.fileno(), 0o644)
     os.fsync(part.fileno())
     os.replace(part.name, path)
-    _sync_folder(path.parent)
-    hashing.write_note(path, sha256)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last through a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        os.fsync(descriptor)  # the new name lasts through a loss of power
     finally:
         os.close(descriptor)
+    hashing.write_note(path, sha256)
 
 
 def _sentence(error: OSError, path: Path) -> str:

@@ -60,7 +60,13 @@ class _Convolution(nn.Module):
 
     def __init__(self, layer: nn.Conv2d) -> None:
         super().__init__()
-        self.layer = _evenly_padded(layer) if layer.stride == (2, 2) else layer
+        self.layer = layer
+        if layer.stride == (2, 2):
+            # The same with padding on all sides, which oneDNN does on its own: each window begins a pixel earlier,
+            # and a row and a column of zeros before the weights leave that pixel out.
+            self.layer = nn.Conv2d(layer.in_channels, layer.out_channels, 4, 2, 1, groups=layer.groups)
+            self.layer.weight = nn.Parameter(nn.functional.pad(layer.weight.detach(), (1, 0, 1, 0)))
+            self.layer.bias = layer.bias
 
     def forward(self, value: Tensor) -> Tensor:
         layer = self.layer
@@ -69,14 +75,3 @@ class _Convolution(nn.Module):
             value, layer.weight, layer.bias, *facts, "hardtanh", [0.0, 6.0], ""
         )
         return result
-
-
-def _evenly_padded(layer: nn.Conv2d) -> nn.Conv2d:
-    """The same convolution of stride 2 with padding on all sides, which oneDNN does on its own.
-
-    Each window begins a pixel earlier; a row and a column of zeros before the weights leave that pixel out.
-    """
-    result = nn.Conv2d(layer.in_channels, layer.out_channels, 4, 2, 1, groups=layer.groups)
-    result.weight = nn.Parameter(nn.functional.pad(layer.weight.detach(), (1, 0, 1, 0)))
-    result.bias = layer.bias
-    return result

@@ -89,15 +89,14 @@ def remedy(*commands: str) -> str:
 def entries() -> Mapping[str, Entry]:
     """Every model by its name, in the order of weights.toml."""
     tables = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
-    return MappingProxyType({name: _entry(name, table) for name, table in tables.items()})
-
-
-def _entry(name: str, table: dict[str, Any]) -> Entry:
-    unknown = set(table) - {field.name for field in fields(Entry)}
-    if unknown:
-        raise ValueError(f"weights.toml, [{name}]: unknown {', '.join(sorted(unknown))}.")
-    lists = {key: tuple(table.get(key, ())) for key in ("other_sha256", "holds", "used_by")}
-    return Entry(name=name, **{**table, **lists})
+    known = {field.name for field in fields(Entry)}
+    found = {}
+    for name, table in tables.items():
+        if unknown := set(table) - known:
+            raise ValueError(f"weights.toml, [{name}]: unknown {', '.join(sorted(unknown))}.")
+        lists = {key: tuple(table.get(key, ())) for key in ("other_sha256", "holds", "used_by")}
+        found[name] = Entry(name=name, **{**table, **lists})
+    return MappingProxyType(found)
 
 
 def entry(name: str) -> Entry:
@@ -140,14 +139,6 @@ def objection(model: Entry, path: Path, sha256: str) -> str:
     return f"The file {path.name} was never verified, and no hash is published for it."
 
 
-def _absence(model: Entry, path: Path) -> str:
-    if not model.is_bundled:
-        return f"The model {model.name} is not installed ({path.name} is not in the models folder)."
-    if not model.sha256:
-        return f"The model {model.name} is not part of this version of Pix."
-    return f"The model {model.name} comes with Pix, but {path.name} is not in ml_models/weights."
-
-
 def find(name: str, folder: Path | str) -> Path:
     """The model's file, its hash checked in this process.
 
@@ -166,9 +157,13 @@ def find(name: str, folder: Path | str) -> Path:
 
 
 def _unreadable(model: Entry, path: Path, error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return _absence(model, path)
-    return f"The file {path.name} of the model {model.name} cannot be read: {error.strerror}."
+    if not isinstance(error, FileNotFoundError):
+        return f"The file {path.name} of the model {model.name} cannot be read: {error.strerror}."
+    if not model.is_bundled:
+        return f"The model {model.name} is not installed ({path.name} is not in the models folder)."
+    if not model.sha256:
+        return f"The model {model.name} is not part of this version of Pix."
+    return f"The model {model.name} comes with Pix, but {path.name} is not in ml_models/weights."
 
 
 def sha256_of(name: str, folder: Path | str) -> str:

@@ -103,20 +103,17 @@ def convolve(source: Canvas, layer: Layer, target: Canvas, pool: ThreadPoolExecu
 def _row(source: Canvas, layer: Layer, target: Canvas, row: int) -> None:
     with torch.inference_mode():  # by thread
         for column in range(0, source.columns, BLOCK_TILES):
-            _block(source, layer, target, row, column, min(BLOCK_TILES, source.columns - column))
-
-
-def _block(source: Canvas, layer: Layer, target: Canvas, row: int, column: int, count: int) -> None:
-    transformed, other, made = (
-        buffer[:, : count * source.channels] for buffer in _thread_buffers(source.channels)
-    )
-    transformed.view(IN, IN, count, -1).copy_(source.tiles(IN, row, column, count, margin=0))
-    torch.mm(_INPUT_2D, transformed, out=other)
-    products = transformed.view(IN * IN, count, -1)
-    torch.bmm(other.view(IN * IN, count, -1), layer.weight, out=products)
-    products[_CONSTANT].add_(layer.bias)
-    torch.mm(_OUTPUT_2D, transformed, out=made)
-    target.tiles(OUT, row, column, count, margin=1).copy_(made.relu_().view(OUT, OUT, count, -1))
+            count = min(BLOCK_TILES, source.columns - column)
+            transformed, other, made = (
+                buffer[:, : count * source.channels] for buffer in _thread_buffers(source.channels)
+            )
+            transformed.view(IN, IN, count, -1).copy_(source.tiles(IN, row, column, count, margin=0))
+            torch.mm(_INPUT_2D, transformed, out=other)
+            products = transformed.view(IN * IN, count, -1)
+            torch.bmm(other.view(IN * IN, count, -1), layer.weight, out=products)
+            products[_CONSTANT].add_(layer.bias)
+            torch.mm(_OUTPUT_2D, transformed, out=made)
+            target.tiles(OUT, row, column, count, margin=1).copy_(made.relu_().view(OUT, OUT, count, -1))
 
 
 def _thread_buffers(channels: int) -> tuple[Tensor, ...]:

@@ -180,17 +180,13 @@ def update(state: State, settings: Settings, pictures: Sequence[np.ndarray]) -> 
     loss.backward()
     torch.nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
     state.optimizer.step()
-    _average(state, settings)
-    state.step += 1
-    return float(loss.detach())
-
-
-def _average(state: State, settings: Settings) -> None:
     past = min(settings.average, (state.step + 1) / (state.step + 10))
     with torch.no_grad():
         pairs = zip(state.averaged.parameters(), state.network.parameters(), strict=True)
         for average, current in pairs:
             average.lerp_(current, 1 - past)
+    state.step += 1
+    return float(loss.detach())
 
 
 def train(
@@ -231,7 +227,13 @@ def train(
         if state.step % settings.validate_every == 0 or state.step == settings.steps:
             state.seconds += time.monotonic() - since
             since = time.monotonic()
-            row = _measure(state, settings, held_out, float(np.mean(losses)))
+            row = {
+                "step": state.step,
+                "seconds": round(state.seconds),
+                "learning_rate": learning_rate_at(state.step - 1, settings),
+                "loss": float(np.mean(losses)),
+            }
+            row |= {f"psnr_{sigma}": mean_psnr(state.averaged, held_out, sigma=sigma) for sigma in SIGMAS}
             append_row(out / LOG, row)
             save(state, settings, out)
             report(row)
@@ -254,10 +256,3 @@ def _read_all(dataset: Path, settings: Settings) -> tuple[list[np.ndarray], list
     if not fitting:
         raise ValueError(f"No image in {dataset} has {settings.patch_px} px on both sides.")
     return fitting, [read(path, channels=settings.channels) for path in held_out]
-
-
-def _measure(state: State, settings: Settings, held_out: Sequence[np.ndarray], loss: float) -> dict[str, Any]:
-    scores = {f"psnr_{sigma}": mean_psnr(state.averaged, held_out, sigma=sigma) for sigma in SIGMAS}
-    rate = learning_rate_at(state.step - 1, settings)
-    row = {"step": state.step, "seconds": round(state.seconds), "learning_rate": rate, "loss": loss}
-    return row | scores
