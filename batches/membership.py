@@ -94,27 +94,23 @@ def add_upload(batch: Batch, image: Image, *, by: Any) -> None:
             added_at=timezone.now(),
         )
         row.save(force_insert=True)
-        _record_upload(locked, row, by)
-
-
-def _record_upload(batch: Batch, row: BatchImage, by: Any) -> None:
-    key, values = str(row.image_id), snapshots.values_of("images", row)
-    last = batch.changes.order_by("-sequence").first()
-    if last is None or not _is_same_upload(last, by):
-        changes.record(
-            batch,
-            kind=Kind.UPLOAD,
-            summary=f"uploaded {phrases.images(1)}",
-            actor=by,
-            bumps_version=False,
-            forward={"images": {key: values}},
-            inverse={"images": {key: None}},
-        )
-        return
-    last.forward["images"][key], last.inverse["images"][key] = values, None
-    last.image_count += 1
-    last.summary = f"uploaded {phrases.images(last.image_count)}"
-    last.save(update_fields=["forward", "inverse", "image_count", "summary"])
+        key, values = str(row.image_id), snapshots.values_of("images", row)
+        last = locked.changes.order_by("-sequence").first()
+        if last is None or not _is_same_upload(last, by):
+            changes.record(
+                locked,
+                kind=Kind.UPLOAD,
+                summary=f"uploaded {phrases.images(1)}",
+                actor=by,
+                bumps_version=False,
+                forward={"images": {key: values}},
+                inverse={"images": {key: None}},
+            )
+            return
+        last.forward["images"][key], last.inverse["images"][key] = values, None
+        last.image_count += 1
+        last.summary = f"uploaded {phrases.images(last.image_count)}"
+        last.save(update_fields=["forward", "inverse", "image_count", "summary"])
 
 
 def _is_same_upload(change: GroupingChange, by: Any) -> bool:

@@ -1,6 +1,5 @@
 """Handing batches on, sending them back, and taking them away as files."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet, Sum
@@ -105,10 +104,17 @@ class StageActions(PixModelAdmin):
                 return self._sent(request, batches[0], form.cleaned_data["format"])
             except ApiError as error:
                 form.add_error(None, error.detail)
+        sentence = "Only one batch can be exported at a time."
+        if is_one:
+            present = batches[0].images.filter(status__in=Image.PRESENT)
+            size = byte_size(present.aggregate(size=Sum("byte_size"))["size"] or 0)
+            sentence = (
+                f"CSV and JSON list every image. The ZIP has all originals but rejected ones: up to {size}."
+            )
         question = Question(
             act="export",
             title=f"Export {images_in(batches)}",
-            sentence=_what_is_sent(batches) if is_one else "Only one batch can be exported at a time.",
+            sentence=sentence,
             button="Download",
             icon="download",
             lines=[_line(batch) for batch in batches],
@@ -127,11 +133,6 @@ class StageActions(PixModelAdmin):
         response.headers["Content-Disposition"] = content_disposition_header(True, file.name) or ""
         response.headers["Cache-Control"] = "private, no-store"
         return response
-
-
-def _what_is_sent(batches: Sequence[Any]) -> str:
-    size = batches[0].images.filter(status__in=Image.PRESENT).aggregate(size=Sum("byte_size"))["size"] or 0
-    return f"CSV and JSON list every image. The ZIP has all originals but rejected ones: up to {byte_size(size)}."
 
 
 def _why_not(batch: Batch, name: str, user: Any) -> str:

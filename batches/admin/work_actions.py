@@ -90,7 +90,10 @@ class WorkActions(PixModelAdmin):
                 why_not="It has no failed operations.",
             )
         failed = _operations(batches, [OperationStatus.FAILED])
-        estimate = estimates.estimate(_as_work(failed))
+        work: Counter[tuple[str, str]] = Counter()
+        for (_, name, queue), count in failed.items():
+            work[name, queue] += count
+        estimate = estimates.estimate(work)
         question = Question(
             act="retry_failed",
             title=f"Retry the failed operations of {images_in(batches)}?",
@@ -183,13 +186,6 @@ def _operations(batches: Sequence[Any], statuses: Sequence[str]) -> Counter[tupl
     """How many operations each batch has in these statuses: by (batch, name, queue)."""
     operations = Operation.objects.filter(job__batch__in=[batch.pk for batch in batches], status__in=statuses)
     return Counter(operations.order_by().values_list("job__batch", "name", "queue"))
-
-
-def _as_work(counts: Counter[tuple[Any, str, str]]) -> Counter[tuple[str, str]]:
-    work: Counter[tuple[str, str]] = Counter()
-    for (_, name, queue), count in counts.items():
-        work[name, queue] += count
-    return work
 
 
 def _operation_lines(batches: Sequence[Any], counts: Counter[tuple[Any, str, str]]) -> list[Line]:

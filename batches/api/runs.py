@@ -202,7 +202,19 @@ class RunsActions:
             wait_s = QUICK_WAIT_S
         if wait_s is None or run.job_id is None or not wait_until_finished(run.job_id, wait_s):
             return started
-        answer = _grouped(batch, number, request)
+        batch = settled(batch)
+        images = image_ids_by_label(batch)
+        groups = [
+            {
+                "group_label": group.label,
+                "name": group.name,
+                "count": len(images.get(group.label, ())),
+                "images": images.get(group.label, []),
+            }
+            for group in listed_groups(batch, ordering="label")
+        ]
+        shown = RunSerializer(run_of(batch, number)).data
+        answer = batch_answer(batch, request, run=shown, groups=groups, unassigned=images.get("", []))
         answer["Preference-Applied"] = f"wait={wait_s}"
         return answer
 
@@ -275,20 +287,3 @@ def run_of(batch: Batch, number: str | int) -> ClusterRun:
 def _runs(batch: Batch) -> QuerySet[ClusterRun]:
     runs: QuerySet[ClusterRun] = batch.runs.select_related("batch", "created_by").order_by("-number")
     return runs.defer("centroids", "projection")
-
-
-def _grouped(batch: Batch, number: int, request: Request) -> Response:
-    """The batch and which images are in which group, in the order of the labels."""
-    batch = settled(batch)
-    images = image_ids_by_label(batch)
-    groups = [
-        {
-            "group_label": group.label,
-            "name": group.name,
-            "count": len(images.get(group.label, ())),
-            "images": images.get(group.label, []),
-        }
-        for group in listed_groups(batch, ordering="label")
-    ]
-    run = RunSerializer(run_of(batch, number)).data
-    return batch_answer(batch, request, run=run, groups=groups, unassigned=images.get("", []))

@@ -44,7 +44,17 @@ def load(batch_id: UUID, *, model: str, weights_sha256: str) -> Vectors:
         cursor.copy(_COPY, [model, weights_sha256, batch_id]) as copy,
     ):
         content = b"".join(copy)
-    rows = np.frombuffer(content[_HEADER_BYTES:-_TRAILER_BYTES], _row(dim))
+    # A row of PostgreSQL's binary COPY: the number of fields (int16), then of each its length and its bytes.
+    sizes = np.dtype({"names": ["key", "sha256", "vector"], "formats": [">i4"] * 3, "offsets": [0, 20, 88]})
+    row = np.dtype(
+        {
+            "names": ["lengths", "key", "sha256", "vector"],
+            "formats": [sizes, "V16", f"S{_SHA_LENGTH}", (">f4", (dim,))],
+            "offsets": [2, 6, 26, 98],
+            "itemsize": 98 + 4 * dim,
+        }
+    )
+    rows = np.frombuffer(content[_HEADER_BYTES:-_TRAILER_BYTES], row)
     lengths = [rows["lengths"][name] for name in ("key", "sha256", "vector")]
     right = (16, _SHA_LENGTH, 4 + 4 * dim)  # a vector begins with its dimensions and a spare, int16 each
     if not all((given == one).all() for given, one in zip(lengths, right, strict=True)):
@@ -54,17 +64,4 @@ def load(batch_id: UUID, *, model: str, weights_sha256: str) -> Vectors:
         [UUID(bytes=keys[start : start + 16]) for start in range(0, len(keys), 16)],
         [sha256.decode() for sha256 in rows["sha256"].tolist()],
         rows["vector"].astype(np.float32),
-    )
-
-
-def _row(dim: int) -> np.dtype:
-    """A row of PostgreSQL's binary COPY: the number of fields (int16), then of each its length and its bytes."""
-    lengths = np.dtype({"names": ["key", "sha256", "vector"], "formats": [">i4"] * 3, "offsets": [0, 20, 88]})
-    return np.dtype(
-        {
-            "names": ["lengths", "key", "sha256", "vector"],
-            "formats": [lengths, "V16", f"S{_SHA_LENGTH}", (">f4", (dim,))],
-            "offsets": [2, 6, 26, 98],
-            "itemsize": 98 + 4 * dim,
-        }
     )

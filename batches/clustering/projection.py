@@ -104,7 +104,13 @@ def points(batch: Batch, run: int | None = None) -> Map:
     labels = {key: group.label for key, group in groups.items()}
     present = BatchImage.objects.filter(batch=batch).present().order_by("position", "id")
     rows = list(present.values_list(*_COLUMNS))
-    placed = _placed(chosen, {row[0] for row in rows})
+    placed: dict[UUID, _Place] = {}
+    if chosen is not None:
+        keys = {row[0] for row in rows}
+        columns = ("image_id", "x", "y", "label", "outlier_score", "probability")
+        assigned = ClusterAssignment.objects.filter(run=chosen).values_list(*columns)
+        placed = {key: tuple(place) for key, *place in assigned if key in keys}
+        placed |= _projected(chosen, keys - placed.keys())
     points_shown = [_point(row, placed[row[0]], labels) for row in rows if row[0] in placed]
     run_labels = {point.run_label for point in points_shown}
     numbers = sorted(label for label in run_labels if label is not None and label >= 0)
@@ -173,15 +179,6 @@ def colour_of(label: str) -> str:
 _Place = tuple[
     float, float, int | None, float | None, float | None
 ]  # x, y, label, outlier score, probability
-
-
-def _placed(run: ClusterRun | None, present: set[UUID]) -> dict[UUID, _Place]:
-    if run is None:
-        return {}
-    columns = ("image_id", "x", "y", "label", "outlier_score", "probability")
-    rows = ClusterAssignment.objects.filter(run=run).values_list(*columns)
-    placed: dict[UUID, _Place] = {key: tuple(place) for key, *place in rows if key in present}
-    return placed | _projected(run, present - placed.keys())
 
 
 def _projected(run: ClusterRun, missing: set[UUID]) -> dict[UUID, _Place]:

@@ -34,7 +34,13 @@ def save(run_id: UUID, outcome: Outcome) -> dict[str, Any]:
     Raises:
         ProcessingError: the batch is gone, or the run was ended meanwhile.
     """
-    batch, run = _locked(run_id)
+    # The batch is locked first, as everywhere.
+    batch = Batch.objects.select_for_update(no_key=True).filter(runs=run_id).first()
+    run = ClusterRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
+    if batch is None or run is None:
+        raise ProcessingError("The batch was deleted in the meantime.", code="gone")
+    if run.status not in OPEN:
+        raise ProcessingError(f"Run {run.number} is already {run.status}.", code="conflict")
     context = outcome.context
     assert context is not None
     _describe(run, outcome, context)
@@ -53,17 +59,6 @@ def save(run_id: UUID, outcome: Outcome) -> dict[str, Any]:
         "is_active": is_active,
         "notes": run.notes,
     }
-
-
-def _locked(run_id: UUID) -> tuple[Batch, ClusterRun]:
-    """The batch first, as everywhere."""
-    batch = Batch.objects.select_for_update(no_key=True).filter(runs=run_id).first()
-    run = ClusterRun.objects.select_for_update(no_key=True).filter(pk=run_id).first()
-    if batch is None or run is None:
-        raise ProcessingError("The batch was deleted in the meantime.", code="gone")
-    if run.status not in OPEN:
-        raise ProcessingError(f"Run {run.number} is already {run.status}.", code="conflict")
-    return batch, run
 
 
 def _describe(run: ClusterRun, outcome: Outcome, context: Context) -> None:

@@ -74,7 +74,14 @@ def resolve(
         for key, kept in to_reject.items():
             reason = f"near-duplicate of {names[kept]}"
             edit.set_image(key, decision=BatchImage.Decision.REJECTED, reject_reason=reason)
-        edit.summary = _summary(resolved, verdict, len(to_reject))
+        if verdict == Verdict.NOT_DUPLICATE:
+            count = sum(len(decision.all) for decision in resolved)
+            edit.summary = f"marked {images(count)} as different"
+        else:
+            first = resolved[0].keep
+            is_one = len(resolved) == 1
+            kept_ones = _names([first])[first] if is_one else f"one image from each of {len(resolved)} sets"
+            edit.summary = f"kept {kept_ones}, rejected {images(len(to_reject))} as near-duplicates"
     return edit.change
 
 
@@ -151,7 +158,11 @@ def _plan(batch: Batch, resolved: Sequence[_Decision], verdict: str) -> _Plan:
     # Different images must not come together again without the kept one.
     decided = of_kept | set(near) if verdict == Verdict.NOT_DUPLICATE else of_kept
     hashes = dict(zip(pairs.keys, pairs.hashes, strict=True))
-    needed = {two: near.get(two) or (_bits(hashes, two), None) for two in decided}
+    needed: dict[Two, tuple[int | None, float | None]] = {}
+    for two in decided:
+        one, other = hashes.get(two[0]), hashes.get(two[1])
+        bits = None if one is None or other is None else hamming(one, other)
+        needed[two] = near.get(two) or (bits, None)
     if len(needed) > MAX_PAIRS:
         detail = f"This would decide {len(needed)} pairs. The limit is {MAX_PAIRS}. Select fewer images."
         raise invalid_field("decisions", detail, code=ErrorCode.TOO_LONG)
@@ -175,11 +186,6 @@ def _near(pairs: near_pairs.Pairs, place: Mapping[UUID, int]) -> dict[Two, tuple
         for one, other, bits, distance in named
         if one in place and place[one] == place.get(other)
     }
-
-
-def _bits(hashes: Mapping[UUID, int | None], two: Two) -> int | None:
-    one, other = hashes.get(two[0]), hashes.get(two[1])
-    return None if one is None or other is None else hamming(one, other)
 
 
 def _pairs(plan: _Plan, *, is_written: bool) -> list[DuplicatePair]:
@@ -226,15 +232,3 @@ def _new_pair(two: Two, bits: int | None, distance: float | None, *, model: str)
 def _names(keys: Iterable[UUID]) -> dict[UUID, str]:
     rows = Image.objects.filter(pk__in=set(keys)).values_list("pk", "original_filename")
     return dict(rows)
-
-
-def _summary(resolved: Sequence[_Decision], verdict: str, rejected: int) -> str:
-    """Kept the best of 3 sets of near-duplicates, rejected 5 images."""
-    if verdict == Verdict.NOT_DUPLICATE:
-        return f"marked {images(sum(len(decision.all) for decision in resolved))} as different"
-    kept = (
-        _names([resolved[0].keep])[resolved[0].keep]
-        if len(resolved) == 1
-        else f"one image from each of {len(resolved)} sets"
-    )
-    return f"kept {kept}, rejected {images(rejected)} as near-duplicates"

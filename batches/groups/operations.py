@@ -99,7 +99,13 @@ def edit_group(
     kind = Kind.CONFIRM if set(checked) == {"status"} else Kind.EDIT_GROUP
     with changes.edit(batch, actor=actor, kind=kind, expected_version=expected_version) as edit:
         group = edit.group(label)
-        edit.summary = _summary(group, checked)
+        if "name" in checked and checked["name"] != group.name:
+            edit.summary = f"renamed {group.title} to {checked['name'] or f'Group {group.label}'}"
+        elif "status" in checked:
+            is_confirmed = checked["status"] == Group.Status.CONFIRMED
+            edit.summary = f"{'confirmed' if is_confirmed else 'reopened'} {group.title}"
+        else:
+            edit.summary = f"changed the {' and '.join(checked)} of {group.title}"
         new_label, cover = checked.get("label", label), checked.get("cover")
         if any(other.label == new_label and other.pk != group.pk for other in edit.groups.values()):
             detail = f"This batch has another group {new_label!r}."
@@ -110,16 +116,6 @@ def edit_group(
                 raise invalid_field("cover", phrases.not_in_group(cover, group.title))
         edit.set_group(group, **checked)
     return GroupStep(change=edit.change, group=group)
-
-
-def _summary(group: Group, values: Mapping[str, Any]) -> str:
-    if "name" in values and values["name"] != group.name:
-        return f"renamed {group.title} to {values['name'] or f'Group {group.label}'}"
-    if "status" in values:
-        is_confirmed = values["status"] == Group.Status.CONFIRMED
-        return f"confirmed {group.title}" if is_confirmed else f"reopened {group.title}"
-    what = " and ".join(values)
-    return f"changed the {what} of {group.title}"
 
 
 def delete_group(
@@ -280,18 +276,17 @@ def set_groups(
         edit.members(named, field="groups")
         moved = 0
         for label, keys in groups.items():
-            target = _group_named(edit, label, creates=creates)
+            target: Group | None = None
+            if label.strip().lower() not in UNASSIGNED:
+                is_new = creates and all(group.label != label for group in edit.groups.values())
+                target = (
+                    edit.new_group(label=checked_label(label))
+                    if is_new
+                    else edit.group(label, field="group_label")
+                )
             moving = [key for key in keys if edit.group_of(key) != target]
             moved += len(moving)
             for key in keys:
                 _place(edit, key, target)
         edit.summary = f"set the groups of {images(len(named))}; {moved} moved"
     return Step(change=edit.change)
-
-
-def _group_named(edit: Edit, label: str, *, creates: bool) -> Group | None:
-    if label.strip().lower() in UNASSIGNED:
-        return None
-    if creates and all(group.label != label for group in edit.groups.values()):
-        return edit.new_group(label=checked_label(label))
-    return edit.group(label, field="group_label")

@@ -161,10 +161,6 @@ def _still_there(group: Group, parts: Parts) -> tuple[list[list[UUID]], list[str
             parts_left[label].append(key)
     stays = any(is_held or key not in labels for key, is_held in is_kept.items())
     first = [parts_left[0]] if parts_left[0] or stays else []
-    return first + [part for part in parts_left[1:] if part], _differences(labels, is_kept)
-
-
-def _differences(labels: dict[UUID, int], is_kept: dict[UUID, bool]) -> list[str]:
     left = sum(key not in is_kept for key in labels)
     stayed = sum(is_held and labels.get(key, 0) > 0 for key, is_held in is_kept.items())
     unknown = sum(key not in labels for key in is_kept)
@@ -173,7 +169,8 @@ def _differences(labels: dict[UUID, int], is_kept: dict[UUID, bool]) -> list[str
         f"{images(stayed)} stayed in the group because of a lock or a rejection.": stayed,
         f"{images(unknown)} stayed in the group: without a vector, or added later.": unknown,
     }
-    return [sentence for sentence, count in sentences.items() if count]
+    notes = [sentence for sentence, count in sentences.items() if count]
+    return first + [part for part in parts_left[1:] if part], notes
 
 
 HANDLERS = (Handler(OPERATION, Queue.ML, split_task.split, load=_load, save=_save),)

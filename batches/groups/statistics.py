@@ -6,7 +6,6 @@ All distances are Euclidean, between vectors of length 1: 0 to 2.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
@@ -114,25 +113,22 @@ def group_facts(batch: Batch, *, state: vectors.EmbeddingState | None = None) ->
 
 def _measured(batch: Batch, source: vectors.Source, state_key: str) -> _Measured:
     key = f"group-facts:{state_key}"
-    measured: _Measured | None = cache.get(key)
-    if measured is None:
-        measured = _measure(batch, source)
-        cache.set(key, measured, CACHED_S)
-    return measured
-
-
-def _measure(batch: Batch, source: vectors.Source) -> _Measured:
+    kept: _Measured | None = cache.get(key)
+    if kept is not None:
+        return kept
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [source.model, source.weights_sha256, batch.pk, RADIUS_QUANTILE])
         rows = cursor.fetchall()
     facts = {}
-    for key, count, distance, cosine, medoid, _ in rows:
+    for group_id, count, distance, cosine, medoid, _ in rows:
         # Widened, as `clustering_groups.Groups.radii` explains it.
         radius = float(distance) * ((count + 1) / (count - 1)) ** 0.5 if count > 1 else 0.0
         # A single vector's cosine to itself is 1 but for rounding; a centroid of length 0 has none.
         cohesion = min(1.0, max(0.0, cosine)) if cosine == cosine else 0.0
-        facts[key] = GroupFacts(count, radius, cohesion, medoid)
-    return _Measured(facts, {row[0]: row[-1] for row in rows})
+        facts[group_id] = GroupFacts(count, radius, cohesion, medoid)
+    measured = _Measured(facts, {row[0]: row[-1] for row in rows})
+    cache.set(key, measured, CACHED_S)
+    return measured
 
 
 _NEAREST = f"""
@@ -164,20 +160,17 @@ def _nearest(
     # What is locked, rejected or taken out by hand is no part of the state.
     digest = hashlib.sha256(repr(waiting).encode()).hexdigest()[:16]
     key = f"suggestions:{state.key}:{digest}"
-    images: list[Near] | None = cache.get(key)
-    if images is None:
-        images = _measure_nearest(state.source, measured, waiting)
-        cache.set(key, images, CACHED_S)
-    return images, measured.facts
-
-
-def _measure_nearest(source: vectors.Source, measured: _Measured, waiting: Sequence[int]) -> list[Near]:
+    kept: list[Near] | None = cache.get(key)
+    if kept is not None:
+        return kept, measured.facts
     keys = sorted(measured.centroids)
     centroids = [measured.centroids[key] for key in keys]
-    values: list[Any] = [keys, centroids, source.model, source.weights_sha256, list(waiting), CHOICES]
+    source = (state.source.model, state.source.weights_sha256)
     with connection.cursor() as cursor:
-        cursor.execute(_NEAREST, values)
-        return [Near(key, tuple(groups), tuple(distances)) for key, groups, distances in cursor.fetchall()]
+        cursor.execute(_NEAREST, [keys, centroids, *source, waiting, CHOICES])
+        images = [Near(image, tuple(groups), tuple(far)) for image, groups, far in cursor.fetchall()]
+    cache.set(key, images, CACHED_S)
+    return images, measured.facts
 
 
 def nearest(
@@ -241,23 +234,18 @@ def suggestions(
         Image.objects.filter(pk__in=[near.image_id for near in page]).values_list("pk", "original_filename")
     )
     groups = {group.pk: group for group in batch.groups.all()}
-    results = [
-        Suggestion(near.image_id, names.get(near.image_id, ""), _choices(near, groups, facts))
-        for near in page
-    ]
+    results = []
+    for near in page:
+        choices = []
+        for key, distance in zip(near.groups, near.distances, strict=True):
+            if key in groups:  # it may have gone since
+                radius = facts[key].radius
+                closeness = distance / radius if radius > 0 else None
+                choices.append(NearGroup(groups[key], distance, distance <= radius, closeness))
+        results.append(Suggestion(near.image_id, names.get(near.image_id, ""), choices))
     return SuggestionPage(
         results, len(chosen), BatchImage.objects.filter(batch=batch, group=None).present().count()
     )
-
-
-def _choices(near: Near, groups: Mapping[UUID, Group], facts: Mapping[UUID, GroupFacts]) -> list[NearGroup]:
-    choices = []
-    for key, distance in zip(near.groups, near.distances, strict=True):
-        if key in groups:  # it may have gone since
-            radius = facts[key].radius
-            closeness = distance / radius if radius > 0 else None
-            choices.append(NearGroup(groups[key], distance, distance <= radius, closeness))
-    return choices
 
 
 def counts_by_distance(

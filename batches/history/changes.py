@@ -227,7 +227,16 @@ def _revert(
     current = snapshots.read(batch, step.forward)
     target, refused = conflicts.revertible_part(batch, step, current)
     if refused and not (skip_conflicts and target):
-        raise _refusal(batch, step, refused)
+        sentences = conflicts.sentences(batch, step, refused[:CONFLICTS_NAMED])
+        detail = f"A later change conflicts with this: {sentences[0]}"
+        if len(refused) > 1:
+            more = f" And {len(refused) - CONFLICTS_NAMED} more." if len(refused) > CONFLICTS_NAMED else ""
+            detail = f"{len(refused)} later changes conflict with this, for example: {sentences[0]}{more}"
+        errors = [
+            FieldError(f"{conflict.table}.{conflict.key}", ErrorCode.CONFLICT, sentence)
+            for conflict, sentence in zip(refused, sentences, strict=False)
+        ]
+        raise ApiError(ErrorCode.CONFLICT, detail, errors=errors)
     after = snapshots.apply_patch(current, target)
     snapshots.write(batch, target, after)
     words = {Kind.UNDO: "undid", Kind.REDO: "redid"}[Kind(kind)]
@@ -242,19 +251,6 @@ def _revert(
         inverse=snapshots.inverse_of(current, target),
         undoes=step,
     )
-
-
-def _refusal(batch: Batch, step: GroupingChange, refused: list[conflicts.Conflict]) -> ApiError:
-    sentences = conflicts.sentences(batch, step, refused[:CONFLICTS_NAMED])
-    more = f" And {len(refused) - CONFLICTS_NAMED} more." if len(refused) > CONFLICTS_NAMED else ""
-    detail = f"A later change conflicts with this: {sentences[0]}"
-    if len(refused) > 1:
-        detail = f"{len(refused)} later changes conflict with this, for example: {sentences[0]}{more}"
-    errors = [
-        FieldError(f"{conflict.table}.{conflict.key}", ErrorCode.CONFLICT, sentence)
-        for conflict, sentence in zip(refused, sentences, strict=False)
-    ]
-    return ApiError(ErrorCode.CONFLICT, detail, errors=errors)
 
 
 def _mark(change: GroupingChange, *, undone_by: GroupingChange | None) -> None:

@@ -152,16 +152,15 @@ def sentences(batch: Batch, step: GroupingChange, refused: Sequence[Conflict]) -
     later = list(
         batch.changes.filter(sequence__gt=step.sequence).order_by("-sequence")[:LOOKED_AT].iterator()
     )
-    return [_sentence(names, later, conflict) for conflict in refused]
-
-
-def _sentence(names: dict[tuple[str, str], str], later: Sequence[GroupingChange], conflict: Conflict) -> str:
-    name = names.get((conflict.table, conflict.key), conflict.key)
-    sentence = f"{name} {conflict.reason}"
-    for change in later:
-        if conflict.key in change.forward.get(conflict.table, {}):
-            return f"{sentence} (change {change.sequence} by {change.actor_name or 'Pix'}: {change.summary})."
-    return f"{sentence}."
+    told = []
+    for conflict in refused:
+        name = names.get((conflict.table, conflict.key), conflict.key)
+        change = next((row for row in later if conflict.key in row.forward.get(conflict.table, {})), None)
+        by = (
+            f" (change {change.sequence} by {change.actor_name or 'Pix'}: {change.summary})" if change else ""
+        )
+        told.append(f"{name} {conflict.reason}{by}.")
+    return told
 
 
 def _names(batch: Batch, step: GroupingChange, refused: Sequence[Conflict]) -> dict[tuple[str, str], str]:

@@ -124,17 +124,14 @@ def heat_table(run: ClusterRun) -> dict[str, Any]:
     samples = list(dict.fromkeys(samples for _, samples in trials))
     values = [trial["validity"] for trial in run.grid if trial.get("validity") is not None]
     low, high = min(values, default=0.0), max(values, default=0.0)
-    rows = [
-        (size, [_cell(trials[size, n], low, high) for n in samples if (size, n) in trials]) for size in sizes
-    ]
+    cells = {}
+    for key, trial in trials.items():
+        value, heat = trial.get("validity"), 0
+        if value is not None:
+            heat = 4 if high <= low else round(4 * (value - low) / (high - low))
+        cells[key] = Cell(trial, heat)
+    rows = [(size, [cells[size, n] for n in samples if (size, n) in cells]) for size in sizes]
     return {"samples": samples, "rows": rows}
-
-
-def _cell(trial: dict[str, Any], low: float, high: float) -> Cell:
-    value = trial.get("validity")
-    if value is None:
-        return Cell(trial, 0)
-    return Cell(trial, 4 if high <= low else round(4 * (value - low) / (high - low)))
 
 
 @require_safe

@@ -2,9 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -60,7 +58,10 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     form = NearForm(request.GET)
     problem = "" if form.is_valid() else next(iter(form.errors.values()))[0]
     values = form.cleaned_data
-    shown = _shown(batch, values.get("threshold", DEFAULT_THRESHOLD))
+    threshold = values.get("threshold", DEFAULT_THRESHOLD)
+    sets = near_sets.sets(batch, threshold)
+    waiting = [one for one in sets if not one.is_decided]
+    shown = Shown(threshold, waiting, [one for one in sets if one.is_decided])
     limit = max(SETS_PER_PAGE, min(values["limit"], MOST_SETS))
     part = values.get("part", "")
     steps = near_sets.counts(batch)
@@ -82,12 +83,6 @@ def near(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     return render(request, "batches/near.html", context, status=400 if problem else 200)
 
 
-def _shown(batch: Batch, threshold: float) -> Shown:
-    sets = near_sets.sets(batch, threshold)
-    waiting = [one for one in sets if not one.is_decided]
-    return Shown(threshold, waiting, [one for one in sets if one.is_decided])
-
-
 def _same_threshold(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     form = NearForm(request.POST)
     form.is_valid()
@@ -102,23 +97,22 @@ def resolve(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
     """Decide one set, or with `all` every set at a threshold by its suggested original."""
     batch = get_object_or_404(Batch.objects.present(), pk=batch_id)
     values = read(ResolveForm(request.POST))
-    is_all = "all" in request.POST
+    if "all" in request.POST:
+        decisions = near_sets.all_decisions(batch, values["threshold"])
+    elif values["keep"]:
+        keep = values["keep"][0]
+        decisions = [{"keep": keep, "others": [key for key in values["image"] if key != keep]}]
+    else:
+        raise ApiError("required", "Select the image to keep.")
     change = near_sets.resolve(
         batch,
-        decisions=near_sets.all_decisions(batch, values["threshold"]) if is_all else [_decision(values)],
+        decisions=decisions,
         verdict=values["verdict"],
         actor=request.user,
         expected_version=values["version"],
     )
     messages.success(request, phrases.step(change) if change else "There was nothing left to decide.")
     return _same_threshold(request, batch_id)
-
-
-def _decision(values: Mapping[str, Any]) -> dict[str, Any]:
-    if not values["keep"]:
-        raise ApiError("required", "Select the image to keep.")
-    keep = values["keep"][0]
-    return {"keep": keep, "others": [key for key in values["image"] if key != keep]}
 
 
 urlpatterns = [

@@ -77,15 +77,14 @@ def lines(batches: Iterable[Any], *, step: int = 0, progress: int = -1) -> list[
     """Lines of a list, with first pictures and running jobs in two more queries whatever their number."""
     listed = list(batches)
     keys = [batch.pk for batch in listed]
-    strips = dict(_with_first_images(keys))
-    jobs = open_jobs(keys)
-    return [_line(batch, strips.get(batch.pk) or [], jobs.get(batch.pk), step, progress) for batch in listed]
-
-
-def _with_first_images(keys: Sequence[Any]) -> Any:
     inside = BatchImage.objects.filter(batch=OuterRef("pk"), image__status__in=Image.PRESENT)
     first = inside.order_by("position", "id").values("image_id")[:STRIP]
-    return Batch.objects.filter(pk__in=keys).order_by().values_list("pk", ArraySubquery(first))
+    strips = dict(Batch.objects.filter(pk__in=keys).order_by().values_list("pk", ArraySubquery(first)))
+    jobs = open_jobs(keys)
+    polls = {key: job_presenter.next_poll(job, step=step, progress=progress) for key, job in jobs.items()}
+    return [
+        Line(batch, strips.get(batch.pk) or [], jobs.get(batch.pk), polls.get(batch.pk)) for batch in listed
+    ]
 
 
 def open_jobs(keys: Sequence[Any]) -> dict[Any, Job]:
@@ -93,11 +92,6 @@ def open_jobs(keys: Sequence[Any]) -> dict[Any, Job]:
     jobs = list(Job.objects.filter(batch__in=keys).exclude(status__in=JOB_TERMINAL).order_by("created_at"))
     add_running(jobs)
     return {job.batch_id: job for job in jobs}
-
-
-def _line(batch: Any, image_ids: Sequence[Any], job: Job | None, step: int, progress: int) -> Line:
-    poll = job_presenter.next_poll(job, step=step, progress=progress) if job is not None else None
-    return Line(batch, image_ids, job, poll)
 
 
 def people() -> QuerySet:

@@ -158,7 +158,9 @@ def unassigned(request: HttpRequest, batch_id: uuid.UUID) -> HttpResponse:
 def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse:
     """One group as a grid, with the others beside it; `unassigned` shows what is in none."""
     batch = find(batch_id)
-    shown = None if label == NONE else _group(batch, label)
+    if "\0" in label:  # PostgreSQL knows no such text
+        raise Http404
+    shown = None if label == NONE else get_object_or_404(Group, batch=batch, label=label)
     order, after = group_list_query(request).pictures if shown else "", request.GET.get("after", "")
     members, following = review_group.pictures(batch, shown, order=order, after=after)
     if request.headers.get("HX-Request") and "after" in request.GET:
@@ -171,12 +173,6 @@ def group(request: HttpRequest, batch_id: uuid.UUID, label: str) -> HttpResponse
     context |= {"label": label, "row": row, **targets(rows), **_neighbours(rows, context["asked"], row)}
     context["title"] = row.group.title if row else "Unassigned"
     return render(request, "batches/review/group.html", {**context, "picture_orders": review_group.ORDERS})
-
-
-def _group(batch: Batch, label: str) -> Group:
-    if "\0" in label:  # PostgreSQL knows no such text
-        raise Http404
-    return get_object_or_404(Group, batch=batch, label=label)
 
 
 def _neighbours(rows: list[GroupRow], query: GroupListQuery, row: GroupRow | None) -> dict[str, Any]:

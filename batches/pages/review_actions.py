@@ -26,18 +26,6 @@ Act = Callable[..., Step]
 Values = Mapping[str, Any]
 
 
-def _move(batch: Batch, values: Values, **who: Any) -> Step:
-    return grouping.move(batch, values["image"], to=values["to"], **who)
-
-
-def _unassign(batch: Batch, values: Values, **who: Any) -> Step:
-    return grouping.move(batch, values["image"], to=None, **who)
-
-
-def _new_group(batch: Batch, values: Values, **who: Any) -> Step:
-    return grouping.create_group(batch, name=values["name"], image_ids=values["image"], **who)
-
-
 def _decide(decision: str) -> Act:
     def act(batch: Batch, values: Values, **who: Any) -> Step:
         reason = values["reason"] if decision == Decision.REJECTED else ""
@@ -53,30 +41,24 @@ def _edit(**changed: Any) -> Act:
     return act
 
 
-def _rename(batch: Batch, values: Values, **who: Any) -> Step:
-    return grouping.edit_group(batch, values["label"], values={"name": values["name"]}, **who)
-
-
-def _merge(batch: Batch, values: Values, **who: Any) -> Step:
-    return grouping.merge(batch, into=values["to"], sources=[values["label"]], **who)
-
-
-def _delete(batch: Batch, values: Values, **who: Any) -> Step:
-    return grouping.delete_group(batch, values["label"], **who)
-
-
 ACTS: dict[str, Act] = {
-    "move": _move,
-    "unassign": _unassign,
-    "new": _new_group,
+    "move": lambda batch, values, **who: grouping.move(batch, values["image"], to=values["to"], **who),
+    "unassign": lambda batch, values, **who: grouping.move(batch, values["image"], to=None, **who),
+    "new": lambda batch, values, **who: grouping.create_group(
+        batch, name=values["name"], image_ids=values["image"], **who
+    ),
     "reject": _decide(Decision.REJECTED),
     "accept": _decide(Decision.ACCEPTED),
     "reset": _decide(Decision.PENDING),
-    "rename": _rename,
-    "merge": _merge,
+    "rename": lambda batch, values, **who: grouping.edit_group(
+        batch, values["label"], values={"name": values["name"]}, **who
+    ),
+    "merge": lambda batch, values, **who: grouping.merge(
+        batch, into=values["to"], sources=[values["label"]], **who
+    ),
     "confirm": _edit(status=Status.CONFIRMED),
     "reopen": _edit(status=Status.OPEN),
-    "delete": _delete,
+    "delete": lambda batch, values, **who: grouping.delete_group(batch, values["label"], **who),
 }
 GONE_AFTER = ("merge", "delete")  # the page of the group that the form stood on
 

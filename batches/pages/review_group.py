@@ -56,11 +56,7 @@ def pictures(
         members = members.filter(position__gt=position).order_by("position", "pk")
     rows = list(members[: IMAGES_PER_PAGE + 1])
     shown = rows[:IMAGES_PER_PAGE]
-    return shown, _cursor(shown[-1]) if len(rows) > len(shown) else ""
-
-
-def _cursor(member: Any) -> str:
-    return f"{member.sureness!r}_{member.position}"
+    return shown, f"{shown[-1].sureness!r}_{shown[-1].position}" if len(rows) > len(shown) else ""
 
 
 def _place(cursor: str) -> tuple[float, int]:

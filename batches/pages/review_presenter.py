@@ -22,7 +22,6 @@ from django.db.models.functions import RowNumber
 
 from batches.clustering import vectors
 from batches.groups import statistics
-from batches.groups.statistics import GroupFacts
 from batches.models import Batch, BatchImage, Group
 from images.models import Image
 
@@ -103,18 +102,14 @@ def rows_of(batch: Batch, *, state: vectors.EmbeddingState | None = None) -> lis
     counted = inside.values("group").annotate(count=Count("pk"), rejected=Count("pk", filter=is_rejected))
     counts = {row["group"]: (row["count"], row["rejected"]) for row in counted}
     first = inside.order_by("group", "position", "pk").distinct("group").values_list("group", "image")
-    statistics_by_group, firsts = statistics.group_facts(batch, state=state), dict(first)
-    return [
-        _row(group, counts.get(group.pk, (0, 0)), statistics_by_group.get(group.pk), firsts.get(group.pk))
-        for group in Group.objects.filter(batch=batch)
-    ]
-
-
-def _row(
-    group: Group, counts: tuple[int, int], group_facts: GroupFacts | None, first: UUID | None
-) -> GroupRow:
-    cover = group.cover_id or (group_facts.medoid if group_facts else first)
-    return GroupRow(group, *counts, group_facts.cohesion if group_facts else None, cover)
+    facts_by_group, firsts = statistics.group_facts(batch, state=state), dict(first)
+    rows = []
+    for group in Group.objects.filter(batch=batch):
+        facts = facts_by_group.get(group.pk)
+        cover = group.cover_id or (facts.medoid if facts else firsts.get(group.pk))
+        cohesion = facts.cohesion if facts else None
+        rows.append(GroupRow(group, *counts.get(group.pk, (0, 0)), cohesion, cover))
+    return rows
 
 
 def ordered(rows: Iterable[GroupRow], query: GroupListQuery) -> list[GroupRow]:
@@ -127,12 +122,10 @@ def page(rows: Sequence[GroupRow], query: GroupListQuery, *, after: str = "") ->
     place = _place(after)
     following = [row for row in rows if query.key(row) > place] if place else list(rows)
     shown = following[:GROUPS_PER_PAGE]
-    is_more = len(following) > len(shown)
-    return GroupPage(with_members(shown), _cursor(query.key(shown[-1])) if is_more else "")
-
-
-def _cursor(key: tuple[float, str]) -> str:
-    return f"{key[0]!r}_{key[1]}"
+    if len(following) <= len(shown):
+        return GroupPage(with_members(shown), "")
+    number, label = query.key(shown[-1])
+    return GroupPage(with_members(shown), f"{number!r}_{label}")
 
 
 def _place(cursor: str) -> tuple[float, str] | None:
@@ -150,13 +143,18 @@ def with_members(rows: Sequence[GroupRow]) -> list[GroupRow]:
     is_cover = Case(
         When(image=F("group__cover"), then=Value(0)), default=Value(1), output_field=IntegerField()
     )
+    is_rejected = Case(
+        When(decision=BatchImage.Decision.REJECTED, then=Value(1)),
+        default=Value(0),
+        output_field=IntegerField(),
+    )
     first_images = (
         members(BatchImage.objects.filter(group__in=[row.group.pk for row in rows]))
         .annotate(
             rank=Window(
                 RowNumber(),
                 partition_by=[F("group")],
-                order_by=[is_cover, _is_rejected(), F("position"), F("pk")],
+                order_by=[is_cover, is_rejected, F("position"), F("pk")],
             )
         )
         .filter(rank__lte=STRIP)
@@ -167,11 +165,6 @@ def with_members(rows: Sequence[GroupRow]) -> list[GroupRow]:
         if member.group_id is not None:
             by_group[member.group_id].append(member)
     return [replace(row, members=by_group[row.group.pk]) for row in rows]
-
-
-def _is_rejected() -> Case:
-    rejected = When(decision=BatchImage.Decision.REJECTED, then=Value(1))
-    return Case(rejected, default=Value(0), output_field=IntegerField())
 
 
 def members(queryset: QuerySet[BatchImage]) -> QuerySet[BatchImage]:
