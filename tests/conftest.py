@@ -19,6 +19,9 @@ os.environ.update(
 )
 for name in ("DATABASE_URL", "REDIS_URL", "CACHE_URL"):
     os.environ.pop(name, None)
+# Read when NumPy and torch are imported. Tests run in as many processes as cores, and threads of their own wait for
+# each other by spinning: networks then take four times the computing time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import psycopg  # noqa: E402  after the environment is set
 from django.conf import settings  # noqa: E402

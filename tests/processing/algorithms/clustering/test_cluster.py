@@ -167,7 +167,8 @@ def test_the_matrix_is_within_its_stated_error():
 def test_the_same_input_gives_the_same_bytes_whatever_the_number_of_threads():
     from threadpoolctl import threadpool_limits
 
-    first, second = (pickle.dumps(cluster(blobs(), seed=3)) for _ in range(2))
+    with threadpool_limits(2):
+        first, second = (pickle.dumps(cluster(blobs(), seed=3)) for _ in range(2))
     with threadpool_limits(1):
         alone = cluster(blobs(), seed=3)
 
