@@ -259,7 +259,7 @@ def test_file_that_was_copied_by_hand_is_checked_and_recorded(folder, site):
     assert weights.find("unknown", folder) == folder / "unknown.gz"
 
 
-@pytest.mark.parametrize("make", [trapped_file, bare_pickle])
+@pytest.mark.parametrize("make", [trapped_file, pytest.param(bare_pickle, marks=pytest.mark.check)])
 def test_file_that_would_run_code_is_refused_and_runs_nothing(folder, site, tmp_path, make):
     trap = tmp_path / "trap"
     site.files["network.pth"] = make(trap)
@@ -269,6 +269,7 @@ def test_file_that_would_run_code_is_refused_and_runs_nothing(folder, site, tmp_
     assert left(folder) == []
 
 
+@pytest.mark.check
 def test_file_of_another_kind_is_refused(folder, site):
     site.files["network.pth"] = b"<html>not found</html>" * 50
     site.files["unknown.gz"] = tensors_file()
@@ -278,6 +279,7 @@ def test_file_of_another_kind_is_refused(folder, site):
     assert left(folder) == []
 
 
+@pytest.mark.check
 def test_file_of_another_model_is_refused_without_a_published_hash(folder, site, manifest):
     content = tensors_file()
     manifest(
@@ -469,6 +471,7 @@ def test_check_leaves_the_folder_of_the_project_alone(folder):
     assert left(weights.BUNDLED_DIR) == ["ours.gz"]
 
 
+@pytest.mark.check
 def test_check_looks_inside(folder, tmp_path, manifest):
     trap = tmp_path / "trap"
     content = trapped_file(trap)

@@ -76,6 +76,7 @@ def test_grey_network_begins_with_the_colour_one():
         assert torch.allclose(grey.model(picture), expected, atol=1e-5)
 
 
+@pytest.mark.check
 def test_training_that_was_interrupted_ends_as_one_that_was_not(dataset, tmp_path):
     whole = dncnn.train(dataset, tmp_path / "whole", SHORT)
     dncnn.train(dataset, tmp_path / "parts", replace(SHORT, steps=2, decay=0.0))
@@ -153,7 +154,7 @@ def test_pruning_leaves_out_the_channels_that_nothing_reads():
     assert float((made - expected).norm() / expected.norm()) < 0.01
 
 
-@pytest.mark.parametrize("from_random", [False, True])
+@pytest.mark.parametrize("from_random", [False, pytest.param(True, marks=pytest.mark.check)])
 def test_embedder_trains_and_goes_on(tmp_path, from_random):
     small = np.stack([photograph(seed, 32, 32) for seed in range(4)])
     large = [photograph(seed) for seed in range(4)]
@@ -190,6 +191,7 @@ def test_file_that_is_no_teacher_is_refused(tmp_path):
         load_teacher(tmp_path / "other.pth")
 
 
+@pytest.mark.check
 def test_train_embedder_from_files(dataset, tmp_path, capsys, monkeypatch):
     torch.manual_seed(0)
     teacher = MobileNetV2()

@@ -100,6 +100,7 @@ def test_load_gives_the_vectors_in_the_order_of_the_batch():
     assert vectors.load(make_batch(np.zeros((0, 384)), name="Empty"), source)[0] == []
 
 
+@pytest.mark.check
 def test_facts_of_many_images():
     batch = make_batch(np.zeros((0, 384)))
     rows = blobs(*[45] * 100, *[500])

@@ -36,6 +36,7 @@ def files() -> list[Path]:
     return found
 
 
+@pytest.mark.check
 def test_every_file_is_taken_or_refused_in_our_own_words(files):
     client = make_client("write")
     strange = []

@@ -129,6 +129,7 @@ def test_operation_refuses_steps_of_the_other_method() -> None:
     assert values["method"] == "gabor"
 
 
+@pytest.mark.check
 def test_gabor_raises_the_score_of_real_prints_and_keeps_their_structure() -> None:
     files = sorted(real_folder("fingerprints/FVC2002_DB2_B").glob("*.tif"))[::3]  # all: in the bench
     raised: dict[str, int] = {"standard": 0, "gabor": 0}

@@ -147,7 +147,9 @@ def _saved(network: Any, *, prefix: str) -> dict[str, Any]:
     return {prefix + name: tensor for name, tensor in network.state_dict().items()}
 
 
-@pytest.mark.parametrize("name", ["musiq", "musiq-ava", "paq2piq", "cnniqa", "hyperiqa"])
+@pytest.mark.parametrize(
+    "name", ["musiq", "musiq-ava", "paq2piq", "cnniqa", pytest.param("hyperiqa", marks=pytest.mark.check)]
+)
 def test_learned_metrics_build_from_their_file_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Random tensors in the layout of the file; nothing may be fetched, not even a backbone."""
     import torch
