@@ -2,7 +2,7 @@
 # make demo    process sample photographs
 # make lint    style and types
 # make test    the tests to run while working
-# make check   the slow ones: real processes and servers, browsers, deployment files, upgrades, quick benchmarks
+# make check   the slow ones: real processes and servers, browsers, deployment files, upgrades, training, quick benchmarks
 # make stop    stop it                     make logs    follow its logs
 # make dev     run, and reload on every change
 # make bench   measure speed
@@ -38,8 +38,9 @@ demo: install
 bench: install-dev
 	@$(PY) -m benchmarks
 
+# Each process has a half of the files in their order, so that mostly one of them loads the networks' libraries.
 test: install-dev
-	$(PY) -m pytest -n 2 -m "not check"
+	$(PY) -m pytest -n 2 -m "not check" --dist worksteal
 
 # All tests of a file in one process: they share its servers and its browser.
 check: install-dev
