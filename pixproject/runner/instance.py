@@ -1,18 +1,20 @@
 """One running Pix per data folder: who it is, where it answers, how it is stopped."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
 STOP_WAIT_S = 120
+ORPHAN_WAIT_S = 20  # a web server whose supervisor was killed lets its requests end, for 15 s at most
 
 
 class CannotRun(Exception):
@@ -25,9 +27,32 @@ class Instance:
     url: str
 
 
+class Turn:
+    """Being the one instance of a data folder.
+
+    `killed` is the instance before, if it had no time to take its address back.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.killed = _read(file)
+        file.truncate(0)
+
+    def announce(self, url: str) -> None:
+        """Publish the address."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._file.write(json.dumps(asdict(Instance(os.getpid(), url))))
+        self._file.flush()
+
+    def orphan_wait_s(self, port: int) -> float:
+        """How long to wait for a port: the web server of a killed instance may still have it."""
+        return ORPHAN_WAIT_S if self.killed and self.killed.url.endswith(f":{port}/") else 0
+
+
 @contextlib.contextmanager
-def only_instance(data_dir: Path) -> Iterator[Callable[[str], None]]:
-    """Be the one instance of this data folder for the block, which gets a function to publish its address.
+def only_instance(data_dir: Path) -> Iterator[Turn]:
+    """Be the one instance of this data folder for the block.
 
     Raises:
         CannotRun: naming the address of the one that runs already.
@@ -42,15 +67,8 @@ def only_instance(data_dir: Path) -> Iterator[Callable[[str], None]]:
                 "Stop it with `make stop`, or start a second one: PORT=8010 PIX_DATA_DIR=another/folder make run"
             )
 
-        def announce(url: str) -> None:
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps(asdict(Instance(os.getpid(), url))))
-            file.flush()
-
-        file.truncate(0)
         try:
-            yield announce
+            yield Turn(file)
         finally:
             file.truncate(0)
 
@@ -78,17 +96,26 @@ def stop(data_dir: Path) -> str:
     return f"Stopped Pix at {other.url}."
 
 
-def open_listener(host: str, port: int) -> socket.socket:
+def open_listener(host: str, port: int, *, wait_s: float = 0) -> socket.socket:
     """Take the web address now: nobody else gets it, and a restart of the web server refuses no visitor.
+
+    An address that is taken is waited for as long as `wait_s`.
 
     Raises:
         CannotRun: naming the setting to change.
     """
     if not 0 <= port <= 65535:  # the C library would take the remainder
         raise CannotRun(f"PORT is {port}; the highest port is 65535.")
+    deadline = time.monotonic() + wait_s
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=2048)
+        while True:
+            try:
+                return socket.create_server(address[:2], family=family, backlog=2048)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
     except PermissionError as error:
         raise CannotRun(
             f"Only root may use port {port}. Choose one above 1023: PORT=8010 make run"

@@ -34,8 +34,12 @@ def run(settings: ModuleType, *, with_reload: bool) -> None:
         data_dir, database_host=settings.DATABASES["default"]["HOST"], redis_location=settings.REDIS_URL
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the blocks below are left in order
-    with only_instance(data_dir) as announce, open_listener(settings.HOST, settings.PORT) as listener:
-        announce(url_of(listener))
+    host, port = settings.HOST, settings.PORT
+    with (
+        only_instance(data_dir) as turn,
+        open_listener(host, port, wait_s=turn.orphan_wait_s(port)) as listener,
+    ):
+        turn.announce(url_of(listener))
         say(f"Starting Pix on {data_dir} …")
         with attached(data_dir, names=names) as servers:
             environment = _environment(data_dir, listener)

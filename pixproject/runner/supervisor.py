@@ -119,7 +119,9 @@ class Supervisor:
             self._start_due()
             self._turn()
             if time.monotonic() >= next_tick:
-                self.on_tick()
+                # No process or file to be had right now: the next tick tries again.
+                with contextlib.suppress(OSError):
+                    self.on_tick()
                 next_tick = time.monotonic() + TICK_S
         self._stop_all()
 
@@ -140,7 +142,12 @@ class Supervisor:
     def _start_due(self) -> None:
         for child in self.children:
             if child.process is None and child.due <= time.monotonic():
-                process = child.start()
+                try:
+                    process = child.start()
+                except OSError as error:  # the machine is out of processes or memory
+                    child.plan_restart()
+                    child.output.write(f"could not be started: {error}; trying again in {child.pause_s:g} s")
+                    continue
                 if process.stdout is not None:
                     os.set_blocking(process.stdout.fileno(), False)
                     self.selector.register(process.stdout, selectors.EVENT_READ, child.output)

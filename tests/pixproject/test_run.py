@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from pixproject.embedded.postgres import Postgres
 from pixproject.embedded.valkey import Valkey
-from pixproject.runner.instance import CannotRun, open_listener
+from pixproject.runner.instance import CannotRun, only_instance, open_listener
 from tests.factories.waiting import process_is_alive, wait_until
 
 pytestmark = pytest.mark.check
@@ -42,14 +43,14 @@ def runner(command, data_dir, **more):
 
 
 class Running:
-    def __init__(self, data_dir):
+    def __init__(self, data_dir, **more):
         self.data_dir = data_dir
         self.console = data_dir.parent / "console.txt"
         with open(self.console, "w") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "pixproject.runner", "run"],
                 cwd=ROOT,
-                env=environment(data_dir, PIX_ADMIN_PASSWORD=""),
+                env=environment(data_dir, PIX_ADMIN_PASSWORD="", **more),
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
@@ -165,6 +166,18 @@ def test_killed_keeper_comes_back(pix):
     assert wait_until(lambda: Valkey(pix.data_dir).is_kept() and Valkey(pix.data_dir).is_ready())
 
 
+def test_start_right_after_a_kill_waits_for_the_old_web_server(pix):
+    address = ("127.0.0.1", int(pix.port))
+    with socket.create_connection(address, timeout=30) as unfinished:
+        unfinished.sendall(b"GET / HTTP/1.1\r\n")  # which the old server waits for while it stops
+        assert is_live(pix)
+        pix.process.kill()
+        pix.process.wait()
+        second = Running(pix.data_dir, PORT=pix.port)
+    pix.process = second.process
+    assert wait_until(lambda: is_live(pix)), pix.text()
+
+
 def test_stop_leaves_nothing_behind(pix):
     pids = pix.pids()
     assert len(pids) >= 8  # supervisor, web and its two, two workers, sweeper, two keepers, two servers
@@ -187,6 +200,24 @@ def test_listener_is_taken_at_once():
             open_listener("127.0.0.1", port)
         with socket.create_connection(("127.0.0.1", port), timeout=5):
             pass  # connects before the web server accepts
+
+
+def test_a_taken_port_is_waited_for_where_a_killed_instance_had_it(tmp_path):
+    with open_listener("127.0.0.1", 0) as old:
+        port = old.getsockname()[1]
+        with only_instance(tmp_path) as turn:
+            turn.announce(f"http://127.0.0.1:{port}/")
+            published = next((tmp_path / "run").iterdir()).read_text()
+        (tmp_path / "run" / "pix.instance").write_text(published)  # as a kill leaves it
+        threading.Timer(1, old.close).start()
+        with (
+            only_instance(tmp_path) as turn,
+            open_listener("127.0.0.1", port, wait_s=turn.orphan_wait_s(port)) as new,
+        ):
+            assert new.getsockname()[1] == port
+            assert turn.orphan_wait_s(port + 1) == 0, "another port is taken by a stranger"
+    with only_instance(tmp_path) as turn:
+        assert turn.orphan_wait_s(port) == 0, "the last one ended in order"
 
 
 @pytest.mark.parametrize(

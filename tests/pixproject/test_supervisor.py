@@ -1,4 +1,5 @@
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -122,3 +123,43 @@ def test_closed_console_does_not_end_it(supervise, tmp_path):
     os.kill(first, signal.SIGKILL)
     assert wait_until(lambda: pid_in(tmp_path / "pid") not in {0, first})
     assert process.poll() is None
+
+
+@pytest.mark.parametrize("console", ["full disk", "closed terminal"])
+def test_console_that_cannot_be_written_does_not_end_it(supervise, tmp_path, console):
+    if console == "full disk":
+        where = os.open("/dev/full", os.O_WRONLY)  # each write: no space left on device
+    else:
+        master, where = os.openpty()
+        os.close(master)  # each write: input/output error
+    process = supervise(LIVES, stdout=where, stderr=where)
+    os.close(where)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    first = pid_in(tmp_path / "pid")
+    os.kill(first, signal.SIGKILL)
+    assert wait_until(lambda: pid_in(tmp_path / "pid") not in {0, first})
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(30) == 0
+    assert log(tmp_path).splitlines() == ["up", "ended with code -9; restarting in 1 s", "up"]
+
+
+def test_log_on_a_full_disk_does_not_end_it(supervise, tmp_path):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "sample.log").symlink_to("/dev/full")
+    process = supervise(LIVES, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    process.terminate()
+    assert process.communicate(timeout=30)[0].splitlines() == ["sample       | up"]
+    assert process.returncode == 0
+
+
+def test_program_that_cannot_be_started_is_tried_again(supervise, tmp_path):
+    process = supervise(LIVES)
+    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    first = pid_in(tmp_path / "pid")
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (4, 1024))
+    os.kill(first, signal.SIGKILL)
+    assert wait_until(lambda: "could not be started: [Errno 24] Too many open files" in log(tmp_path))
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (1024, 1024))
+    assert wait_until(lambda: pid_in(tmp_path / "pid") not in {0, first})
