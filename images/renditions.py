@@ -100,7 +100,7 @@ def _make_alone(image: Image, size: int, format: str) -> Rendition:
 
 def store(path: str | Path, *, format: str) -> str:
     """Move a thumbnail into storage; answers its key."""
-    return files.store(path, prefix=settings.THUMBNAIL_DIR, extension=format)
+    return files.store(path, prefix=settings.THUMBNAIL_DIR, extension=format, survives_power_cut=False)
 
 
 def specs_of(outputs: Iterable[compute.Output], specs: Iterable[Spec]) -> list[tuple[Spec, compute.Output]]:

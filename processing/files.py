@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from django.core.files import File
@@ -40,16 +40,48 @@ def fresh_key(prefix: str, extension: str, *, stem: str = "") -> str:
     return f"{prefix}/{name[:2]}/{name[2:4]}/{name}.{extension}"
 
 
-def store(path: str | Path, *, prefix: str, extension: str, stem: str = "") -> str:
+def store(
+    path: str | Path, *, prefix: str, extension: str, stem: str = "", survives_power_cut: bool = True
+) -> str:
     """Move a local file into storage under a fresh key, which is answered.
+
+    PostgreSQL has a row on the disk when it answers a COMMIT, so a file must be there before. What can be made again at
+    any time need not wait for the disk.
 
     Without a row that points to it, it goes again at the end of a surrounding `removed_on_error`.
     """
     path = Path(path)
+    key = note_written(fresh_key(prefix, extension, stem=stem))  # before: a full disk leaves a part of a copy
     with _MovableFile(path) as file:
-        key = note_written(default_storage.save(fresh_key(prefix, extension, stem=stem), file))
+        default_storage.save(key, file)
     path.unlink(missing_ok=True)
+    if survives_power_cut and is_local():
+        _sync(Path(default_storage.path(key)))
     return key
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold a stored file and every folder on the way to it.
+
+    All of them, not those made just now: another process may have made one a moment ago, and not have synced it yet. A
+    folder without changes costs next to nothing.
+    """
+    root = Path(default_storage.path(""))
+    _sync_one(path)
+    for folder in path.parents:
+        # Where folders cannot be synced, because of the file system or of rights, the file is held all the same.
+        with suppress(OSError):
+            _sync_one(folder)
+        if folder == root.parent:  # it holds the entry of the root, which the first file of all makes
+            break
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def has_size(key: str, byte_size: int) -> bool:
