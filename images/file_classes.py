@@ -75,7 +75,7 @@ def originals() -> Iterator[StoredFile]:
 def thumbnails() -> Iterator[StoredFile]:
     for row in Rendition.objects.order_by("pk").iterator(chunk_size=1000):
         label = f"{row.size} px {row.format} thumbnail of image {row.image_id}"
-        yield StoredFile(row.file, row, label, row.byte_size)
+        yield StoredFile(row.file, row, label, row.byte_size, row.sha256)
 
 
 def known_originals(keys: Sequence[str]) -> set[str]:

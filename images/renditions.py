@@ -123,6 +123,7 @@ def save(image: Image, spec: Spec, output: compute.Output, *, key: str) -> Rendi
             "width": output.width,
             "height": output.height,
             "byte_size": output.byte_size,
+            "sha256": output.sha256,
         },
     )
     return rendition

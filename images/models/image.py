@@ -142,6 +142,7 @@ class Rendition(models.Model):
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
     byte_size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Empty for thumbnails of older versions.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -114,12 +114,28 @@ def test_missing_thumbnail_is_made_again(verify, django_capture_on_commit_callba
     assert Job.objects.filter(kind="ingest").count() == 2
 
 
+def test_damaged_thumbnail_is_found_by_its_hash_and_made_again(verify, django_capture_on_commit_callbacks):
+    make_image(1)
+    old, changed = Rendition.objects.order_by("pk")[:2]
+    Rendition.objects.filter(pk=old.pk).update(sha256="")  # of a version that did not keep it
+    change_contents(old.file)
+    change_contents(changed.file)
+
+    assert verify(fast=True) == []
+    with django_capture_on_commit_callbacks(execute=True):  # thumbnails that were replaced go here
+        assert verify(repair=True) == [("damaged", "thumbnails")]
+        run_until_idle()
+    assert (verify(), Rendition.objects.count()) == ([], 4)
+    assert not path_of(changed.file).exists()
+
+
 def test_orphans_are_found_and_deleted(verify):
     paths = [orphan(folder) for folder in ("raw", "processed", "thumbnails", "health")]
     leftover = Path(settings.FILE_UPLOAD_TEMP_DIR) / "work-x" / "source.png"
     leftover.parent.mkdir(parents=True)
     leftover.write_bytes(b"left")
     age(leftover)
+    age(leftover.parent)
     expected = [("orphaned", name) for name in ("processed", "raw", "temporary", "temporary", "thumbnails")]
 
     assert verify() == expected
