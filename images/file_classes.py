@@ -147,6 +147,7 @@ CLASSES = (
         prefix=settings.THUMBNAIL_DIR,
         files=thumbnails,
         known=known_thumbnails,
+        can_be_made_again=True,
         mend=remake,
     ),
 )

@@ -85,13 +85,14 @@ def check_redis() -> Finding:
 def check_storage() -> Finding:
     """Write, read and delete a small file."""
     content = uuid.uuid4().bytes
-    key = default_storage.save(f"health/{uuid.uuid4().hex}", ContentFile(content))
+    key = f"health/{uuid.uuid4().hex}"
     try:
+        default_storage.save(key, ContentFile(content))
         with default_storage.open(key, "rb") as stored:
             if stored.read() != content:
                 return FAILED, "The storage returned different bytes than were written.", {}
     finally:
-        default_storage.delete(key)
+        default_storage.delete(key)  # on a full disk there is an empty file
     return OK, "", {"backend": settings.STORAGE_BACKEND}
 
 

@@ -126,5 +126,6 @@ PROCESSED = FileClass(
     prefix=settings.PROCESSED_DIR,
     files=stored_files,
     known=known,
+    can_be_made_again=True,
     mend=mend,
 )

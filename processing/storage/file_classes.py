@@ -45,6 +45,7 @@ class FileClass:
     remove:     takes locked rows away in the caller's transaction; their files go after commit.
     files:      every file that a row points to. None where another class lists them.
     known:      which of some storage keys rows point to.
+    can_be_made_again: nothing is lost with a file of this class that no row points to.
     mend:       what `verify_storage --repair` does about a missing or damaged file; answers it in words.
     recover:    what it does when a file that was known as damaged is whole again.
     """
@@ -59,6 +60,7 @@ class FileClass:
     prefix: str = ""
     files: Callable[[], Iterator[StoredFile]] | None = None
     known: Callable[[Sequence[str]], set[str]] | None = None
+    can_be_made_again: bool = False
     mend: Callable[[StoredFile, str], str] | None = None
     recover: Callable[[StoredFile], str] | None = None
 

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -76,10 +77,10 @@ def verify(
         (file_class, file)
         for file_class in file_classes.CLASSES.values()
         if file_class.known is not None
-        for file in _find_orphans(file_class, report, repair=repair, before=timezone.now() - grace)
+        for file in find_orphans(file_class, report, repair=repair, before=timezone.now() - grace)
     ]
     _judge_young(young, report, repair=repair)
-    _find_leftovers(report, repair=repair, before=timezone.now() - grace)
+    find_leftovers(report, repair=repair, before=timezone.now() - grace)
     return report
 
 
@@ -132,7 +133,7 @@ def _sha256(key: str) -> str:
     return digest.hexdigest()
 
 
-def _find_orphans(
+def find_orphans(
     file_class: FileClass, report: Report, *, repair: bool, before: datetime
 ) -> Iterator[Listed]:
     """Report a class's orphans; yields the files without a row that are too young to be judged by their age."""
@@ -188,19 +189,27 @@ def _walk_folder(folder: Path, root: str) -> Iterator[Listed]:
             yield Listed(os.path.relpath(path, root), facts.st_size, changed_at)
 
 
-def _find_leftovers(report: Report, *, repair: bool, before: datetime) -> None:
+def find_leftovers(report: Report, *, repair: bool, before: datetime) -> None:
     """Temporary files of processes that were killed, and of health checks."""
     _add_orphans(report, TEMPORARY, [f for f in walk("health") if f.changed_at < before], repair=repair)
-    folder = Path(settings.FILE_UPLOAD_TEMP_DIR)
-    for listed in list(_walk_folder(folder, str(folder))):
-        if listed.changed_at >= before:
+    for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*"):
+        byte_size, changed_at = _measure(path)
+        if changed_at >= before:
             continue
-        if repair:
-            (folder / listed.key).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # the folder of an attempt, unless something else is in it
-                (folder / listed.key).parent.rmdir()
-        detail, done = (
-            f"{listed.byte_size:,} bytes, left behind by a killed process",
-            "deleted" if repair else "",
-        )
-        report.findings.append(Finding(ORPHANED, TEMPORARY, listed.key, detail=detail, done=done))
+        if repair and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif repair:
+            path.unlink(missing_ok=True)
+        detail, done = f"{byte_size:,} bytes, left behind by a killed process", "deleted" if repair else ""
+        report.findings.append(Finding(ORPHANED, TEMPORARY, path.name, detail=detail, done=done))
+
+
+def _measure(path: Path) -> tuple[int, datetime]:
+    """The bytes in a file or folder, and when anything in it last changed."""
+    size, changed = 0, 0.0
+    for inner in (path, *path.rglob("*")):
+        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+            facts = inner.lstat()
+            size += 0 if inner.is_dir() else facts.st_size
+            changed = max(changed, facts.st_mtime)
+    return size, datetime.fromtimestamp(changed, UTC)

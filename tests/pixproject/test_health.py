@@ -1,5 +1,6 @@
 """Health, readiness and metrics: the truth, quickly, whatever hangs."""
 
+import resource
 import threading
 import time
 from datetime import timedelta
@@ -179,3 +180,17 @@ def test_a_paused_queue_is_told_with_its_reason():
     assert (status, detail) == ("degraded", "The queue “ml” is paused: new weights.")
     jobs.resume_queue("ml")
     assert health.check_queues()[:2] == ("ok", "")
+
+
+def test_storage_check_leaves_nothing_behind_where_it_cannot_write(own_storage, settings):
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, (0, usual[1])
+    )  # as on a full disk: files can be made, but not filled
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            health.check_storage()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+    assert [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()] == []
