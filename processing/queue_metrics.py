@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Min, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from processing.engine import wakeups
 from processing.models import Job, Operation, QueueControl, WorkerHeartbeat
@@ -44,13 +44,12 @@ def queue_numbers() -> list[QueueNumbers]:
             waiting=Count("pk", filter=waiting),
             running=Count("pk", filter=~waiting),
             # A retry waits since it became available, not since its job was submitted.
-            oldest=Min("available_at", filter=waiting),
+            oldest=Now() - Min("available_at", filter=waiting),
         )
     )
     counts = {row["queue"]: row for row in open_operations}
     workers = list(live_workers())
-    now = timezone.now()
-    return [_numbers(name, controls.get(name), counts.get(name), workers, now) for name in Queue.values]
+    return [_numbers(name, controls.get(name), counts.get(name), workers) for name in Queue.values]
 
 
 def _numbers(
@@ -58,12 +57,11 @@ def _numbers(
     control: QueueControl | None,
     counts: Mapping[str, Any] | None,
     workers: Sequence[WorkerHeartbeat],
-    now: datetime,
 ) -> QueueNumbers:
     control = control or QueueControl(name=name)
     counts = counts or {"waiting": 0, "running": 0, "oldest": None}
     serving = [worker for worker in workers if name in worker.queues]
-    oldest = max(0.0, round((now - counts["oldest"]).total_seconds(), 1)) if counts["oldest"] else None
+    oldest = max(0.0, round(counts["oldest"].total_seconds(), 1)) if counts["oldest"] else None
     return QueueNumbers(
         name=name,
         waiting=counts["waiting"],
@@ -80,9 +78,7 @@ def _numbers(
 
 def live_workers() -> QuerySet[WorkerHeartbeat]:
     """The worker processes that reported lately."""
-    return WorkerHeartbeat.objects.filter(
-        seen_at__gte=timezone.now() - timedelta(seconds=WORKER_ALIVE_SECONDS)
-    )
+    return WorkerHeartbeat.objects.filter(seen_at__gte=Now() - timedelta(seconds=WORKER_ALIVE_SECONDS))
 
 
 def jobs_by_status() -> dict[str, int]:

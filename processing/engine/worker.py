@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from processing.engine import leases, runner, wakeups
 from processing.engine.executor import Isolated
@@ -40,7 +40,7 @@ class Worker:
         self._running: dict[int, Claim] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._started_at = timezone.now()
+        self._started_at = time.monotonic()
         self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
 
     def start(self) -> None:
@@ -132,8 +132,9 @@ class Worker:
             "queues": sorted(self.queues),
             "threads": sum(self.queues.values()),
             "running": len(self._running),
-            "started_at": self._started_at,
-            "seen_at": timezone.now(),
+            # By the database's clock, as leases are: this machine's own may be wrong.
+            "started_at": Now() - timedelta(seconds=time.monotonic() - self._started_at),
+            "seen_at": Now(),
         }
         WorkerHeartbeat.objects.update_or_create(id=self.id, defaults=values)
 
@@ -188,4 +189,4 @@ def run_until_idle(queues: Iterable[str] = wakeups.QUEUES) -> int:
 
 def forget_lost_workers() -> int:
     """Remove the heartbeats of workers that have not been seen for a minute."""
-    return WorkerHeartbeat.objects.filter(seen_at__lt=timezone.now() - timedelta(minutes=1)).delete()[0]
+    return WorkerHeartbeat.objects.filter(seen_at__lt=Now() - timedelta(minutes=1)).delete()[0]

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from api.models import AuditEvent
 from images.models import Image
 from processing.algorithms.operations.table import OPERATIONS
-from processing.engine.worker import run_until_idle
+from processing.engine.worker import Worker, forget_lost_workers, run_until_idle
 from processing.models import Job, WorkerHeartbeat
 from tests.factories.rest import client_of, finished, make_image, submit
 
@@ -88,6 +88,17 @@ def test_workers_are_those_seen_lately(client):
     WorkerHeartbeat.objects.create(id="lost", seen_at=now - timedelta(minutes=5), **facts)
 
     assert [worker["id"] for worker in client.get("/api/workers/").json()] == ["alive"]
+
+
+def test_a_worker_whose_clock_is_wrong_is_alive(monkeypatch):
+    wrong = timezone.now() - timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: wrong)
+    Worker({"light": 1})._beat()
+
+    [worker] = client_of("viewer").get("/api/workers/").json()
+
+    assert worker["threads"] == 1
+    assert forget_lost_workers() == 0
 
 
 def test_cleanup_plans_and_removes(admin):
