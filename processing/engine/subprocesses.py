@@ -26,6 +26,7 @@ from processing.algorithms.errors import ProcessingError
 PR_SET_PDEATHSIG = 1
 TASKS_PER_SUBPROCESS = 500  # a fresh one now and then bounds what a leaking library can hold
 STOP_TIMEOUT_S = 5
+KILLS = (signal.SIGKILL, signal.SIGTERM)  # no library ends itself by them
 START_TIMEOUT_S = 30  # a new subprocess takes its work within a second or two, on a busy machine within ten
 
 
@@ -35,6 +36,10 @@ class SubprocessTimeout(Exception):
 
 class SubprocessCrashed(Exception):
     """The subprocess died while it ran the function."""
+
+
+class SubprocessKilled(SubprocessCrashed):
+    """The subprocess was killed from outside: by the kernel for want of memory, or by a person."""
 
 
 class SubprocessMemory(Exception):
@@ -122,7 +127,8 @@ class _Slot:
             raise SubprocessTimeout(f"The operation took longer than {timeout_s:g} seconds.") from error
         except ProcessExpired as error:
             self.replace()
-            raise SubprocessCrashed(f"The subprocess ended with exit code {error.exitcode}.") from error
+            kind = SubprocessKilled if -error.exitcode in KILLS else SubprocessCrashed
+            raise kind(f"The subprocess ended with exit code {error.exitcode}.") from error
         except MemoryError as error:
             limit = self._needs.memory_bytes
             raise SubprocessMemory(f"The operation needed more than {byte_size(limit)} of memory.") from error
@@ -225,16 +231,24 @@ def run_isolated(function: Callable[..., Any], *args: Any, timeout_s: float, mem
     """Run a function in this process's own small pool, for callers that wait for it; failures are the input's fault.
 
     Raises:
-        ProcessingError: what the function raised, or `decode_timeout`, `memory_limit`, `subprocess_crashed`.
+        ProcessingError: what the function raised, or `decode_timeout`, `memory_limit`, `subprocess_crashed`;
+            `unavailable` when nothing is known about the input, because the subprocess was killed from outside twice.
     """
+    pool = _shared_pool(memory_bytes)
     try:
-        return _shared_pool(memory_bytes).run(function, *args, timeout_s=timeout_s)
+        try:
+            return pool.run(function, *args, timeout_s=timeout_s)
+        except SubprocessKilled:
+            return pool.run(function, *args, timeout_s=timeout_s)
     except SubprocessTimeout as error:
         detail = f"The file could not be read within {timeout_s:g} seconds."
         raise ProcessingError(detail, code="decode_timeout") from error
     except SubprocessMemory as error:
         detail = f"Reading the file needs more than {byte_size(memory_bytes)} of memory."
         raise ProcessingError(detail, code="memory_limit") from error
+    except (SubprocessKilled, SubprocessInterrupted) as error:
+        detail = "The subprocess that reads the file was ended. Try again in a few seconds."
+        raise ProcessingError(detail, code="unavailable") from error
     except SubprocessCrashed as error:
         raise ProcessingError("The file crashed the decoder.", code="subprocess_crashed") from error
 

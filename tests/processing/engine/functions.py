@@ -60,6 +60,14 @@ def misbehave(how: str) -> str:
     return how
 
 
+def killed_once(mark: str) -> str:
+    """Be killed the first time."""
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "well"
+
+
 def misbehave_together(arguments: list[tuple[str]]) -> list[str]:
     return [misbehave(how) for (how,) in arguments]
 

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
+from processing.algorithms.errors import ProcessingError
 from processing.engine import subprocesses
 from processing.engine.subprocesses import SubprocessPool
+from tests.processing.engine import functions
 
 LIMIT_BYTES = 2 * 2**30
 
@@ -36,3 +38,21 @@ def test_first_caller_gets_the_subprocess_that_was_warmed_up(shared):
 
     assert answered in warm
     assert list(shared) == [os.getpid()]
+
+
+def test_a_decoder_that_was_killed_from_outside_is_started_again(shared, tmp_path):
+    first = tmp_path / "first"
+
+    answered = subprocesses.run_isolated(
+        functions.killed_once, str(first), timeout_s=30, memory_bytes=LIMIT_BYTES
+    )
+
+    assert (answered, first.exists()) == ("well", True)
+
+
+@pytest.mark.parametrize(("how", "code"), [("killed", "unavailable"), ("abort", "subprocess_crashed")])
+def test_only_a_decoder_that_ends_itself_accuses_its_file(shared, how, code):
+    with pytest.raises(ProcessingError) as caught:
+        subprocesses.run_isolated(functions.misbehave, how, timeout_s=30, memory_bytes=LIMIT_BYTES)
+
+    assert caught.value.code == code
