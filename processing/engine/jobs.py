@@ -94,6 +94,9 @@ def submit_job(
             "submitted",
             phrases.submitted(len(rows), sum(hits)),
         )
+        if all(hits):
+            message = f"{len(rows)} of {len(rows)} operations completed."
+            _log_event(job, "finished", message, data={"status": JobStatus.COMPLETED})
         _wake_on_commit(row.queue for row in rows if row.status == OperationStatus.QUEUED)
         if len(rows) >= ANALYZE_AFTER:
             transaction.on_commit(_analyze, robust=True)
@@ -200,8 +203,16 @@ def _analyze() -> None:
         cursor.execute("ANALYZE processing_operation")
 
 
-def _log_event(job: Job, code: str, message: str, *, actor: Any = None, level: str = "info") -> None:
-    data = {"by": actor.get_username()} if actor is not None else {}
+def _log_event(
+    job: Job,
+    code: str,
+    message: str,
+    *,
+    actor: Any = None,
+    level: str = "info",
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    data = {"by": actor.get_username()} if actor is not None else data or {}
     JobEvent.objects.create(job=job, code=code, message=message, level=level, data=data)
 
 

@@ -162,6 +162,9 @@ def test_same_work_again_is_linked_from_the_cache(client, image):
     again = submit(client, image, "webp", filename_prefix="again_")
 
     assert (again["status"], again["operations"][0]["cached"]) == ("completed", True)
+    events = Job.objects.get(pk=again["id"]).events.order_by("pk")
+    assert [event.code for event in events] == ["submitted", "finished"]
+    assert (events[1].message, events[1].data) == ("1 of 1 operations completed.", {"status": "completed"})
     assert again["artifacts"][0]["sha256"] == first["artifacts"][0]["sha256"]
     assert again["artifacts"][0]["name"].startswith("again_")
 
