@@ -142,7 +142,8 @@ def check_disk() -> Finding:
         limit = settings.MIN_FREE_DISK_BYTES
         return (
             FAILED,
-            f"{byte_size(usage.free)} are free; uploads are refused below {byte_size(limit)}.",
+            f"{byte_size(usage.free)} are free. Below {byte_size(limit)}, uploads and jobs are refused"
+            " and operations wait.",
             data,
         )
     return OK, "", data

@@ -23,6 +23,11 @@ def free_bytes() -> int:
     return shutil.disk_usage(scratch_root()).free
 
 
+def is_disk_low() -> bool:
+    """Whether the space that is kept free is in use already."""
+    return bool(free_bytes() < settings.MIN_FREE_DISK_BYTES)
+
+
 def ensure_free_space(needed_bytes: int = 0) -> None:
     """Refuse new work when the disk is nearly full."""
     free = free_bytes() - needed_bytes

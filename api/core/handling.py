@@ -42,7 +42,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     error = as_api_error(exc)
     if error is None:
         error = unforeseen(exc, context["request"])
-    return Response(error_body(error), status=error.status, headers=dict(error.headers))
+    usual = {"Retry-After": "5"} if error.status == 503 else {}
+    return Response(error_body(error), status=error.status, headers={**usual, **error.headers})
 
 
 def unforeseen(exc: Exception, request: Any) -> ApiError:

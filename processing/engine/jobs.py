@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from api.core.disk import ensure_free_space
 from api.core.phrases import counted
 from processing import files, names, phrases
 from processing.engine import leases, wakeups
@@ -45,6 +46,11 @@ class NewOperation:
     queue: str = ""  # that of its handler unless told
 
     @property
+    def writes_files(self) -> bool:
+        handler = HANDLERS.get(self.name)
+        return handler is not None and handler.isolated
+
+    @property
     def runs_in(self) -> str:
         return self.queue or str(HANDLERS[self.name].queue)
 
@@ -69,6 +75,8 @@ def submit_job(
     with transaction.atomic():
         cached = _cached_artifacts(operations)
         hits = [new.cache_key in cached for new in operations]
+        if any(new.writes_files for new, hit in zip(operations, hits, strict=True) if not hit):
+            ensure_free_space()  # workers would let it wait
         job = Job.objects.create(
             kind=kind,
             priority=priority,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
 
-from api.core.disk import scratch_root
+from api.core.disk import is_disk_full, is_disk_low, scratch_root
 from api.core.written_files import removed_on_error
 from pixproject.web.base import request_id
 from processing import phrases
@@ -72,6 +72,9 @@ class Failure:
     is_permanent: bool = False
     is_charged: bool = True
     delay_s: float = 0  # of what is not charged; the others wait longer after each attempt
+
+
+DISK_FULL = Failure("disk_full", "The disk was full.", is_charged=False, delay_s=10)
 
 
 def run(claims: Sequence[Claim], executor: Executor) -> None:
@@ -206,6 +209,8 @@ def _ms_since(started: float) -> int:
 
 def failure_of(error: BaseException) -> Failure | None:
     """What an exception means for the operation; None when the operation is not ours any more."""
+    if is_disk_full(error):
+        return DISK_FULL
     match error:
         case LostClaim():
             return None
@@ -226,6 +231,8 @@ def failure_of(error: BaseException) -> Failure | None:
         case OperationalError() | InterfaceError():
             return Failure("database_away", "The database was not available.", is_charged=False)
     logger.error("Operation failed", exc_info=error)
+    if is_disk_low():  # libraries have their own words for it: libtiff says only "encoder error"
+        return DISK_FULL
     return Failure("internal_error", phrases.UNEXPECTED)
 
 

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 
+from api.core.disk import is_disk_low
 from processing.engine import leases, runner, wakeups
 from processing.engine.executor import Isolated
 from processing.engine.registry import HANDLERS, Claim
@@ -164,12 +165,22 @@ def pools_for(queues: Mapping[str, int]) -> dict[str, SubprocessPool]:
 
 def claim_batch(queue: str, *, worker: str = "") -> list[list[Claim]]:
     """The next operation of a queue, with others of its name where its handler takes several; grouped as they run."""
-    claims = leases.claim(queue, worker=worker)
+    claims = _claim_first(queue, worker)
     handler = HANDLERS.get(claims[0].name) if claims else None
     if handler is None or handler.claim_size == 1 or claims[0].run_alone:
         return [claims] if claims else []
     claims += leases.claim(queue, limit=handler.claim_size - 1, worker=worker, name=handler.name)
     return [claims] if handler.batch_size > 1 else [[claim] for claim in claims]
+
+
+def _claim_first(queue: str, worker: str) -> list[Claim]:
+    """The best operation; on a nearly full disk only one that writes no files, such as the clean-up that makes room."""
+    if not is_disk_low():
+        return leases.claim(queue, worker=worker)
+    in_place = (handler.name for handler in HANDLERS.values() if not handler.isolated)
+    return next(
+        (claims for name in in_place if (claims := leases.claim(queue, worker=worker, name=name))), []
+    )
 
 
 def run_until_idle(queues: Iterable[str] = wakeups.QUEUES) -> int:

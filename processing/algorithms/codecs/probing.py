@@ -1,5 +1,6 @@
 """Open an uploaded image safely and read its header: format, size, frames, orientation."""
 
+import errno
 import io
 import math
 import re
@@ -139,6 +140,8 @@ def refusing_damage(limits: Limits) -> Iterator[None]:
             f"The image has {pixels} pixels; the limit is {limits.max_pixels:,}.", limit=limits.max_pixels
         ) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise  # no room for what a reader writes aside: not the input's fault
         if "out of memory" in str(error):  # Pillow's words where a decoder could not allocate
             raise MemoryError(str(error)) from error
         raise DamagedImage(f"The image is damaged or incomplete: {_reason(error)}.") from error
