@@ -12,23 +12,16 @@ from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
 from api.core.errors import ApiError
-from batches import services
 from batches.exports import files as exports
 from batches.exports.archive import safe_name
 from batches.groups import operations as grouping
-from batches.membership import add_images
 from batches.models import Batch, BatchImage, ClusterRun
 from images.models import Image
 from images.services import trash_many
 from tests.factories import make_image, make_rows, make_user, pictures
+from tests.factories.batches import make_batch
 
 pytestmark = pytest.mark.django_db
-
-
-def make_batch(images, name="Shoes"):
-    batch = services.create_batch(name, owner=None)
-    add_images(batch, [image.pk for image in images], actor=None)
-    return batch
 
 
 def csv_rows(batch):

@@ -18,18 +18,13 @@ from images.services import restore_many, trash_many
 from processing.services import parse_work
 from tests.batches.history.random_changes import RandomWork, redo_all, state, undo_all
 from tests.factories import make_rows, make_user
+from tests.factories.batches import make_batch
 from tests.factories.threads import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 # What somebody may be told who comes second: their object is gone, or the batch is deleted for a moment.
 TOLD = (400, 404, 409, 410, 412)
-
-
-def make_batch(rows):
-    batch = services.create_batch("Shoes", owner=None)
-    add_images(batch, [row.pk for row in rows], actor=None)
-    return batch
 
 
 def make_run(batch, rows, *, number=1):

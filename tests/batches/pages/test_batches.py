@@ -10,7 +10,7 @@ from batches.groups import operations as grouping
 from batches.models import Batch
 from images.models import Image
 from tests.factories import make_image, make_rows, pictures, upload
-from tests.factories.markup import squeezed
+from tests.factories.markup import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -18,11 +18,6 @@ pytestmark = pytest.mark.django_db
 def make_batch(owner, *, images: int = 4, name: str = "Shoes", **described) -> Batch:
     keys = [image.pk for image in make_rows(images)]
     return services.create_batch(name, owner=owner, image_ids=keys, **described)
-
-
-def text_of(response, status: int = 200) -> str:
-    assert response.status_code == status, response.content[:500]
-    return squeezed(response.content.decode())
 
 
 def ids(batch: Batch) -> list[uuid.UUID]:

@@ -12,7 +12,7 @@ from processing.engine.worker import run_until_idle
 from processing.models import Job
 from tests.factories import make_image, make_rows, pictures
 from tests.factories.analyzed import analysed, batch_of, heaps, with_vectors
-from tests.factories.markup import squeezed
+from tests.factories.markup import text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -24,11 +24,6 @@ def batch():
 
 def at(name: str, batch, **more) -> str:
     return reverse(name, kwargs={"batch_id": batch.pk, **more})
-
-
-def text_of(response, status: int = 200) -> str:
-    assert response.status_code == status, response.content[:500]
-    return squeezed(response.content.decode())
 
 
 def test_estimate_stands_before_the_start(operator, viewer, batch):

@@ -6,15 +6,9 @@ from images.models import DuplicatePair, Embedding, Image
 from processing import model_availability
 from processing.engine.worker import run_until_idle
 from tests.factories import make_image, make_rows
-from tests.factories.vectors import clip_files, give, install, random_file, unit
+from tests.factories.vectors import clip_files, give, install, unit
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def installed(monkeypatch, settings, tmp_path):
-    install(monkeypatch, settings, tmp_path, random_file("pix_small", tmp_path))
-    return model_availability.installed_sha256("pix_small")
 
 
 def text_of(response, status=200):

@@ -21,13 +21,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def installed(monkeypatch, settings, tmp_path):
-    """pix_small with random weights; answers its hash."""
-    install(monkeypatch, settings, tmp_path, random_file("pix_small", tmp_path))
-    return model_availability.installed_sha256("pix_small")
-
-
-@pytest.fixture
 def client():
     return make_client("process")
 
