@@ -107,7 +107,7 @@ def decode_layers(
         ProcessingError: as `decode`; truncation is found at any scale.
     """
     image, info = open_image(stream, limits=limits)
-    with refusing_damage(limits):
+    with refusing_damage(stream, name=info.format, limits=limits):
         if info.format == "png":
             image.verify()  # the checksums of the pixel data, which load() does not look at
             image = open_image(stream, limits=limits)[0]

@@ -36,6 +36,22 @@ def read_properties(stream: BinaryIO) -> ItemProperties:
         return ItemProperties()
 
 
+def is_whole(stream: BinaryIO) -> bool:
+    """Whether all boxes on the top level are there as a whole."""
+    byte_size = stream.seek(0, 2)
+    position = 0
+    for _ in range(_MAX_BOXES):
+        stream.seek(position)
+        header = stream.read(16)
+        size = int.from_bytes(header[8:16] if header[:4] == b"\0\0\0\1" else header[:4], "big")
+        if len(header) >= 8 and size == 0:  # up to the end of the file
+            return True
+        position += max(size, 8)
+        if position >= byte_size:
+            return position == byte_size
+    return False
+
+
 def _properties_of(meta: bytes) -> ItemProperties:
     boxes = dict(_boxes(meta))  # each of these stands once
     primary = _number(boxes.get(b"pitm", b""), 4, 4 if boxes.get(b"pitm", b"\0")[:1] == b"\x01" else 2)

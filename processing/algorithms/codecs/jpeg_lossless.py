@@ -59,7 +59,7 @@ def without_metadata(data: bytes, *, dpi: tuple[float, float] | None = None) -> 
         ValueError: the file is no chain of JPEG segments up to an end marker.
     """
     kept = [b"\xff\xd8", _density(dpi)]
-    for marker, segment in _segments(data):
+    for marker, segment in segments(data):
         is_application = _APP0 <= marker <= _APP15
         if (is_application and marker != _APP14) or marker == _COMMENT:
             continue
@@ -104,7 +104,7 @@ def moved(data: bytes, moves: Sequence[Move], *, dpi: tuple[float, float] | None
 def can_be_read(data: bytes) -> bool:
     """Whether the file has one or three components of 8 bits, coded as nearly all JPEGs are."""
     try:
-        frames = [(marker, part) for marker, part in _segments(data) if 0xC0 <= marker <= 0xCF]
+        frames = [(marker, part) for marker, part in segments(data) if 0xC0 <= marker <= 0xCF]
     except ValueError:
         return False
     frames = [(marker, part) for marker, part in frames if marker not in (0xC4, 0xC8, 0xCC)]
@@ -190,7 +190,7 @@ def _density(dpi: tuple[float, float] | None) -> bytes:
     return b"\xff\xe0\x00\x10JFIF\x00\x01\x01" + struct.pack(">BHHBB", unit, x, y, 0, 0)
 
 
-def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+def segments(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Each marker with its whole segment; that of a scan with the compressed pixels behind it, up to the end marker."""
     if data[:2] != b"\xff\xd8":
         raise ValueError("no start marker")

@@ -15,6 +15,7 @@ from PIL import ExifTags, Image
 
 from processing.algorithms.codecs.formats import FORMATS, HEADER_BYTES, detect_format
 from processing.algorithms.codecs.frames import count_frames
+from processing.algorithms.codecs.variants import unsupported_kind
 from processing.algorithms.errors import DamagedImage, ImageTooLarge, ProcessingError, UnsupportedFormat
 
 # Pillow only warns between one and two times its own limit; here a bomb is always an error.
@@ -100,7 +101,7 @@ def open_image(stream: BinaryIO, *, limits: Limits) -> tuple[Image.Image, ImageI
     if name == "heic":
         _register_heic()
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
-    with refusing_damage(limits):
+    with refusing_damage(stream, name=name, limits=limits):
         stream.seek(0)
         image = Image.open(stream, formats=[FORMATS[name].pillow])
         width, height = _stored_size(image, name)
@@ -123,8 +124,8 @@ def open_image(stream: BinaryIO, *, limits: Limits) -> tuple[Image.Image, ImageI
 
 
 @contextmanager
-def refusing_damage(limits: Limits) -> Iterator[None]:
-    """Turn whatever a reader raises on hostile bytes into a `ProcessingError`.
+def refusing_damage(stream: BinaryIO, *, name: str, limits: Limits) -> Iterator[None]:
+    """Turn whatever a reader raises on hostile bytes into a `ProcessingError`: damaged, or whole and not supported.
 
     Readers raise almost anything on broken input (OSError, SyntaxError, struct.error, IndexError, ...), so
     every `Exception` counts as the input's fault. Memory exhaustion does not: the engine handles that.
@@ -144,6 +145,8 @@ def refusing_damage(limits: Limits) -> Iterator[None]:
             raise  # no room for what a reader writes aside: not the input's fault
         if "out of memory" in str(error):  # Pillow's words where a decoder could not allocate
             raise MemoryError(str(error)) from error
+        if (kind := unsupported_kind(stream, name=name, error=error)) is not None:
+            raise UnsupportedFormat(f"The format of the file is not supported: it is {kind}.") from error
         raise DamagedImage(f"The image is damaged or incomplete: {_reason(error)}.") from error
 
 
@@ -241,10 +244,6 @@ _REASONS = (
         "the file ends too early",
     ),
     (r"checksum|crc", "a checksum does not match"),
-    (
-        r"unsupported|not implemented|unknown|cannot handle|cannot find loader",
-        "it is of a variant that cannot be read",
-    ),
     (
         r"broken|corrupt|bad |invalid|decod|decompress|zlib|unrecognized|error -?[0-9]",
         "its data cannot be decoded",

@@ -37,7 +37,7 @@ def decode_scaled(stream: BinaryIO, *, size: int, limits: Limits) -> Decoded:
     image, info = open_image(stream, limits=limits)
     if info.format != "jpg":
         return decode(stream, limits=limits)
-    with refusing_damage(limits):
+    with refusing_damage(stream, name=info.format, limits=limits):
         width, height = _fitted(info.width, info.height, size=size)
         # Half as large again as needed: what the decoder leaves is reduced with a proper filter.
         image.draft(None, (width * 3 // 2, height * 3 // 2))
