@@ -12,6 +12,7 @@ from PIL import Image
 
 from processing.algorithms.codecs.decoding import Decoded, decode
 from processing.algorithms.codecs.encoding import encode, flattening_note
+from processing.algorithms.codecs.jpeg_end import with_end
 from processing.algorithms.codecs.jpeg_lossless import UPRIGHT, moved
 from processing.algorithms.codecs.metadata import Metadata, read_metadata
 from processing.algorithms.codecs.probing import ImageInfo, Limits
@@ -141,7 +142,10 @@ def _moved_jpeg(source_path: str, source: Decoded, storage: Storage, course: Cou
         return None
     moves = UPRIGHT[source.info.orientation] + course.moves
     try:
-        data = moved(Path(source_path).read_bytes(), moves, dpi=course.dpi)
+        with open(source_path, "rb") as stream:
+            whole = with_end(stream) or stream
+            whole.seek(0)
+            data = moved(whole.read(), moves, dpi=course.dpi)
         is_right = data is not None and Image.open(io.BytesIO(data)).size == course.size
     except (OSError, ValueError, ArithmeticError, LookupError):  # what one decoder forgave, another may not
         return None

@@ -9,6 +9,7 @@ from PIL import Image
 from processing.algorithms.codecs.coded_colour import CodedColour, read_coded_colour
 from processing.algorithms.codecs.colour_profile import to_srgb
 from processing.algorithms.codecs.depth import alpha_channel, pending_raw_mode, to_8_bit, transparent_key
+from processing.algorithms.codecs.jpeg_end import NO_END, with_end
 from processing.algorithms.codecs.origin import Origin, read_origin
 from processing.algorithms.codecs.probing import (
     ImageInfo,
@@ -106,7 +107,7 @@ def decode_layers(
     Raises:
         ProcessingError: as `decode`; truncation is found at any scale.
     """
-    image, info = open_image(stream, limits=limits)
+    image, info, stream, end_notes = open_whole(stream, limits=limits)
     with refusing_damage(stream, name=info.format, limits=limits):
         if info.format == "png":
             image.verify()  # the checksums of the pixel data, which load() does not look at
@@ -127,7 +128,24 @@ def decode_layers(
         layers = load_layers(image, info, deep=deep, coded=coded)
     found = layers.origin
     origin = replace(origin, is_recoloured=found.is_recoloured, profile=found.profile)
-    return replace(layers, origin=origin, deep=layers.deep if keep_16_bit else None)
+    notes = end_notes + layers.notes
+    return replace(layers, origin=origin, notes=notes, deep=layers.deep if keep_16_bit else None)
+
+
+def open_whole(
+    stream: BinaryIO, *, limits: Limits
+) -> tuple[Image.Image, ImageInfo, BinaryIO, tuple[str, ...]]:
+    """Open an image whose pixels are wanted: one that lacks only its end marker gets it, and a note says so.
+
+    Returns:
+        The image, its header, the file that it is read from, and notes.
+    """
+    image, info = open_image(stream, limits=limits)
+    mended = with_end(stream) if info.format == "jpg" else None
+    if mended is None:
+        return image, info, stream, ()
+    image, _ = open_image(mended, limits=replace(limits, max_bytes=limits.max_bytes + 2))
+    return image, info, mended, (NO_END,)
 
 
 def _deep(image: Image.Image, stream: BinaryIO, info: ImageInfo) -> Deep | None:

@@ -1,12 +1,13 @@
 """Small versions of an image by scaled decoding, and the perceptual hash."""
 
+from dataclasses import replace
 from typing import BinaryIO
 
 import cv2
 import numpy as np
 from PIL import Image
 
-from processing.algorithms.codecs.decoding import Decoded, decode, load
+from processing.algorithms.codecs.decoding import Decoded, decode, load, open_whole
 from processing.algorithms.codecs.probing import Limits, open_image, refusing_damage
 from processing.algorithms.codecs.raster import Raster, from_pillow, to_pillow
 
@@ -34,14 +35,15 @@ def thumbnail(stream: BinaryIO, *, size: int, limits: Limits) -> Raster:
 
 def decode_scaled(stream: BinaryIO, *, size: int, limits: Limits) -> Decoded:
     """Decode an image so that its sides are at least those of a thumbnail of `size` px."""
-    image, info = open_image(stream, limits=limits)
-    if info.format != "jpg":
+    if open_image(stream, limits=limits)[1].format != "jpg":
         return decode(stream, limits=limits)
+    image, info, stream, end_notes = open_whole(stream, limits=limits)
     with refusing_damage(stream, name=info.format, limits=limits):
         width, height = _fitted(info.width, info.height, size=size)
         # Half as large again as needed: what the decoder leaves is reduced with a proper filter.
         image.draft(None, (width * 3 // 2, height * 3 // 2))
-        return load(image, info)
+        decoded = load(image, info)
+    return replace(decoded, notes=end_notes + decoded.notes)
 
 
 def shrink(raster: Raster, *, size: int) -> Raster:
