@@ -9,15 +9,14 @@ from processing.engine.subprocesses import warm_up_shared
 wsgi_app = "pixproject.wsgi"
 bind = f"{settings.HOST}:{settings.PORT}"
 workers = settings.WEB_CONCURRENCY
-threads = 8
-worker_class = "gthread"
+threads = settings.WEB_THREADS
+worker_class = "pixproject.web_worker.WebWorker"
 logconfig_dict = settings.LOGGING  # its own lines like all others
 worker_tmp_dir = (
     "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 )  # a heartbeat file must not wait for a disk
 timeout = 60  # of a worker's heartbeat, not of a request
 graceful_timeout = 15
-keepalive = 5
 control_socket_disable = True  # it lies in the home folder: two instances would fight over it
 WARM_UP_AFTER_S = 2.0  # the workers of the engine start at the same time, and nobody uploads that soon
 

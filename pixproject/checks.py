@@ -77,6 +77,7 @@ def _engine() -> Iterable[CheckMessage]:
     )
     concurrency = (
         "WEB_CONCURRENCY",
+        "WEB_THREADS",
         "QUEUE_CONCURRENCY_LIGHT",
         "QUEUE_CONCURRENCY_DEFAULT",
         "QUEUE_CONCURRENCY_ML",

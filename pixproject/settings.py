@@ -20,6 +20,7 @@ if not os.environ.get("PIX_IGNORE_ENV_FILE"):
 HOST = env.str("HOST", "127.0.0.1")
 PORT = env.int("PORT", 8000)
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", 2)
+WEB_THREADS = env.int("WEB_THREADS", 8)  # of each web process
 # From here, not from wherever the command was given: each of them must find the same servers.
 DATA_DIR = BASE_DIR / Path(env.str("PIX_DATA_DIR", "var")).expanduser()
 ADMIN_PASSWORD = env.str("PIX_ADMIN_PASSWORD", "")

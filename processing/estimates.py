@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
+from api.core.errors import ApiError
 from processing import files
 from processing.algorithms.errors import ProcessingError
 from processing.engine import wakeups
@@ -153,7 +154,7 @@ def noise_notes(steps: Iterable[tuple[str, dict[str, Any]]], images: Sequence[An
                 timeout_s=settings.DECODE_TIMEOUT_SECONDS,
                 memory_bytes=settings.DECODE_MEMORY_BYTES,
             )
-    except (ProcessingError, OSError):
+    except (ApiError, ProcessingError, OSError):
         return []  # the operation itself says what is wrong with the file
     least = min(parameters["min_sigma"] for parameters in denoising)
     words = f"The noise of this image is about {sigma:.1f} of 255 levels"

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+from django.conf import settings
 
 from api.core.errors import ApiError, ErrorCode, FieldError
 from ml_models.weights import remedy
@@ -282,13 +285,34 @@ def estimate_work(work: Work, images: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def wait_until_finished(job_id: Any, seconds: float) -> bool:
+def finished_jobs(job_ids: Collection[str]) -> set[str]:
+    """Those of these jobs that are finished, or gone."""
+    known = Job.objects.filter(pk__in=job_ids).exclude(status__in=JOB_TERMINAL).values_list("pk", flat=True)
+    return set(job_ids) - {str(pk) for pk in known}
+
+
+# Views that wait hold a thread: where a quarter of them does, the next ones do not wait.
+_may_wait = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 4))
+
+
+class Wait(NamedTuple):
+    is_finished: bool
+    is_granted: bool  # False: it looked once, since too many wait already
+
+
+def wait_until_finished(job_id: Any, seconds: float) -> Wait:
     """Look at a job until it is finished or the time is up; often at first, since most work is short."""
-    ends, pause_s = time.monotonic() + seconds, 0.05
-    while not Job.objects.filter(pk=job_id, status__in=JOB_TERMINAL).exists():
-        left = ends - time.monotonic()
-        if left <= 0:
-            return False
-        time.sleep(min(pause_s, left))
-        pause_s = min(0.5, pause_s * 1.3)
-    return True
+    if finished_jobs([str(job_id)]):
+        return Wait(is_finished=True, is_granted=True)
+    if not _may_wait.acquire(blocking=False):
+        return Wait(is_finished=False, is_granted=False)
+    try:
+        ends, pause_s = time.monotonic() + seconds, 0.05
+        while (left := ends - time.monotonic()) > 0:
+            time.sleep(min(pause_s, left))
+            if finished_jobs([str(job_id)]):
+                return Wait(is_finished=True, is_granted=True)
+            pause_s = min(0.5, pause_s * 1.3)
+        return Wait(is_finished=False, is_granted=True)
+    finally:
+        _may_wait.release()

@@ -50,6 +50,7 @@ class ErrorCode(models.TextChoices):
     NOT_FOUND = "not_found", "Nothing was found at this address."
     FILE_MISSING = "file_missing", "The record exists, but its file is missing."
     METHOD_NOT_ALLOWED = "method_not_allowed", "This address does not support the method."
+    REQUEST_TIMEOUT = "request_timeout", "The request was sent too slowly."
     NOT_ACCEPTABLE = "not_acceptable", "None of the available formats matches the Accept header."
     BATCH_UNFINISHED = (
         "batch_unfinished",
@@ -101,6 +102,7 @@ STATUS: dict[str, int] = {
     "file_missing": 404,
     "method_not_allowed": 405,
     "not_acceptable": 406,
+    "request_timeout": 408,
     "batch_unfinished": 409,
     "conflict": 409,
     "image_in_use": 409,

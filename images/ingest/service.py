@@ -119,6 +119,7 @@ def _inspect(upload: Upload, folder: str) -> compute.Inspection:
         folder,
         timeout_s=settings.DECODE_TIMEOUT_SECONDS,
         memory_bytes=settings.DECODE_MEMORY_BYTES,
+        is_patient=True,
     )
     return inspection
 

@@ -87,7 +87,7 @@ def vector_of(
     waiting = Operation.objects.filter(name=OPERATION, cache_key=key, status__in=OPERATION_OPEN)
     asked = waiting.select_related("job").first()
     job = asked.job if asked else _submit(text, key, requested_by=requested_by, source=source)
-    if not wait_until_finished(job.pk, WAIT_S if wait_s is None else wait_s):
+    if not wait_until_finished(job.pk, WAIT_S if wait_s is None else wait_s).is_finished:
         return job
     if (made := _cached(key)) is not None:
         return made

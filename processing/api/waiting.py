@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.requests import StrictSerializer
+from pixproject.web.base import parking
 from processing.models import Job
 from processing.serializers import job_json
-from processing.services import wait_until_finished
+from processing.services import finished_jobs, wait_until_finished
 
 MAX_WAIT_S = 30
 RETRY_AFTER_S = 2
@@ -59,9 +60,21 @@ class WaitsForJob:
             return response
         seconds = preferred_wait_s(request)
         if seconds is not None:
-            wait_until_finished(response.data["id"], seconds)
+            if not self._wait(request, response.data["id"], seconds):
+                seconds = 0
             response.data = job_json(Job.objects.get(pk=response.data["id"]))
             response["Preference-Applied"] = f"wait={seconds}"
         if response.data["finished_at"] is not None and "Retry-After" in response:
             del response["Retry-After"]
         return response
+
+    @staticmethod
+    def _wait(request: Request, job_id: str, seconds: int) -> bool:
+        """Wait for the job, if possible without holding a thread; False if it was not possible to wait."""
+        if parking.was_parked(request.META):
+            return True
+        if seconds and not finished_jobs([job_id]):
+            wish = parking.Wish(job_id, finished_jobs, seconds)
+            if parking.park(request.META, wish):
+                return True  # this answer is thrown away
+        return wait_until_finished(job_id, seconds).is_granted

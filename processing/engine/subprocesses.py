@@ -15,11 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from queue import LifoQueue
+from queue import Empty, LifoQueue
 from typing import Any
 
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from api.core.errors import ApiError, ErrorCode
 from pixproject.web.base.text import byte_size
 from processing.algorithms.errors import ProcessingError
 
@@ -27,6 +28,8 @@ PR_SET_PDEATHSIG = 1
 TASKS_PER_SUBPROCESS = 500  # a fresh one now and then bounds what a leaking library can hold
 STOP_TIMEOUT_S = 5
 KILLS = (signal.SIGKILL, signal.SIGTERM)  # no library ends itself by them
+MAX_WAITING = 4  # callers without patience, for the pool that requests share
+NICENESS = 5  # of that pool: a page must not wait for somebody's 50 megapixels
 START_TIMEOUT_S = 30  # a new subprocess takes its work within a second or two, on a busy machine within ten
 
 
@@ -46,6 +49,10 @@ class SubprocessMemory(Exception):
     """The function wanted more memory than its limit."""
 
 
+class SubprocessesBusy(Exception):
+    """As many callers wait for a subprocess as may."""
+
+
 class SubprocessInterrupted(Exception):
     """The function was stopped on purpose: its operation was cancelled or its worker is stopping."""
 
@@ -60,12 +67,14 @@ class Needs:
         is_for_models: address space is no measure then, since torch and CUDA reserve far more than they use: the limit
             is on what is writable, as RLIMIT_DATA counts it.
         threads: of the numerical libraries; 0 = as they like.
+        niceness: above that of the process that starts them.
     """
 
     memory_bytes: int
     modules: tuple[str, ...] = ("processing.tasks.operations",)
     is_for_models: bool = False
     threads: int = 0
+    niceness: int = 0
 
 
 def prepare(parent_pid: int, needs: Needs) -> None:
@@ -79,6 +88,7 @@ def prepare(parent_pid: int, needs: Needs) -> None:
         if needs.memory_bytes:
             limit = resource.RLIMIT_DATA if needs.is_for_models else resource.RLIMIT_AS
             resource.setrlimit(limit, (needs.memory_bytes, needs.memory_bytes))
+    os.nice(needs.niceness)
     if needs.threads:
         os.environ["OMP_NUM_THREADS"] = str(needs.threads)  # read when torch is imported
     for module in needs.modules:
@@ -184,6 +194,8 @@ class SubprocessPool:
         for slot in self._slots:
             self._free.put(slot)
         self._is_stopped = False
+        self._waiting = 0
+        self._waiting_lock = threading.Lock()
 
     def warm_up(self) -> None:
         """Start the subprocesses now, so that the first operation does not wait for their imports."""
@@ -200,13 +212,15 @@ class SubprocessPool:
         *args: Any,
         timeout_s: float,
         on_start: Callable[[ProcessFuture], None] = lambda future: None,
+        max_waiting: int | None = None,
     ) -> Any:
         """Run a function and wait for it; `on_start` gets its future, on which `cancel()` ends the subprocess.
 
         Raises:
-            SubprocessTimeout, SubprocessCrashed, SubprocessMemory, SubprocessInterrupted, or what it raised.
+            SubprocessesBusy where none is free and `max_waiting` callers wait already; SubprocessTimeout,
+            SubprocessCrashed, SubprocessMemory, SubprocessInterrupted, or what it raised.
         """
-        slot = self._free.get()
+        slot = self._take(max_waiting)
         try:
             if self._is_stopped:
                 raise SubprocessInterrupted("The subprocesses are stopping.")
@@ -215,6 +229,19 @@ class SubprocessPool:
             return slot.result(future, timeout_s=timeout_s)
         finally:
             self._free.put(slot)
+
+    def _take(self, max_waiting: int | None) -> _Slot:
+        with suppress(Empty):
+            return self._free.get_nowait()
+        with self._waiting_lock:
+            if max_waiting is not None and self._waiting >= max_waiting:
+                raise SubprocessesBusy
+            self._waiting += 1
+        try:
+            return self._free.get()
+        finally:
+            with self._waiting_lock:
+                self._waiting -= 1
 
     def stop(self) -> None:
         """End the subprocesses, whatever they are doing."""
@@ -227,19 +254,33 @@ _shared_lock = threading.Lock()
 _shared: dict[int, SubprocessPool] = {}
 
 
-def run_isolated(function: Callable[..., Any], *args: Any, timeout_s: float, memory_bytes: int) -> Any:
+def run_isolated(
+    function: Callable[..., Any],
+    *args: Any,
+    timeout_s: float,
+    memory_bytes: int,
+    is_patient: bool = False,
+) -> Any:
     """Run a function in this process's own small pool, for callers that wait for it; failures are the input's fault.
+
+    `is_patient` waits for its turn however many wait: for uploads, whose number the web worker bounds. Others must
+    not hold all threads of views.
 
     Raises:
         ProcessingError: what the function raised, or `decode_timeout`, `memory_limit`, `subprocess_crashed`;
             `unavailable` when nothing is known about the input, because the subprocess was killed from outside twice.
+        ApiError: 503 where too many wait.
     """
     pool = _shared_pool(memory_bytes)
     try:
+        limits: dict[str, Any] = {"timeout_s": timeout_s, "max_waiting": None if is_patient else MAX_WAITING}
         try:
-            return pool.run(function, *args, timeout_s=timeout_s)
+            return pool.run(function, *args, **limits)
         except SubprocessKilled:
-            return pool.run(function, *args, timeout_s=timeout_s)
+            return pool.run(function, *args, **limits)
+    except SubprocessesBusy as error:
+        detail = "Too many images are being read at the moment. Try again in a few seconds."
+        raise ApiError(ErrorCode.UNAVAILABLE, detail, headers={"Retry-After": "5"}) from error
     except SubprocessTimeout as error:
         detail = f"The file could not be read within {timeout_s:g} seconds."
         raise ProcessingError(detail, code="decode_timeout") from error
@@ -269,5 +310,8 @@ def _shared_pool(memory_bytes: int) -> SubprocessPool:
     pid = os.getpid()  # a forked web process must not use its parent's subprocesses
     with _shared_lock:
         if pid not in _shared:
-            _shared[pid] = SubprocessPool(size=os.cpu_count() or 2, needs=Needs(memory_bytes))
+            _shared[pid] = SubprocessPool(
+                size=os.cpu_count() or 2,
+                needs=Needs(memory_bytes, niceness=NICENESS),
+            )
         return _shared[pid]
