@@ -9,13 +9,14 @@ Source: Campello, Moulavi and Sander, "Density-based clustering based on hierarc
 McInnes, Healy and Astels, "hdbscan: hierarchical density based clustering", JOSS 2017 (package 0.8.44).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
 
 from processing.algorithms.clustering.groups import Groups, assign, describe_groups
 from processing.algorithms.clustering.linkage import Linkages, cut, scaled
+from processing.algorithms.clustering.piles import find_piles
 from processing.algorithms.clustering.points import ClusterParameters, as_points
 from processing.algorithms.clustering.projection import Projection, project
 from processing.algorithms.clustering.tree import Progress
@@ -114,7 +115,7 @@ def label_points(
     dense_limit: int = DENSE_LIMIT,
     progress: Progress | None = None,
 ) -> Labelling:
-    """What `hdbscan.HDBSCAN(...).fit(points)` finds.
+    """What `hdbscan.HDBSCAN(...).fit(points)` finds, and piles of equal vectors, where they are in no group.
 
     Args:
         points: float64 (n, d), from `as_points`.
@@ -134,14 +135,35 @@ def label_points(
     linkage = linkages.of(parameters.neighbours(count), progress=progress)
     condensed, labels, probabilities, persistence = cut(linkage, parameters)
     scores = np.nan_to_num(outlier_scores(condensed), nan=0.0)  # 0/0 among equal vectors
+    groups = labels.max(initial=-1) + 1
+    labels = find_piles(points).group(labels, least=parameters.min_cluster_size)
+    is_pile = labels >= groups
+    probabilities, scores = np.where(is_pile, 1.0, probabilities), np.where(is_pile, 0.0, scores)
+    persistence = np.append(persistence, np.ones(labels.max(initial=-1) + 1 - groups))
     if labels.max() < 0:
-        notes.append(
-            f"No group of at least {parameters.min_cluster_size} images was found; all images remain ungrouped."
-        )
+        notes.append(_nothing_found(linkage, parameters))
     all_notes = (*notes, *linkages.notes)
     return Labelling(
         labels, probabilities, scores, persistence, linkages.tree, linkages.matrix_bytes, all_notes
     )
+
+
+def _nothing_found(linkage: np.ndarray, parameters: ClusterParameters) -> str:
+    """Why there is no group, and what gives one: the package forms one group of all in the selection "eom" only."""
+    least = parameters.min_cluster_size
+    ways = [f"lower the smallest group (min_cluster_size, now {least})"] if least > 2 else []
+    reason = f"No group of at least {least} images was found"
+    single = replace(parameters, allow_single_cluster=True, cluster_selection_method="eom")
+    if parameters != single and cut(linkage, single)[1].max() >= 0:
+        changes = ["allow a single group (allow_single_cluster)"] * (not parameters.allow_single_cluster)
+        if parameters.cluster_selection_method != "eom":
+            changes.append("select fewer, larger groups (cluster_selection_method eom)")
+        ways.insert(0, " and ".join(changes))
+        reason = (
+            f"The images do not fall into several groups of at least {least}, and one of all was not allowed"
+        )
+    way = f" You can {', or '.join(ways)}." if ways else ""
+    return f"{reason}; all images remain ungrouped.{way}"
 
 
 def refuse_too_many(count: int, most: int = LARGEST_COUNT) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from processing.algorithms.clustering.cluster import DENSE_LIMIT, refuse_too_many
 from processing.algorithms.clustering.linkage import Linkages, cut, scaled
+from processing.algorithms.clustering.piles import Piles, find_piles
 from processing.algorithms.clustering.points import ClusterParameters, Metric, Selection, as_points
 from processing.algorithms.clustering.tree import Progress
 from processing.algorithms.clustering.validity import validity
@@ -84,9 +85,12 @@ def sweep(
     points = as_points(vectors, metric)
     refuse_too_many(len(points))
     linkages = Linkages(points, parameters, dense_limit=dense_limit)
+    piles = find_piles(points)
     judge = _Judge(points, seed)
     trials: dict[ClusterParameters, Trial] = {}
-    for done, (cell, labels, persistence) in enumerate(_labelled(linkages, cells, len(points), progress), 1):
+    for done, (cell, labels, persistence) in enumerate(
+        _labelled(linkages, piles, cells, len(points), progress), 1
+    ):
         trials[cell] = judge.trial(cell, labels, persistence)
         if progress:
             progress(_FIRST + (1 - _FIRST) * done / len(cells))
@@ -112,7 +116,7 @@ def _cells(
 
 
 def _labelled(
-    linkages: Linkages, cells: list[ClusterParameters], count: int, progress: Progress | None
+    linkages: Linkages, piles: Piles, cells: list[ClusterParameters], count: int, progress: Progress | None
 ) -> Iterator[tuple[ClusterParameters, np.ndarray, np.ndarray]]:
     """Labels and persistence of each cell; cells of the same tree one after the other."""
     for cell in [cell for cell in cells if count < cell.min_cluster_size]:
@@ -125,7 +129,8 @@ def _labelled(
         for cell in large:
             if cell.neighbours(count) == neighbours:
                 _, labels, _, persistence = cut(linkage, cell)
-                yield cell, labels, persistence
+                grouped = piles.group(labels, least=cell.min_cluster_size)
+                yield cell, grouped, np.append(persistence, np.ones(grouped.max() - labels.max()))
 
 
 class _Judge:

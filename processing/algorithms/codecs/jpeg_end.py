@@ -23,8 +23,8 @@ def with_end(stream: BinaryIO) -> BinaryIO | None:
     """The file with its end marker, where that is all it lacks; None where it has one, or lacks more.
 
     The last scan is complete if bits behind it change no coefficient of the image, and exactly complete if without its
-    last byte they do: a file that is cut off and filled up, with zeros say, has more bytes than its image needs. One that
-    ends in four equal bytes counts as filled up, too.
+    last byte they do: a file that is cut off and filled up, with zeros say, has more bytes than its image needs. One
+    that ends in four equal bytes counts as filled up, too.
 
     Args:
         stream: a seekable JPEG file; it stays open.

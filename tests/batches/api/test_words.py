@@ -73,5 +73,9 @@ def test_equal_pictures_in_no_group_are_explained():
     assert (run.status, run.n_groups, run.notes) == (
         "completed",
         0,
-        ["No group of at least 5 images was found; all images remain ungrouped."],
+        [
+            "The images do not fall into several groups of at least 5, and one of all was not allowed; all images "
+            "remain ungrouped. You can allow a single group (allow_single_cluster) and select fewer, larger groups "
+            "(cluster_selection_method eom), or lower the smallest group (min_cluster_size, now 5)."
+        ],
     )

@@ -13,6 +13,7 @@ from PIL import Image
 from processing.algorithms.clustering.cluster import ClusterParameters, assign, cluster, label_points
 from processing.algorithms.clustering.points import as_points
 from processing.algorithms.clustering.projection import project
+from processing.algorithms.clustering.sweep import sweep
 from processing.algorithms.clustering.tree import core_distances, measure, spanning_tree
 from processing.algorithms.clustering.validity import validity
 from processing.algorithms.errors import InvalidParameter, ProcessingError
@@ -93,11 +94,31 @@ SOURCES = [blobs, copies, photographs, scattered]
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_labels_above_60_dimensions_are_those_of_the_package(source, settings):
     points = as_points(source(), "euclidean")
+    if source is copies:  # piles that the package leaves out have a test of their own
+        points = points + 1e-3 * scattered(9, points.shape)
 
     found = label_points(points, ClusterParameters(**settings))
 
     assert found.tree == "matrix"
     assert_equal(found, package(points, **settings))
+
+
+def test_equal_vectors_that_the_package_leaves_out_are_groups_behind_its_own():
+    points = as_points(copies(), "euclidean")
+
+    found = label_points(points, ClusterParameters(min_cluster_size=15))
+
+    expected = package(points, min_cluster_size=15).labels_
+    own = expected.max() + 1
+    assert np.where(found.labels < own, found.labels, -1).tolist() == expected.tolist()
+    for label in range(own, found.labels.max() + 1):
+        members = points[found.labels == label]
+        assert len(members) >= 15
+        assert (members == members[0]).all()
+        assert set(found.probabilities[found.labels == label]) == {1}
+    left, sizes = np.unique(points[found.labels < 0], axis=0, return_counts=True)
+    assert sizes.max() < 15
+    assert len(found.persistence) == found.labels.max() + 1 > own
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
@@ -228,22 +249,62 @@ def test_a_handful_of_vectors_is_grouped_as_the_package_does(count, width):
     assert found.notes[0] == (
         f"The number of neighbours was reduced to {count - 1} as there are only {count} images."
     )
-    assert ("No group of at least 2 images was found; all images remain ungrouped." in found.notes) == (
-        found.labels.max() < 0
-    )
+    assert any("all images remain ungrouped." in note for note in found.notes) == (found.labels.max() < 0)
 
 
 @pytest.mark.parametrize("width", [3, 80])
-def test_equal_vectors_are_one_group_only_when_one_is_allowed(width):
-    none = cluster(np.ones((40, width)))
-    one = cluster(np.ones((40, width)), ClusterParameters(allow_single_cluster=True))
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_equal_vectors_are_one_group(width, is_allowed):
+    one = cluster(np.ones((40, width)), ClusterParameters(allow_single_cluster=is_allowed))
 
-    assert none.labelling.labels.tolist() == [-1] * 40
     assert one.labelling.labels.tolist() == [0] * 40
     assert one.labelling.outlier_scores.tolist() == [0] * 40
     assert one.groups.radii.tolist() == [0]
     assert one.projection.coordinates.tolist() == [[0, 0]] * 40
     assert assign(np.ones((1, width)), one.groups).labels.tolist() == [0]
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("method", ["leaf", "eom"])
+@pytest.mark.parametrize("neighbours", [1, 2, None, 10])
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [((8,), [8]), ((12, 1, 1), [12]), ((8, *[1] * 30), [8]), ((6, 7, 1), [6, 7]), ((4,), [])],
+)
+@pytest.mark.parametrize("rounding", [0, 1e-8])
+def test_equal_pictures_are_groups(metric, method, neighbours, sizes, expected, rounding):
+    centres = scattered(2, (len(sizes), 384))
+    vectors = np.repeat(centres / np.linalg.norm(centres, axis=1, keepdims=True), sizes, axis=0)
+    vectors = (vectors + rounding * scattered(3, vectors.shape)).astype(np.float32)
+    parameters = ClusterParameters(5, neighbours, metric, method)
+
+    found = cluster(vectors, parameters)
+    (trial,) = sweep(vectors, [5], [neighbours], metric=metric, cluster_selection_method=method)
+
+    if len(sizes) < 10:  # many others may form groups, too
+        assert sorted(found.groups.sizes.tolist()) == expected
+    assert len(set(found.labelling.labels[: sizes[0]])) == 1
+    assert (found.labelling.labels[0] >= 0) == bool(expected)
+    assert trial.labels.tolist() == found.labelling.labels.tolist()
+
+
+@pytest.mark.parametrize("method", ["leaf", "eom"])
+def test_the_way_out_of_no_groups_leads_to_a_group(method):
+    vectors = np.vstack([scattered(0, (1, 384))] * 12) + 0.01 * scattered(1, (12, 384))
+
+    (note,) = label_points(
+        as_points(vectors, "euclidean"), ClusterParameters(cluster_selection_method=method)
+    ).notes
+
+    change = "allow a single group (allow_single_cluster)"
+    if method == "leaf":
+        change += " and select fewer, larger groups (cluster_selection_method eom)"
+    assert note == (
+        "The images do not fall into several groups of at least 5, and one of all was not allowed; all images remain "
+        f"ungrouped. You can {change}, or lower the smallest group (min_cluster_size, now 5)."
+    )
+    way = ClusterParameters(cluster_selection_method="eom", allow_single_cluster=True)
+    assert label_points(as_points(vectors, "euclidean"), way).labels.max() == 0
 
 
 def with_values(*values):
