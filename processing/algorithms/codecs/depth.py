@@ -3,6 +3,7 @@
 import numpy as np
 from PIL import Image
 
+_BITS_PER_SAMPLE, _SAMPLE_FORMAT = 258, 339  # TIFF 6.0
 _HAS_ALPHA = ("LA", "RGBA", "PA", "La", "RGBa")
 Key = int | tuple[int, ...]
 
@@ -58,7 +59,12 @@ def to_8_bit(image: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     if mode.startswith("I;16"):
         return Image.fromarray(_from_16_bit(image)), ()
     if mode in ("I", "F"):
-        pixels, notes = _from_wide(np.asarray(image, dtype=np.float64), is_integer=mode == "I")
+        values = np.asarray(image)
+        tags = getattr(image, "tag_v2", {})
+        # Pillow reads 32 bits as signed, whatever the file says.
+        if mode == "I" and tags.get(_BITS_PER_SAMPLE) == (32,) and tags.get(_SAMPLE_FORMAT, (1,)) == (1,):
+            values = values.view(np.uint32)
+        pixels, notes = _from_wide(values.astype(np.float64), is_integer=mode == "I")
         return Image.fromarray(pixels), notes
     if mode == "RGBa" or (mode == "P" and "transparency" in image.info):
         image = image.convert("RGBA")  # the transparency was read before and is dropped here

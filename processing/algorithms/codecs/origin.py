@@ -63,7 +63,9 @@ def read_origin(
     if name in ("avif", "heic"):
         return _of_item(read_properties(stream), dpi)
     is_indexed = image.mode in ("1", "P", "PA") or raw_mode in ("L;2", "L;4", "1")
-    bits = 16 if name in ("png", "tiff") and ("16" in raw_mode or image.mode.startswith("I;16")) else 8
+    bits = 32 if image.mode in ("I", "F") else 8
+    if name in ("png", "tiff") and ("16" in raw_mode or image.mode.startswith("I;16")):
+        bits = 16
     return Origin(is_indexed=is_indexed, bits=bits, dpi=dpi)
 
 

@@ -344,6 +344,15 @@ def test_moving_keeps_sixteen_bits_and_their_profile(
     assert output.notes == ()
 
 
+@pytest.mark.parametrize(
+    ("type", "bits"), [(np.float32, 32), (np.uint32, 32), (np.int32, 32), (np.int16, 16)]
+)
+def test_wide_values_that_become_eight_bits_are_said(tmp_path: Path, type: type, bits: int) -> None:
+    tifffile.imwrite(tmp_path / "wide.tiff", np.array([[0, 1, 255]], type))
+    output = run(tmp_path, (tmp_path / "wide.tiff").read_bytes(), "tiff", ("flip", MOVING["flip"]))
+    assert output.notes == (reduced_note(bits),)
+
+
 def test_sixteen_bits_of_srgb_state_no_profile(tmp_path: Path) -> None:
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     data = encode_16_bit(deep(3), None, format="png", dpi=None, profile=srgb)

@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from processing.algorithms.codecs.colour_profile import UNREADABLE_PROFILE
@@ -114,6 +115,13 @@ def test_decode_float_tiff(values: list, expected: list, has_note: bool) -> None
 def test_decode_32_bit_integer_tiff() -> None:
     found = decoded(file_of(np.array([[0, 1, 255]], dtype=np.int32), "TIFF"))
     assert found.pixels.tolist() == [[0, 1, 255]]
+
+
+def test_decode_32_bit_unsigned_tiff_keeps_its_order() -> None:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, np.array([[0, 2**31, 2**32 - 1]], np.uint32))
+    found = decoded(stream)
+    assert found.pixels.tolist() == [[0, 128, 255]]
 
 
 def test_decode_cmyk_jpeg() -> None:
