@@ -33,9 +33,10 @@ NAMES = (
     "grouping",
     "batch_review",
     "denoise",
+    "crowd",
 )
 # The others measure pure functions, without a database.
-ON_A_PIX = {"pipeline", "empty_operations", "latency", "lists", "similarity", "batch_review"}
+ON_A_PIX = {"pipeline", "empty_operations", "latency", "lists", "similarity", "batch_review", "crowd"}
 ROOT = Path(__file__).resolve().parent.parent
 
 
