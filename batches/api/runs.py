@@ -200,7 +200,7 @@ class RunsActions:
         run = batch.runs.get(number=number)
         if wait_s is None and waits_when_quick and analysis.is_quick(batch, {"model": run.model}):
             wait_s = QUICK_WAIT_S
-        if wait_s is None or run.job_id is None or not wait_until_finished(run.job_id, wait_s):
+        if wait_s is None or run.job_id is None or not wait_until_finished(run.job_id, wait_s).is_finished:
             return started
         batch = settled(batch)
         images = image_ids_by_label(batch)

@@ -79,9 +79,9 @@ class SplittingActions:
         """Move images of a group into a new one, or split the group automatically."""
         wait_s = preferred_wait_s(request)
         answer = self._split(request)
-        if answer.status_code != 202 or not wait_until_finished(
-            answer.data["job"], WAIT_S if wait_s is None else wait_s
-        ):
+        if answer.status_code != 202:
+            return answer
+        if not wait_until_finished(answer.data["job"], WAIT_S if wait_s is None else wait_s).is_finished:
             return answer
         batch, job = self.get_object(), Job.objects.get(pk=answer.data["job"])
         operation = job.operations.get()
