@@ -22,6 +22,17 @@ def too_many_at_once(count: int, limit: int) -> str:
     return f"{counted(count, 'image')} selected; the limit for one action is {limit:,}."
 
 
+def expected_required(matched: int, limit: int) -> str:
+    return (
+        f"This is for {counted(matched, 'image')}. Above {limit}, `expected` must state their number; "
+        "`dry_run` counts them."
+    )
+
+
+def count_changed(matched: int, expected: int) -> str:
+    return f"{counted(expected, 'image')} expected, but this is for {matched:,} now. Nothing was changed."
+
+
 def too_many_for_page(count: int, limit: int) -> str:
     return f"{counted(count, 'image')} selected; the limit for one job on this page is {limit:,}."
 

@@ -12,6 +12,21 @@ from processing.phrases import image_not_ready
 from processing.services import Work
 
 MAX_IMAGES = 20_000
+MOST_UNCOUNTED = 100  # images that one act may be for without saying how many it expects
+
+
+def check_expected(matched: int, expected: int | None) -> None:
+    """Refuse an act on many images by somebody who does not know how many, or who saw another number.
+
+    Raises:
+        ApiError: 409 with the number as `matched`.
+    """
+    told = {"matched": matched}
+    if expected is None and matched > MOST_UNCOUNTED:
+        detail = phrases.expected_required(matched, MOST_UNCOUNTED)
+        raise ApiError(ErrorCode.EXPECTED_REQUIRED, detail, extra=told)
+    if expected is not None and expected != matched:
+        raise ApiError(ErrorCode.COUNT_CHANGED, phrases.count_changed(matched, expected), extra=told)
 
 
 def ready_images(images: Iterable[Image], *, to_be: str) -> list[Image]:

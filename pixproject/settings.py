@@ -265,14 +265,13 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "api.core.parsers.JSONParser",
-        "api.core.parsers.MultiPartParser",
-        "api.core.parsers.FormParser",
+        "api.core.parsers.MultiPartParser",  # for the views that take files: `api.core.requests.takes_files`
     ],
     "DEFAULT_PAGINATION_CLASS": "api.core.pagination.PagePagination",
     "DEFAULT_FILTER_BACKENDS": ["api.core.filters.StrictFilterBackend"],
     "DEFAULT_THROTTLE_CLASSES": ["api.access.throttling.AnonThrottle", "api.access.throttling.KeyThrottle"],
     "DEFAULT_THROTTLE_RATES": {"anon": API_RATE_ANON, "key": API_RATE_KEY},
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.core.schema.Schema",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.core.negotiation.JsonFallbackNegotiation",
     "URL_FORMAT_OVERRIDE": None,  # ?format= is a filter (of images) and a choice (of thumbnails)
     "EXCEPTION_HANDLER": "api.core.handling.exception_handler",

@@ -56,6 +56,11 @@ class ErrorCode(models.TextChoices):
         "batch_unfinished",
         "The batch has images or groups that nobody has decided on; approving it needs a confirmation.",
     )
+    EXPECTED_REQUIRED = (
+        "expected_required",
+        "The request is for many images; it must state how many it expects.",
+    )
+    COUNT_CHANGED = "count_changed", "Another number of images is chosen than the request expects."
     CONFLICT = "conflict", "The current state of the object does not allow this."
     IMAGE_IN_USE = "image_in_use", "The image is used by an unfinished job or belongs to a batch."
     IDEMPOTENCY_IN_PROGRESS = (
@@ -104,6 +109,8 @@ STATUS: dict[str, int] = {
     "not_acceptable": 406,
     "request_timeout": 408,
     "batch_unfinished": 409,
+    "expected_required": 409,
+    "count_changed": 409,
     "conflict": 409,
     "image_in_use": 409,
     "idempotency_in_progress": 409,

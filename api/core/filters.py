@@ -8,8 +8,9 @@ from django_filters.rest_framework import BooleanFilter, DjangoFilterBackend
 from rest_framework.request import Request
 
 from api.core import phrases
-from api.core.errors import invalid_field, unknown_fields
+from api.core.errors import ErrorCode, invalid_field, unknown_fields
 from api.core.pagination import PageQuery
+from api.core.requests import refuse_repeated
 from pixproject.web.base.text import has_unstorable_characters
 
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
@@ -46,8 +47,12 @@ class StrictFilterBackend(DjangoFilterBackend):
         }
         if unknown := set(request.query_params) - known:
             raise unknown_fields(unknown, phrases.unknown_filter(known))
-        for name, values in request.query_params.lists():
-            if any(has_unstorable_characters(value) for value in values):
+        refuse_repeated(request)
+        for name, value in request.query_params.items():
+            if has_unstorable_characters(value):
                 raise invalid_field(name, phrases.UNSTORABLE)
+            if filterset and name in filterset.filters and not value.strip():
+                # django-filter would leave it out and answer with everything.
+                raise invalid_field(name, phrases.EMPTY_FILTER, code=ErrorCode.BLANK)
         filtered: QuerySet = super().filter_queryset(request, queryset, view)
         return filtered

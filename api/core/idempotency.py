@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.requests import body_of
 from api.core.written_files import removed_on_error
 from api.models import IdempotencyKey
 
@@ -92,8 +93,8 @@ def _once(claim: Claim, request: Request, answer: Callable[[], Response]) -> Res
 def key_of(request: Request) -> str | None:
     """The request's key from its header or its field; None without one."""
     key = request.headers.get(HEADER)
-    if key is None and isinstance(request.data, Mapping):
-        key = request.data.get(FIELD)
+    if key is None:
+        key = body_of(request).get(FIELD)
     if key is None:
         return None
     if not isinstance(key, str) or not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():

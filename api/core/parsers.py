@@ -36,15 +36,17 @@ class JSONParser(parsers.JSONParser):
         refuse_large_body(parser_context)
         try:
             data = super().parse(stream, media_type, parser_context)
-            for path, number in _not_finite(data):
-                if not path.startswith(CHECKED_ELSEWHERE):
-                    path = path or "body"
-                    raise invalid_field(
-                        path, f"Enter a finite number, not {number}.", code=ErrorCode.MALFORMED
-                    )
+            refuse_infinite_numbers(data)
             return data
         except RecursionError:
             raise ParseError("The JSON is nested too deeply.") from None
+
+
+def refuse_infinite_numbers(data: Any) -> None:
+    for path, number in _not_finite(data):
+        if not path.startswith(CHECKED_ELSEWHERE):
+            detail = f"Enter a finite number, not {number}."
+            raise invalid_field(path or "body", detail, code=ErrorCode.MALFORMED)
 
 
 def _not_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
@@ -59,13 +61,5 @@ def _not_finite(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
             yield from _not_finite(part, f"{path}[{index}]")
 
 
-class FormParser(parsers.FormParser):
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        refuse_large_body(parser_context)
-        return super().parse(stream, media_type, parser_context)
-
-
 class MultiPartParser(parsers.MultiPartParser):
-    """Bounded by Django itself; files go through `pixproject.uploads`."""
+    """Bounded by Django itself; files go through `pixproject.web.uploads`."""

@@ -9,7 +9,19 @@ from processing.algorithms.errors import not_a_choice
 
 UNSTORABLE = "NUL characters and unpaired surrogates are not allowed."
 OBJECT_EXPECTED = "Enter a JSON object."
+EMPTY_FILTER = "Enter a value, or leave this filter out."
+ONE_JSON_TEXT = "Send this field of the form as one JSON text."
+SEND_ONCE = "Send this field only once."
 __all__ = ["not_a_choice"]
+
+
+def json_only(sent_type: str) -> str:
+    sent = f"not as {sent_type}" if sent_type else "with its Content-Type"
+    return f"Send this body as application/json, {sent}. Only bodies with files are multipart forms."
+
+
+def misplaced_file(names: Iterable[str]) -> str:
+    return f"Send files in parts named {' or '.join(names)}."
 
 
 def unknown_field(allowed: Iterable[str]) -> str:

@@ -1,11 +1,13 @@
 """How requests are read: bodies and query strings by serializers, which the API's document shows as they are."""
 
+import json
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from django.core.files.uploadedfile import UploadedFile
 from django.core.validators import BaseValidator
+from django.http import QueryDict
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import empty
@@ -13,9 +15,53 @@ from rest_framework.request import Request
 
 from api.core import phrases
 from api.core.errors import ApiError, ErrorCode
+from api.core.parsers import refuse_infinite_numbers
 from pixproject.web.base.text import has_unstorable_characters
 
 Numbers = tuple[float, float]  # a limit, and what exceeded it
+View = TypeVar("View", bound=Callable[..., Any])
+FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
+
+
+def takes_files(*, or_json: bool = True) -> Callable[[View], View]:
+    """Mark a view method whose body may be a multipart form with files. All other bodies are JSON.
+
+    Args:
+        or_json: whether it also works without files; that body is JSON then, too.
+    """
+
+    def mark(view: View) -> View:
+        view.bodies = "files or json" if or_json else "files"  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def body_of(request: Request) -> Mapping[str, Any]:
+    """What the body says, as JSON or as a form with files; nothing where there is none.
+
+    Raises:
+        ApiError: 415 for a form where no file belongs and for a body of no type, 400 for one that is no object.
+    """
+    # Asked here and not by the choice of a parser: Django reads a form before DRF does, to find its CSRF token.
+    sent_type = request.content_type.partition(";")[0].strip().lower()
+    handler = getattr(request.parser_context["view"], (request.method or "").lower(), None)
+    bodies = getattr(handler, "bodies", "json")
+    is_form = sent_type in FORMS
+    if _has_body(request) and (not sent_type or (is_form and bodies == "json")):
+        raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, phrases.json_only(sent_type))
+    data: Any = request.data
+    if is_form and bodies == "files or json" and data and not request.FILES:
+        raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, phrases.json_only(sent_type))
+    if not isinstance(data, Mapping):
+        kind = type(data).__name__
+        raise ApiError(ErrorCode.MALFORMED, f"The body must be a JSON object, not {kind}.")
+    return data
+
+
+def _has_body(request: Request) -> bool:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return length != "0" or "HTTP_TRANSFER_ENCODING" in request.META
 
 
 class InvalidFields(serializers.ValidationError):
@@ -27,7 +73,7 @@ class InvalidFields(serializers.ValidationError):
 
 
 class StrictSerializer(serializers.Serializer):
-    """Reads a body. Refuses unknown fields, files in the wrong part, and text that no row can hold."""
+    """Reads a body. Refuses unknown fields, repeated ones, files in the wrong part, text that no row can hold."""
 
     read_elsewhere: tuple[str, ...] = ()  # checked here, used by others: not among the values
 
@@ -36,14 +82,42 @@ class StrictSerializer(serializers.Serializer):
         """The fields of a request.
 
         Raises:
-            ApiError: 400 for a body that is not an object.
+            ApiError: 415 or 400 for a body that `body_of` refuses.
             ValidationError: 400 naming every wrong field.
         """
-        data: Any = request.data
-        if not isinstance(data, Mapping):
-            kind = type(data).__name__
-            raise ApiError(ErrorCode.MALFORMED, f"The body must be a JSON object or a form, not {kind}.")
-        return cls.check(data, request)
+        data = body_of(request)
+        return cls.check(cls._plain(data) if isinstance(data, QueryDict) else data, request)
+
+    @classmethod
+    def _plain(cls, form: QueryDict) -> dict[str, Any]:
+        """A form as the object that JSON would have sent: files as lists, lists and objects as one JSON text each.
+
+        Django REST framework's own reading takes every value of a form for an object with no members.
+        """
+        fields, values, errors = cls().fields, {}, {}
+        for name, parts in form.lists():
+            field = fields.get(name)
+            texts = [part for part in parts if not isinstance(part, UploadedFile)]
+            if isinstance(field, FilesField):
+                values[name] = parts
+            elif len(texts) < len(parts):
+                names = [other for other, one in fields.items() if isinstance(one, FilesField)]
+                errors[name] = [
+                    serializers.ErrorDetail(phrases.misplaced_file(names), ErrorCode.UNKNOWN_FIELD)
+                ]
+            elif len(texts) > 1:
+                errors[name] = [serializers.ErrorDetail(phrases.SEND_ONCE, ErrorCode.INVALID)]
+            elif isinstance(field, STRUCTURED) or getattr(field, "is_structured", False):
+                try:
+                    values[name] = json.loads(texts[0])
+                    refuse_infinite_numbers({name: values[name]})
+                except (ValueError, RecursionError):
+                    errors[name] = [serializers.ErrorDetail(phrases.ONE_JSON_TEXT, ErrorCode.MALFORMED)]
+            else:
+                values[name] = texts[0]
+        if errors:
+            raise serializers.ValidationError(errors)
+        return values
 
     @classmethod
     def check(cls, data: Mapping[str, Any], request: Request) -> dict[str, Any]:
@@ -64,7 +138,7 @@ class StrictSerializer(serializers.Serializer):
         return fields
 
     def to_internal_value(self, data: Any) -> Any:
-        errors = self._misplaced(data) if isinstance(data, Mapping) else {}
+        errors = self._unknown(data) if isinstance(data, Mapping) else {}
         try:
             values = super().to_internal_value(data)
         except serializers.ValidationError as error:
@@ -77,17 +151,10 @@ class StrictSerializer(serializers.Serializer):
             raise serializers.ValidationError(errors)
         return {name: value for name, value in values.items() if name not in self.read_elsewhere}
 
-    def _misplaced(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def _unknown(self, data: Mapping[str, Any]) -> dict[str, Any]:
         fields = {name: field for name, field in self.fields.items() if not field.read_only}
-        files = [name for name, field in fields.items() if isinstance(field, FilesField)]
         unknown = serializers.ErrorDetail(phrases.unknown_field(fields), ErrorCode.UNKNOWN_FIELD)
-        errors = {name: [unknown] for name in data if name not in fields}
-        if hasattr(data, "getlist"):
-            message = f"Send files in parts named {' or '.join(files)}." if files else unknown
-            misplaced = serializers.ErrorDetail(message, ErrorCode.UNKNOWN_FIELD)
-            names_with_files = [name for name in data if name not in files and _has_file(data.getlist(name))]
-            errors |= {name: [misplaced] for name in names_with_files}
-        return errors
+        return {name: [unknown] for name in data if name not in fields}
 
 
 class QuerySerializer(StrictSerializer):
@@ -95,7 +162,14 @@ class QuerySerializer(StrictSerializer):
 
     @classmethod
     def read(cls, request: Request) -> dict[str, Any]:
+        refuse_repeated(request)
         return cls.check(request.query_params.dict(), request)
+
+
+def refuse_repeated(request: Request) -> None:
+    """Of a parameter sent twice only one value would count, and nobody would know which."""
+    if repeated := [name for name, values in request.query_params.lists() if len(values) > 1]:
+        raise serializers.ValidationError(dict.fromkeys(repeated, phrases.SEND_ONCE))
 
 
 def _exceeded(
@@ -130,9 +204,17 @@ class IdempotentSerializer(StrictSerializer):
     )
 
 
-def _has_file(parts: list[Any]) -> bool:
-    return any(isinstance(part, UploadedFile) for part in parts)
+class NoFieldsSerializer(StrictSerializer):
+    """Takes no fields."""
 
+
+# In a form, one JSON text. Other fields may say `is_structured`.
+STRUCTURED = (
+    serializers.DictField,
+    serializers.JSONField,
+    serializers.ListField,
+    serializers.BaseSerializer,
+)
 
 # --- Fields --------------------------------------------------------------------------------------------
 
@@ -183,10 +265,7 @@ class FilesField(serializers.Field):
     default_error_messages = {"no_file": "Send at least one file as a part of a multipart form."}
 
     def get_value(self, dictionary: Mapping[str, Any]) -> Any:
-        if self.field_name not in dictionary:
-            return empty
-        name = str(self.field_name)
-        return dictionary.getlist(name) if hasattr(dictionary, "getlist") else dictionary[name]
+        return dictionary.get(str(self.field_name), empty)
 
     def to_internal_value(self, data: Any) -> list[UploadedFile]:
         parts = data if isinstance(data, list) else []

@@ -1,10 +1,16 @@
-"""What the OpenAPI document says of every operation: that errors have one body."""
+"""What the OpenAPI document says of every operation: that bodies are JSON, and that errors have one body."""
 
 from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
 
 NUMBERS: dict[str, Any] = {
     "limit": {"type": "number", "description": "The limit, where a number, a size or a count is at fault."},
     "value": {"type": "number", "description": "The number, size or count that was sent."},
+    "matched": {
+        "type": "integer",
+        "description": "How many images were chosen, for `expected_required` and `count_changed`.",
+    },
 }
 ERROR: dict[str, Any] = {
     "type": "object",
@@ -32,6 +38,15 @@ ERROR: dict[str, Any] = {
         **NUMBERS,
     },
 }
+
+
+class Schema(AutoSchema):
+    """Bodies are JSON; a view that takes files names its form itself."""
+
+    def map_parsers(self) -> list[str]:
+        return ["application/json"]
+
+
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 

@@ -17,6 +17,7 @@ from api.access.keys import change_key, create_key, revoke_key
 from api.access.permissions import require_scope, scopes_of, scopes_up_to
 from api.core.errors import ApiError, ErrorCode, status_of
 from api.core.pagination import MAX_PAGE_SIZE
+from api.core.requests import NoFieldsSerializer
 from api.core.serializers import (
     ApiKeyChangesSerializer,
     ApiKeySerializer,
@@ -123,6 +124,7 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @action(detail=True, methods=["POST"])
     def revoke(self, request: Request, pk: str) -> Response:
         """Revoke the key immediately and permanently."""
+        NoFieldsSerializer.read(request)
         self._revoke(request)
         return Response(ApiKeySerializer(self.get_object()).data)
 

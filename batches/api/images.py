@@ -10,14 +10,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.core.errors import ApiError, ErrorCode, invalid_field
+from api.core.errors import ApiError, ErrorCode
 from api.core.idempotency import idempotent
 from api.core.pagination import PageQuery
-from api.core.requests import FlagField
+from api.core.requests import FlagField, takes_files
 from batches import services
 from batches.api.requests import (
     IF_MATCH,
-    ChosenImagesSerializer,
+    AddedImagesSerializer,
     ImageIdsSerializer,
     chosen_ids,
     expected_version,
@@ -78,7 +78,7 @@ class ImagesActions:
         return response
 
     @extend_schema(
-        request={"application/json": ChosenImagesSerializer, "multipart/form-data": UploadSerializer},
+        request={"application/json": AddedImagesSerializer, "multipart/form-data": UploadSerializer},
         parameters=[IF_MATCH],
         responses={
             200: AddedSerializer,
@@ -86,15 +86,14 @@ class ImagesActions:
         },
     )
     @images.mapping.post
+    @takes_files()
     @idempotent
     def add_images(self, request: Request, pk: str) -> Response:
-        """Add images by `image_ids` or by a `filter` of the image list, or upload files into the batch."""
+        """Add images by `image_ids`, by a `filter` of the image list or `all`, or upload files into the batch."""
         batch = self.get_object()
         if request.FILES:
             return upload(request, batch=batch)
-        values = ChosenImagesSerializer.read(request)
-        if not values.get("image_ids") and "filter" not in values:
-            raise invalid_field("image_ids", "Send image_ids or filter.", code=ErrorCode.REQUIRED)
+        values = AddedImagesSerializer.read(request)
         image_ids = chosen_ids(values, request)
         step = services.add_images(
             batch, image_ids, actor=request.user, expected_version=expected_version(request)

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.idempotency import idempotent
-from api.core.requests import FlagField, NumberField, QuerySerializer, StrictSerializer
+from api.core.requests import FlagField, NoFieldsSerializer, NumberField, QuerySerializer, StrictSerializer
 from batches import processing as batch_work
 from batches import services
 from batches.api.requests import ids_field
@@ -70,10 +70,6 @@ class RetryJobsSerializer(StrictSerializer):
 class ChangedJobsSerializer(serializers.Serializer):
     jobs = serializers.IntegerField()
     operations = serializers.IntegerField()
-
-
-class NoFieldsSerializer(StrictSerializer):
-    """Takes no fields."""
 
 
 class ExportQuery(QuerySerializer):

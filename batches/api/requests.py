@@ -10,9 +10,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from api.core.errors import ErrorCode, invalid_field
-from api.core.requests import IdempotentSerializer
+from api.core.requests import IdempotentSerializer, body_of
 from batches.history.changes import ExpectedVersion
 from images.api.filters import chosen
+from images.api.selection import SelectionSerializer, filters_of
+from images.selection import check_expected
 from images.services import library
 
 MAX_IDS = 10_000
@@ -47,28 +49,40 @@ class ImageIdsSerializer(VersionedSerializer):
     image_ids = ids_field(allow_empty=False)
 
 
-class ChosenImagesSerializer(VersionedSerializer):
-    """Images by their ids, or all that match filters of the image list."""
+class ChosenImagesSerializer(SelectionSerializer, VersionedSerializer):
+    """Images by their ids, by filters of the image list, or all."""
+
+    ids_name = "image_ids"
+    is_choice_required = False
 
     image_ids = ids_field(required=False)
-    filter = serializers.DictField(
-        child=serializers.CharField(),
-        required=False,
-        help_text=f"Filters of `GET /api/images/` instead of ids; at most {MAX_IDS} images.",
-    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if "image_ids" in attrs and "filter" in attrs:
-            raise serializers.ValidationError({"image_ids": "Send either image_ids or filter."})
+        self.check_selection(attrs, is_required=self.is_choice_required)
         return attrs
 
 
+class AddedImagesSerializer(ChosenImagesSerializer):
+    """Images to add, chosen in one of these ways."""
+
+    is_choice_required = True
+
+    image_ids = ids_field(required=False, allow_empty=False)
+
+
 def chosen_ids(values: Mapping[str, Any], request: Request) -> list[UUID]:
-    """The images that a request names by ids or by a filter; none where it names none."""
-    if "filter" not in values:
-        return list(values.get("image_ids", ()))
-    images = chosen(values["filter"], queryset=library(), request=request)
-    return list(images.values_list("pk", flat=True))
+    """The images that a request chooses; none where it chooses none.
+
+    Raises:
+        ApiError: 400 for a wrong filter, 409 where they are not as many as the request expects.
+    """
+    if (filters := filters_of(values)) is None:
+        ids = list(values.get("image_ids", ()))
+    else:
+        images = chosen(filters, queryset=library(), request=request)
+        ids = list(images.values_list("pk", flat=True))
+    check_expected(len(ids), values.get("expected"))
+    return ids
 
 
 def expected_version(request: Request) -> ExpectedVersion | None:
@@ -84,8 +98,7 @@ def expected_version(request: Request) -> ExpectedVersion | None:
             detail = f'{text[:50]!r} is not a valid version. Send one such as "7".'
             raise invalid_field("If-Match", detail, code=ErrorCode.MALFORMED)
         return ExpectedVersion(int(match[1] or match[2]))
-    data: Any = request.data
-    version = data.get("version") if isinstance(data, Mapping) else None
+    version = body_of(request).get("version")
     if version is None:
         return None
     field = VersionedSerializer().fields["version"]

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from api.core.filters import StrictBooleanFilter
 from api.core.idempotency import idempotent
+from api.core.requests import takes_files
 from api.core.written_files import removed_on_error
 from api.models import Scope
 from batches import services
@@ -23,7 +24,13 @@ from batches.api.jobs import JobsActions
 from batches.api.near_duplicates import NearDuplicatesActions
 from batches.api.neighbours import NeighboursActions
 from batches.api.proposals import ProposalsActions
-from batches.api.requests import IF_MATCH, ChosenImagesSerializer, chosen_ids, expected_version
+from batches.api.requests import (
+    IF_MATCH,
+    ChosenImagesSerializer,
+    VersionedSerializer,
+    chosen_ids,
+    expected_version,
+)
 from batches.api.resolving import ResolvingActions
 from batches.api.responses import batch_answer, check_unchanged, etag
 from batches.api.runs import RunsActions
@@ -32,7 +39,8 @@ from batches.api.stages import StagesActions
 from batches.clustering.run_status import sync_runs
 from batches.models import Batch
 from batches.serializers import BatchSerializer, batches_json
-from images.api.uploads import ObjectField, UploadSerializer, take_in
+from images.api.selection import SELECTION_FIELDS
+from images.api.uploads import UploadSerializer, take_in
 from images.api.viewset import UUID_PATTERN
 from images.models import Image
 from images.serializers import UploadResultsSerializer
@@ -57,6 +65,7 @@ PROCESS = {
 
 
 # What a form with files says of the batch; its `kind` is that of the images.
+CHOOSING = ("image_ids", *SELECTION_FIELDS)
 IN_FORMS = ("batch_name", "note", "priority", "assignee", "reviewer", "parameters")
 
 
@@ -88,10 +97,8 @@ class DescriptionSerializer(serializers.Serializer):
         return services.priority_of(word)
 
 
-class BatchChangesSerializer(DescriptionSerializer, ChosenImagesSerializer):
+class BatchChangesSerializer(DescriptionSerializer, VersionedSerializer):
     batch_name = serializers.CharField(required=False, max_length=services.MAX_NAME)
-    image_ids = None  # type: ignore[assignment]
-    filter = None  # type: ignore[assignment]
 
 
 class NewBatchSerializer(DescriptionSerializer, ChosenImagesSerializer):
@@ -103,7 +110,6 @@ class NewBatchFormSerializer(UploadSerializer, DescriptionSerializer):
     """A multipart form with files for a new batch; `kind` is that of the images."""
 
     batch_name = serializers.CharField(max_length=services.MAX_NAME)
-    parameters = ObjectField(required=False, help_text="A JSON object.")  # type: ignore[assignment]
     batch = None  # type: ignore[assignment]
 
 
@@ -201,14 +207,15 @@ class BatchViewSet(
         request={"application/json": NewBatchSerializer, "multipart/form-data": NewBatchFormSerializer},
         responses={201: CreatedBatchSerializer},
     )
+    @takes_files()
     @idempotent
     def create(self, request: Request) -> Response:
-        """Create a batch from `image_ids`, from a `filter` of the image list, from uploaded files, or empty."""
+        """Create a batch from `image_ids`, from a `filter` of the image list, `all`, uploaded files, or empty."""
         if request.FILES:
             return self._create_with_files(request)
         values = NewBatchSerializer.read(request)
         ids = chosen_ids(values, request)
-        described = {name: value for name, value in values.items() if name not in ("image_ids", "filter")}
+        described = {name: value for name, value in values.items() if name not in CHOOSING}
         batch = services.create_batch(owner=request.user, image_ids=ids, **described)
         return _created(batch, request)
 

@@ -79,10 +79,11 @@ class ImagesForm(VersionForm):
 
 
 class ChosenForm(ImagesForm):
-    """Selected images, or those of a filter of the library; perhaps the batch that they are added to."""
+    """Selected images, or those of a filter, and the number that the page showed; perhaps the batch to add them to."""
 
     query = text(strip=False)
     batch = text()
+    expected = forms.IntegerField(required=False)
 
 
 class NewBatchForm(ChosenForm):

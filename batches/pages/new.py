@@ -22,6 +22,7 @@ from batches.pages.presenters import find
 from batches.pages.refusals import back, refusal, shows_refusals
 from images.models import Image
 from images.pages import library_presenter
+from images.selection import check_expected
 from images.services import ingest
 from pixproject.web.access import needs, next_path
 from pixproject.web.forms import read
@@ -62,12 +63,14 @@ def _of_filter(request: HttpRequest, query: str) -> list[uuid.UUID]:
 
 
 def _chosen(request: HttpRequest, values: Mapping[str, Any]) -> list[uuid.UUID]:
-    """The images that a form names, and those of its filter."""
+    """The images that a form names, and those of its filter: as many as the page showed."""
     ids = values["image"]
     if len(ids) > MAX_CHOSEN:
         raise ApiError("invalid", phrases.too_many_selected(len(ids), MAX_CHOSEN))
     by_filter = _of_filter(request, values["query"]) if "query" in request.POST else []
-    return list(dict.fromkeys([*ids, *by_filter]))
+    chosen = list(dict.fromkeys([*ids, *by_filter]))
+    check_expected(len(chosen), values["expected"])
+    return chosen
 
 
 def _page(request: HttpRequest, *, image_ids: list[uuid.UUID], status: int = 200) -> HttpResponse:

@@ -1,14 +1,11 @@
 """POST /api/images/: one file or many, with a result for each."""
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import empty
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -28,62 +25,17 @@ from processing.algorithms.errors import ProcessingError
 FACTS = ("kind", "title", "tags", "reference", "metadata")
 
 
-@extend_schema_field({"type": "string"})
-class TagsField(serializers.Field):
-    """Tags in a form: repeated, separated by commas, or a JSON list."""
-
-    default_error_messages = {"malformed": "Send a JSON list of texts."}
-
-    def get_value(self, dictionary: Any) -> Any:
-        is_form = hasattr(dictionary, "getlist")  # without one there are no files, and thus no upload
-        return dictionary.getlist(self.field_name) if is_form and self.field_name in dictionary else empty
-
-    def to_internal_value(self, data: Sequence[str]) -> list[str]:
-        data = [part for part in data if isinstance(part, str)]
-        if len(data) != 1 or not data[0].lstrip().startswith("["):
-            return [tag for value in data for tag in value.split(",")]
-        try:
-            tags = json.loads(data[0])
-        except (ValueError, RecursionError):
-            tags = None
-        if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-            self.fail("malformed")
-        return tags
-
-    def to_representation(self, value: Any) -> Any:
-        return value
-
-
-class ObjectField(serializers.JSONField):
-    """A JSON object; in a form as text."""
-
-    default_error_messages = {"malformed": "Send a JSON object.", "invalid": "Send a JSON object."}
-
-    def get_value(self, dictionary: Any) -> Any:
-        return dictionary.get(self.field_name, empty)
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, str):
-            try:
-                data = json.loads(data) if data.strip() else {}
-            except (ValueError, RecursionError):
-                self.fail("malformed")
-        if not isinstance(data, dict):
-            self.fail("invalid")
-        return data
-
-
 class UploadSerializer(IdempotentSerializer):
-    """A multipart form with files, and the fields that apply to each of them."""
+    """A multipart form with files, and the fields that apply to each; lists and objects are one JSON text each."""
 
     file = FilesField(required=False, help_text="Repeat it for each file.")
     files = FilesField(required=False, help_text="Another name for file.")
     batch = OptionalIdField()
     kind = serializers.ChoiceField(choices=Image.Kind.choices, required=False)
     title = TextField(required=False, allow_blank=True, max_length=200)
-    tags = TagsField(required=False, help_text="Repeated fields, separated by commas, or a JSON list.")
+    tags = serializers.ListField(child=TextField(), required=False, help_text="A JSON list of texts.")
     reference = TextField(required=False, allow_blank=True, max_length=MAX_REFERENCE)
-    metadata = ObjectField(required=False, help_text="A JSON object.")
+    metadata = serializers.DictField(required=False, help_text="A JSON object.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         files = [*attrs.pop("file", ()), *attrs.pop("files", ())]

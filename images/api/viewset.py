@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from api.access.permissions import require_scope
 from api.core.errors import ApiError, ErrorCode, FieldError
 from api.core.idempotency import idempotent
-from api.core.requests import FlagField, QuerySerializer, StrictSerializer
+from api.core.requests import FlagField, NoFieldsSerializer, QuerySerializer, StrictSerializer, takes_files
 from api.models import Scope
 from batches.services import add_images, open_batch
 from images import services
@@ -20,10 +20,12 @@ from images.api.files import ImageParts, original, wants_bytes
 from images.api.filters import ImageFilter, chosen
 from images.api.fingerprints import FingerprintParts
 from images.api.quality import QualityParts
+from images.api.selection import SelectionSerializer, filters_of
 from images.api.similar import FeaturesQuery, FeaturesSerializer, SimilarParts, features
 from images.api.uploads import UploadSerializer, upload
 from images.ingest.receive import MAX_REFERENCE, MAX_TAG, MAX_TAGS
 from images.models import Image
+from images.selection import check_expected
 from images.serializers import (
     BulkResultSerializer,
     ImageSerializer,
@@ -58,21 +60,19 @@ class PurgeQuery(QuerySerializer):
     )
 
 
-class BulkSerializer(WorkSerializer):
-    """One action on many images, chosen by ids or by filters of the list."""
+class BulkSerializer(SelectionSerializer, WorkSerializer):
+    """One action on many images, chosen by ids, by filters of the list, or all of them."""
 
     action = serializers.ChoiceField(choices=["delete", "restore", "tag", "process", "add_to_batch"])
     ids = serializers.ListField(
         child=serializers.UUIDField(), required=False, allow_empty=False, max_length=10_000
     )
-    filter = serializers.DictField(child=serializers.CharField(), required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
     remove_tags = serializers.ListField(child=serializers.CharField(max_length=MAX_TAG), required=False)
     batch = serializers.UUIDField(required=False, help_text="For add_to_batch.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("ids" in attrs) == ("filter" in attrs):
-            raise serializers.ValidationError({"ids": "Choose the images either by ids or by filter."})
+        self.check_selection(attrs, is_required=True)
         if attrs["action"] == "tag" and not (attrs.get("tags") or attrs.get("remove_tags")):
             raise serializers.ValidationError({"tags": "The action tag requires tags or remove_tags."})
         if (attrs["action"] == "add_to_batch") != ("batch" in attrs):
@@ -112,6 +112,7 @@ class ImageViewSet(
             200: OpenApiResponse(UPLOADED, "The same if all files were already in the library."),
         },
     )
+    @takes_files(or_json=False)
     @idempotent
     def create(self, request: Request) -> Response:
         """Upload one image or several, as multipart parts named `file`."""
@@ -151,6 +152,7 @@ class ImageViewSet(
     @action(detail=True, methods=["POST"])
     def restore(self, request: Request, pk: str) -> Response:
         """Restore the image from the trash."""
+        NoFieldsSerializer.read(request)
         image = self.get_object()
         if not services.restore(image, actor=request.user):
             raise ApiError(ErrorCode.CONFLICT, f"The image is not in the trash; it is {image.status}.")
@@ -163,11 +165,16 @@ class ImageViewSet(
     @action(detail=False, methods=["POST"])
     @idempotent
     def actions(self, request: Request) -> Response:
-        """Apply one action to many images, chosen by `ids` or by a `filter` of the list; `dry_run` only counts."""
+        """Apply one action to many images, chosen by `ids`, by a `filter` of the list, or `all`; `dry_run` only counts.
+
+        Above 100 images, `expected` must state their number.
+        """
         values = BulkSerializer.read(request)
         if values["action"] == "process":
             require_scope(request, Scope.PROCESS)
         images = self._selected(values)
+        if not values["dry_run"]:
+            check_expected(len(images), values.get("expected"))
         if values["action"] == "process":
             if values["dry_run"]:
                 usable = [image.pk for image in images if image.status in Image.PRESENT]
@@ -185,8 +192,8 @@ class ImageViewSet(
         return Response(_bulk_result(values, images, changed))
 
     def _selected(self, values: dict[str, Any]) -> list[Image]:
-        if "filter" in values:
-            return list(chosen(values["filter"], queryset=self.get_queryset(), request=self.request))
+        if (filters := filters_of(values)) is not None:
+            return list(chosen(filters, queryset=self.get_queryset(), request=self.request))
         rows = {image.pk: image for image in self.get_queryset().filter(pk__in=values["ids"])}
         if missing := [str(key) for key in values["ids"] if key not in rows]:
             errors = [

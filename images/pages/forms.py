@@ -29,6 +29,7 @@ class SelectionForm(ImageForm):
     """Selected images, and what to do with them."""
 
     action = forms.CharField(required=False)
+    expected = forms.IntegerField(required=False)  # the number that the page showed, by script
 
 
 class EditForm(forms.Form):

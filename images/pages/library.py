@@ -20,6 +20,7 @@ from images.pages.quality import quality_context
 from images.pages.similar import similar_context
 from images.quality import fingerprints
 from images.readable import readable_image
+from images.selection import check_expected
 from images.vectors import text_search
 from pixproject.web.access import needs, next_path, show_error
 from pixproject.web.forms import read, sent
@@ -88,6 +89,11 @@ def actions(request: HttpRequest) -> HttpResponseBase:
         return redirect(next_path(request, reverse("gallery")))
     if selection["action"] == "process":
         return _process(request, images)
+    try:
+        check_expected(len(images), selection["expected"])
+    except ApiError as error:
+        show_error(request, error)
+        return redirect(next_path(request, reverse("gallery")))
     return _apply(request, images, selection["action"])
 
 

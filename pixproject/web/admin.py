@@ -19,6 +19,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from unfold.admin import ModelAdmin
+from unfold.forms import ActionForm
 from unfold.sites import UnfoldAdminSite
 
 from api.access import audit
@@ -120,6 +121,12 @@ class DefaultFilter(admin.SimpleListFilter):
             }
 
 
+class CountedActionForm(ActionForm):
+    """Also says how many rows the list had when the person chose all of them."""
+
+    expected = forms.IntegerField(label="", required=False, widget=forms.HiddenInput)
+
+
 class PixModelAdmin(ModelAdmin):
     """Rights come from scopes alone, every change is audited, big tables are never counted twice."""
 
@@ -167,6 +174,32 @@ class PixModelAdmin(ModelAdmin):
             return results, may_repeat
         exact = Q(*[Q(**{name: identifier}) for name in self.uuid_search], _connector=Q.OR)
         return (queryset.filter(exact) | results if self.uuid_search else results), may_repeat
+
+    action_form = CountedActionForm
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse | HttpResponse:
+        response: TemplateResponse | HttpResponse = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if form := context.get("action_form"):
+            form.initial["expected"] = context["cl"].result_count
+        return response
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet) -> HttpResponse | None:
+        """Act on all rows only while they are as many as the person saw."""
+        if request.POST.get("select_across") in ("", "0", None):
+            response: HttpResponse | None = super().response_action(request, queryset)
+            return response
+        expected, matched = request.POST.get("expected", ""), queryset.count()
+        if expected != str(matched):
+            nouns = str(self.opts.verbose_name_plural)
+            messages.error(
+                request, f"The list has changed: it now has {matched:,} {nouns}. Nothing was changed."
+            )
+            return redirect(request.get_full_path())
+        acted: HttpResponse | None = super().response_action(request, queryset)
+        return acted
 
     def check_add(self, request: HttpRequest) -> None:
         if not self.has_add_permission(request):

@@ -15,14 +15,20 @@ from rest_framework.views import APIView
 from api.access import audit
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.core.idempotency import idempotent
-from api.core.requests import QuerySerializer, StrictSerializer
+from api.core.requests import NoFieldsSerializer, QuerySerializer, StrictSerializer, takes_files
 from api.models import Scope
 from batches.submission import estimate, submit
 from images.models import Image
 from processing import queue_metrics
 from processing.api.artifacts import result_response
 from processing.api.waiting import WaitSerializer, WaitsForJob, accepted
-from processing.api.work import JobRequestSerializer, NamesQuery, WorkSerializer, submission_of
+from processing.api.work import (
+    JobFormSerializer,
+    JobRequestSerializer,
+    NamesQuery,
+    WorkSerializer,
+    submission_of,
+)
 from processing.engine import jobs
 from processing.filters import JobFilter, priority_of, uuid_or_none
 from processing.models import Job, JobEvent, Operation, OperationArtifact
@@ -96,6 +102,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Repeating a request with the same key does the work only once.",
 )
+JOB_BODIES = {"application/json": JobRequestSerializer, "multipart/form-data": JobFormSerializer}
 SUBMIT: dict[str, Any] = {
     "parameters": [PREFER, IDEMPOTENCY_KEY, NamesQuery],
     "responses": {
@@ -141,14 +148,16 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         headers = {} if job.is_terminal else {"Retry-After": "2"}
         return Response(job_json(job), headers=headers)
 
-    @extend_schema(request=JobRequestSerializer, **SUBMIT)
+    @extend_schema(request=JOB_BODIES, **SUBMIT)
+    @takes_files()
     @idempotent
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Submit work for images of the library, a batch, or uploaded files."""
         return self.submit(request)
 
-    @extend_schema(request=JobRequestSerializer, parameters=[NamesQuery], responses=EstimateSerializer)
+    @extend_schema(request=JOB_BODIES, parameters=[NamesQuery], responses=EstimateSerializer)
     @action(detail=False, methods=["post"])
+    @takes_files()
     def estimate(self, request: Request) -> Response:
         """Estimate a submission from measured durations; nothing is stored."""
         return Response(estimate(submission_of(request)))
@@ -167,6 +176,7 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str | None = None) -> Response:
         """Cancel waiting and running operations; finished ones stay as they are."""
+        NoFieldsSerializer.read(request)
         job = self.get_object()
         if job.is_terminal or not jobs.cancel_job(job, actor=request.user):
             job.refresh_from_db()

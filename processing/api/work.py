@@ -1,13 +1,11 @@
 """Requests for work: their fields, and what they ask for."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import empty
 from rest_framework.request import Request
 
 from api.access.authentication import request_source
@@ -50,74 +48,28 @@ _OPERATION = {"type": "string", "enum": list(OPERATIONS)}
     }
 )
 class StepsField(serializers.Field):
-    """A list of operations; in a form its JSON, or a part for each. `services.parse_work` checks it."""
+    """A list of operations; `services.parse_work` checks it."""
 
+    is_structured = True
     default_error_messages = {"invalid": "Send a list of operations, not {kind}."}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, allow_null=True, **options)
 
-    def get_value(self, dictionary: Mapping[str, Any]) -> Any:
-        return value_or_values(dictionary, str(self.field_name))
-
-    def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str | list):
+    def to_internal_value(self, data: Any) -> list[Any]:
+        if not isinstance(data, list):
             self.fail("invalid", kind=type(data).__name__)
-        if isinstance(data, list) and all(isinstance(part, str) for part in data):
-            return [_json_or_text(part) for part in data]
         return data
 
     def to_representation(self, value: Any) -> Any:
         return value
 
 
-class ImageIdsField(serializers.ListField):
-    """A list of image ids; in a form a part for each, its JSON, or ids with commas or blanks between them."""
-
-    child = serializers.UUIDField()
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(required=False, allow_null=True, max_length=MAX_IMAGES, **options)
-
-    def get_value(self, dictionary: Mapping[str, Any]) -> Any:
-        return value_or_values(dictionary, str(self.field_name))
-
-    def to_internal_value(self, data: Any) -> list[UUID]:
-        if isinstance(data, str) and data.lstrip().startswith("["):
-            try:
-                data = json.loads(data)
-            except (ValueError, RecursionError):
-                raise serializers.ValidationError(
-                    "This is not valid JSON.", code=ErrorCode.MALFORMED
-                ) from None
-        elif isinstance(data, str):
-            data = data.replace(",", " ").split()
-        image_ids: list[UUID] = super().to_internal_value(data)
-        return image_ids
-
-
-def value_or_values(dictionary: Mapping[str, Any], name: str) -> Any:
-    """A field of JSON as it is; that of a form as a value or, if repeated, as a list."""
-    if not hasattr(dictionary, "getlist") or name not in dictionary:
-        return dictionary.get(name, empty)
-    values = dictionary.getlist(name)
-    return values[0] if len(values) == 1 else values
-
-
-def _json_or_text(text: str) -> Any:
-    if not text.lstrip().startswith("{"):
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 class WorkSerializer(IdempotentSerializer):
     """What to do and how the results are named."""
 
     operations = StepsField(
-        help_text='Operations with a result each: names or `{"name", "parameters"}`; in a form as JSON.'
+        help_text='Operations with a result each: names or `{"name", "parameters"}`; in a form as one JSON text.'
     )
     pipeline = StepsField(help_text="Operations applied one after the other, with one result.")
     priority = serializers.ChoiceField(
@@ -136,11 +88,12 @@ class WorkSerializer(IdempotentSerializer):
 
 
 class JobRequestSerializer(WorkSerializer):
-    """Work and the images it is for: at least one of `file`, `image`, `images`, `batch`."""
+    """Work and the images it is for: at least one of `image`, `images`, `batch`."""
 
-    file = FilesField(required=False, help_text="Repeat for several.")
     image = OptionalIdField()
-    images = ImageIdsField()
+    images = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_null=True, max_length=MAX_IMAGES
+    )
     batch = OptionalIdField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -149,6 +102,12 @@ class JobRequestSerializer(WorkSerializer):
             detail = f"Send at least one of: {', '.join(SOURCES)}."
             raise invalid_field("file", detail, code=ErrorCode.REQUIRED)
         return attrs
+
+
+class JobFormSerializer(JobRequestSerializer):
+    """A multipart form with files to take in and work on; lists are one JSON text each."""
+
+    file = FilesField(help_text="Repeat for several.")
 
 
 class NamesQuery(QuerySerializer):
@@ -164,7 +123,8 @@ class NamesQuery(QuerySerializer):
 def submission_of(request: Request, *, image_id: UUID | None = None) -> Submission:
     """What a request asks for; with `image_id` the address names the image and the body may not."""
     names = NamesQuery.read(request)
-    values = {**names, **(WorkSerializer if image_id else JobRequestSerializer).read(request)}
+    body = JobFormSerializer if request.FILES else JobRequestSerializer
+    values = {**names, **(WorkSerializer if image_id else body).read(request)}
     ids = [image_id or values.get("image"), *(values.get("images") or ())]
     return Submission(
         work=values["work"],

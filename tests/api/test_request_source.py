@@ -20,7 +20,7 @@ def submit_everywhere(client: APIClient, seed: int) -> None:
     """Upload alone, upload with a job, an image's own process action, the process action of the list."""
     part = {"file": upload(pictures.png(40, 30, seed=seed))}
     image = client.post("/api/images/", part, format="multipart").json()["id"]
-    both = {"file": upload(pictures.png(40, 30, seed=seed + 1)), "operations": "webp"}
+    both = {"file": upload(pictures.png(40, 30, seed=seed + 1)), "operations": '["webp"]'}
     submitted = [
         client.post("/api/jobs/", both, format="multipart"),
         client.post("/api/jobs/", {"image": image, "operations": ["grayscale"]}),

@@ -97,8 +97,17 @@ def test_process_needs_the_scope_process(client):
         ({"action": "delete"}, "ids"),
         ({"action": "delete", "filter": {"colour": "red"}}, "filter"),
         ({"action": "delete", "filter": {"status": "banana"}}, "status"),
-        ({"action": "tag", "filter": {}}, "tags"),
-        ({"action": "delete", "filter": {}, "extra": 1}, "extra"),
+        ({"action": "tag", "all": True}, "tags"),
+        ({"action": "delete", "all": True, "extra": 1}, "extra"),
+        ({"action": "delete", "filter": {}}, "filter"),
+        ({"action": "delete", "filter": {"ordering": "title"}}, "filter"),
+        ({"action": "delete", "filter": {"tag": ""}}, "filter.tag"),
+        ({"action": "delete", "filter": {"tag": "x"}, "all": True}, "ids"),
+        ({"action": "delete", "ids": [str(uuid.uuid4())], "all": True}, "ids"),
+        ({"action": "delete", "ids": [str(uuid.uuid4())], "filter": {"tag": "x"}}, "ids"),
+        ({"action": "delete", "all": False}, "ids"),
+        ({"action": "delete", "all": "yes"}, "all"),
+        ({"action": "delete", "all": True, "expected": -1}, "expected"),
     ],
 )
 def test_a_wrong_request_is_named_and_changes_nothing(client, body, field):
@@ -111,7 +120,7 @@ def test_a_wrong_request_is_named_and_changes_nothing(client, body, field):
 
 
 def test_reading_does_not_suffice():
-    assert make_client("read").post(ADDRESS, {"action": "delete", "filter": {}}).status_code == 403
+    assert make_client("read").post(ADDRESS, {"action": "delete", "all": True}).status_code == 403
 
 
 def test_add_to_batch_takes_what_is_new_and_present(client):
@@ -136,3 +145,49 @@ def test_add_to_batch_needs_a_batch_that_is_there(client, batch):
     response = client.post(ADDRESS, asked)
 
     assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "batch")
+
+
+@pytest.mark.parametrize("chosen", ["ids", "filter", "all"])
+def test_many_images_need_their_number(client, chosen):
+    rows = make_rows(101, tags=["many"])
+    way = {"ids": ids(rows), "filter": {"tag": "many"}, "all": True}[chosen]
+    asked = {"action": "delete", chosen: way}
+
+    refused = [client.post(ADDRESS, {**asked, **more}) for more in ({}, {"expected": 100})]
+    still_there = Image.objects.filter(status="ready").count()
+    counted = client.post(ADDRESS, {**asked, "dry_run": True})
+    done = client.post(ADDRESS, {**asked, "expected": counted.json()["matched"]})
+
+    assert [(answer.status_code, answer.json()["code"], answer.json()["matched"]) for answer in refused] == [
+        (409, "expected_required", 101),
+        (409, "count_changed", 101),
+    ]
+    assert (still_there, counted.status_code, done.status_code) == (101, 200, 200)
+    assert Image.objects.filter(status="trashed").count() == 101
+
+
+def test_few_images_need_no_number_and_keep_to_one_that_is_sent(client):
+    make_rows(100)
+
+    wrong = client.post(ADDRESS, {"action": "delete", "all": True, "expected": 99})
+    done = client.post(ADDRESS, {"action": "delete", "all": True})
+
+    assert (wrong.status_code, wrong.json()["code"]) == (409, "count_changed")
+    assert (done.status_code, done.json()["changed"]) == (200, 100)
+
+
+def test_a_batch_is_filled_with_as_many_images_as_were_expected(client):
+    make_rows(101)
+    batch = client.post("/api/batches/", {"batch_name": "b"}).json()["id"]
+
+    refused = [
+        client.post("/api/batches/", {"batch_name": "c", "all": True}),
+        client.post(f"/api/batches/{batch}/images/", {"all": True}),
+        client.post(f"/api/batches/{batch}/images/", {"all": True, "expected": 7}),
+    ]
+    added = client.post(f"/api/batches/{batch}/images/", {"all": True, "expected": 101})
+
+    assert [(answer.status_code, answer.json()["matched"]) for answer in refused] == [(409, 101)] * 3
+    assert added.json()["added"] == 101
+    assert client.post(f"/api/batches/{batch}/images/", {"filter": {}}).status_code == 400
+    assert client.post(f"/api/batches/{batch}/images/", {"all": False}).status_code == 400

@@ -38,6 +38,8 @@ export class Selection {
   refresh() {
     const { count } = this;
     this.form.querySelector("[data-selected-count]").textContent = `${count} selected`;
+    const expected = this.form.querySelector("[data-expected]");
+    if (expected) expected.value = count;
     if (count) announce(`${count} selected`);
   }
 }

@@ -69,7 +69,7 @@ WRITES = [
     ("post", "images/", {}, 400, "required"),
     ("post", "images/", {"filter": {"banana": "1"}}, 400, "unknown_field"),
     ("post", "images/", {"filter": {"min_quality": "x"}}, 400, "invalid"),
-    ("post", "images/", {"filter": {}, "image_ids": []}, 400, "invalid"),
+    ("post", "images/", {"filter": {"tag": "x"}, "image_ids": [STRANGER]}, 400, "invalid"),
     ("patch", "", {"priority": "banana"}, 400, "invalid_choice"),
     ("patch", "", {"assignee": "nobody at all"}, 400, "does_not_exist"),
     ("patch", "", {"image_ids": []}, 400, "unknown_field"),

@@ -331,7 +331,7 @@ def test_a_batch_of_a_filter(client):
     make_rows(3)
 
     batch = client.post("/api/batches/", {"batch_name": "Shoes", "filter": {"tag": "shoes"}}).json()
-    added = client.post(f"/api/batches/{batch['id']}/images/", {"filter": {}}).json()
+    added = client.post(f"/api/batches/{batch['id']}/images/", {"all": True}).json()
 
     assert (batch["image_count"], added["added"], added["image_count"]) == (2, 3, 5)
 

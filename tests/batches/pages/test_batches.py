@@ -283,3 +283,19 @@ def test_move_open_only_at_its_stage(operator):
     page = text_of(operator.post(address("batch-stage", batch), {"move": "submit"}, follow=True))
 
     assert "Allowed stages: work" in page
+
+
+def test_a_batch_takes_as_many_images_as_the_page_counted(reviewer):
+    make_rows(2, tags=["cups"])
+    page = text_of(reviewer.get("/batches/new/?filter=1&tag=cups"))
+    make_rows(1, tags=["cups"])
+    form = {"batch_name": "Cups", "query": "tag=cups", "expected": "2"}
+
+    refused = reviewer.post("/batches/new/", form)
+    none = Batch.objects.count()
+    reviewer.post("/batches/new/", {**form, "expected": "3"})
+
+    assert 'name="expected" value="2"' in page
+    assert refused.status_code == 409
+    assert 'name="expected" value="3"' in refused.content.decode()
+    assert (none, Batch.objects.get().batch_images.count()) == (0, 3)

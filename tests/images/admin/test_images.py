@@ -250,9 +250,21 @@ def test_purge(administrator, django_capture_on_commit_callbacks):
 def test_purge_across_all_pages_counts_them(administrator):
     rows = make_rows(70)
 
-    page = act(administrator, IMAGES, "purge", rows[0], select_across="1").content.decode()
+    shown = administrator.get(reverse(IMAGES)).context["action_form"]["expected"].value()
+    all_of_them = {"select_across": "1", "expected": shown}
+    page = act(administrator, IMAGES, "purge", rows[0], **all_of_them).content.decode()
 
     assert "Purge 70 images for good?" in page
+
+
+@pytest.mark.parametrize("expected", [{}, {"expected": "69"}, {"expected": "x"}])
+def test_all_pages_are_not_acted_on_when_their_number_changed(administrator, expected):
+    rows = make_rows(70)
+
+    response = act(administrator, IMAGES, "trash", rows[0], select_across="1", **expected)
+
+    assert said(response) == ["The list has changed: it now has 70 images. Nothing was changed."]
+    assert Image.objects.filter(status="ready").count() == 70
 
 
 def test_page_of_a_purged_image(administrator):

@@ -181,8 +181,10 @@ def test_tampered_confirmation_is_checked_again(operator):
 def test_all_images_of_all_pages(operator):
     rows = make_rows(70)
 
-    page = act(operator, IMAGES, "process", rows[0], select_across="1", stage="estimate", operation=["blur"])
+    all_of_them = {"select_across": "1", "expected": "70"}
+    page = act(operator, IMAGES, "process", rows[0], stage="estimate", operation=["blur"], **all_of_them)
 
+    assert (inputs(page)["expected"], page.context["estimate"]["items"]) == ("70", 70)
     assert page.context["estimate"]["items"] == 70
     assert inputs(page)["select_across"] == "1"
 

@@ -237,3 +237,18 @@ def test_pattern_lies_behind_transparent_pictures_only(reviewer):
     pages = [reviewer.get(f"/images/{image.pk}/").content.decode() for image in (opaque, transparent)]
 
     assert ["see-through" in page for page in pages] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(101, {}), (101, {"expected": "100"}), (2, {"expected": "3"})]
+)
+def test_an_action_is_for_as_many_images_as_the_page_counted(reviewer, count, expected):
+    rows = make_rows(count)
+    form = {"action": "delete", "image": [str(row.pk) for row in rows]}
+
+    refused = reviewer.post("/images/actions/", {**form, **expected}, follow=True)
+    still_there = Image.objects.filter(status="ready").count()
+    reviewer.post("/images/actions/", {**form, "expected": str(count)})
+
+    assert f" for {count}" in " ".join(str(one) for one in refused.context["messages"])
+    assert (still_there, Image.objects.filter(status="ready").count()) == (count, 0)
