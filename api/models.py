@@ -60,6 +60,20 @@ class IdempotencyKey(models.Model):
         return self.key
 
 
+class SignInAttempt(models.Model):
+    """A password that was tried and was not right, or is being checked; kept as long as it counts."""
+
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    username = models.CharField(max_length=150, help_text="As it was typed; there may be no such account.")
+    source = models.CharField(max_length=64, help_text="An address, or an IPv6 network.")
+
+    class Meta:
+        indexes = [models.Index(fields=["source", "at"], name="sign_in_attempts")]
+
+    def __str__(self) -> str:
+        return f"{self.username} from {self.source}"
+
+
 class AuditEvent(models.Model):
     """Who did what, when; a database trigger refuses changes."""
 

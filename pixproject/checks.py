@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Iterable
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ REDIS_SCHEMES = {"redis", "rediss", "unix"}
 
 @register()
 def check_settings(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    return [*_storage(), *_engine(), *_limits(), *_servers(), *_api_and_logs(), *_safety()]
+    return [*_storage(), *_engine(), *_limits(), *_servers(), *_api_and_logs(), *_proxies(), *_safety()]
 
 
 def _storage() -> Iterable[CheckMessage]:
@@ -47,6 +48,17 @@ def _storage() -> Iterable[CheckMessage]:
         yield Error(
             f"UPLOAD_DIR, PROCESSED_DIR and thumbnails must be separate folders, not {named}.", id="pix.E004"
         )
+
+
+def _proxies() -> Iterable[CheckMessage]:
+    for text in settings.TRUSTED_PROXIES:
+        try:
+            ip_network(text, strict=False)
+        except ValueError:
+            yield Error(
+                f"TRUSTED_PROXIES: {text!r} is not an address or a network such as 10.0.3.0/24.",
+                id="pix.E034",
+            )
 
 
 def _engine() -> Iterable[CheckMessage]:

@@ -29,6 +29,9 @@ SECRET_KEY = env.str("SECRET_KEY", "") or secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_HTTPS_PROXY = env.bool("BEHIND_HTTPS_PROXY", False)
+# Where a proxy is said to be, and not which: it stands in a network that the internet does not reach.
+_PRIVATE = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[]) or (_PRIVATE if BEHIND_HTTPS_PROXY else [])
 
 # --- PostgreSQL, Redis, cache -------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", "")
@@ -233,6 +236,7 @@ STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTHENTICATION_BACKENDS = ["api.access.sign_in.PasswordBackend"]
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign-in"

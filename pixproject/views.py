@@ -138,6 +138,15 @@ class SignIn(auth_views.LoginView):
     template_name = "account/sign_in.html"
     redirect_authenticated_user = True
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().post(request, *args, **kwargs)
+        except ApiError as error:  # too many wrong passwords: the form stays, with what it says of the time
+            form = self.get_form_class()(request)
+            form.initial = {"username": request.POST.get("username", "")}
+            context = self.get_context_data(form=form, refusal=error.detail)
+            return self.render_to_response(context, status=error.status, headers=dict(error.headers))
+
 
 class PasswordChange(auth_views.PasswordChangeView):
     template_name = "account/password_change.html"

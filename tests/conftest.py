@@ -16,6 +16,7 @@ os.environ.update(
     DJANGO_SETTINGS_MODULE="pixproject.settings",
     PIX_DATA_DIR=str(DATA_DIR),
     PIX_IGNORE_ENV_FILE="1",  # a developer's .env may name servers that tests must not touch
+    API_RATE_ANON="6000/min",  # refusals of strangers count, and all tests come from one address
 )
 for name in ("DATABASE_URL", "REDIS_URL", "CACHE_URL"):
     os.environ.pop(name, None)

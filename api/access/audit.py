@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
-from ipaddress import ip_address
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 
+from api.access.addresses import client_ip
 from api.models import ApiKey, AuditEvent
 from pixproject.web.base import request_id
 
@@ -70,14 +69,3 @@ def _event(
 def _key_prefix(request: Any) -> str:
     key = getattr(request, "auth", None) or getattr(request, "api_key", None)
     return key.prefix if isinstance(key, ApiKey) else ""
-
-
-def client_ip(request: Any) -> str | None:
-    """The caller's address; a proxy's word is believed only where a proxy is configured."""
-    address = request.META.get("REMOTE_ADDR", "")
-    if settings.BEHIND_HTTPS_PROXY and (forwarded := request.META.get("HTTP_X_FORWARDED_FOR")):
-        address = forwarded.rpartition(",")[2].strip()  # the last one was added by our own proxy
-    try:
-        return str(ip_address(address))
-    except ValueError:  # a Unix socket has no address
-        return None

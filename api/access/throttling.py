@@ -9,7 +9,7 @@ from django.core.cache import cache
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from api.access.audit import client_ip
+from api.access.addresses import source_of
 from api.models import ApiKey
 
 # While Redis is away every request would wait for its time-out: leave it alone for a moment.
@@ -64,7 +64,7 @@ class AnonThrottle(WindowThrottle):
     def get_cache_key(self, request: Request, view: Any) -> str | None:
         if request.user and request.user.is_authenticated:
             return None
-        return hashlib.sha256((client_ip(request) or "").encode()).hexdigest()[:16]
+        return hashlib.sha256(source_of(request).encode()).hexdigest()[:16]
 
 
 class KeyThrottle(WindowThrottle):

@@ -19,6 +19,7 @@ from rest_framework import exceptions as drf_errors
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api.access.throttling import AnonThrottle
 from api.core import phrases
 from api.core.disk import is_disk_full
 from api.core.errors import ApiError, ErrorCode, FieldError, error_body
@@ -42,8 +43,18 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     error = as_api_error(exc)
     if error is None:
         error = unforeseen(exc, context["request"])
+    if error.status == 401:
+        error = _limited(error, context)
     usual = {"Retry-After": "5"} if error.status == 503 else {}
     return Response(error_body(error), status=error.status, headers={**usual, **error.headers})
+
+
+def _limited(error: ApiError, context: dict[str, Any]) -> ApiError:
+    """Strangers' refusals count like their requests: DRF asks who they are before it counts anything."""
+    throttle = AnonThrottle()
+    if throttle.allow_request(context["request"], context["view"]):
+        return error
+    return from_drf(drf_errors.Throttled(throttle.wait()))
 
 
 def unforeseen(exc: Exception, request: Any) -> ApiError:

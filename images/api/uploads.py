@@ -1,6 +1,6 @@
 """POST /api/images/: one file or many, with a result for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 

@@ -46,3 +46,27 @@ def test_without_redis_requests_pass(rates, settings):
 
 def test_health_is_never_throttled(rates):
     assert {APIClient().get("/api/health/live/").status_code for _ in range(5)} == {200}
+
+
+@pytest.mark.parametrize("path", ["/api/me/", "/metrics", "/api/nothing/", "/api/images/"])
+@pytest.mark.parametrize("header", [{}, {"HTTP_AUTHORIZATION": "Api-Key aaaaaaaa.invented"}])
+def test_strangers_are_counted_although_they_are_refused(rates, path, header):
+    answers = [APIClient().get(path, **header) for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert 0 < int(answers[4]["Retry-After"]) <= 3600
+    elsewhere = APIClient().get(path, REMOTE_ADDR="192.0.2.9", **header)
+    assert elsewhere.status_code == 401
+    assert make_client("read").get("/api/me/").status_code == 200
+
+
+def test_two_strangers_behind_a_proxy_have_their_own_counts(rates, settings):
+    settings.TRUSTED_PROXIES = ["10.0.3.4"]
+
+    def ask(client: str) -> int:
+        headers = {"REMOTE_ADDR": "10.0.3.4", "HTTP_X_FORWARDED_FOR": client}
+        return APIClient().get("/api/me/", **headers).status_code
+
+    assert [ask("192.0.2.1") for _ in range(4)] == [401, 401, 401, 429]
+    assert ask("192.0.2.2") == 401
+    assert [ask(f"2001:db8::{number}") for number in range(1, 5)] == [401, 401, 401, 429]

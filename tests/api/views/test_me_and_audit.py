@@ -9,6 +9,7 @@ from django.db.utils import IntegrityError
 from rest_framework.test import APIClient
 
 from api.access import audit
+from api.access.addresses import client_ip
 from api.access.permissions import has_scope, scopes_of
 from api.models import AuditEvent
 from tests.factories import make_client, make_user
@@ -123,10 +124,23 @@ def test_the_audit_is_for_admins():
     assert make_client("admin").get(f"/api/audit/{uuid.uuid4()}/").status_code == 404
 
 
-def test_a_proxys_word_is_believed_only_where_there_is_one(rf, settings):
-    request = rf.get("/", HTTP_X_FORWARDED_FOR="1.2.3.4, 5.6.7.8")
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.1", "1.2.3.4", "192.0.2.1"),
+        ("10.0.3.4", "1.2.3.4, 5.6.7.8", "5.6.7.8"),
+        ("10.0.3.4", "1.2.3.4, 10.0.3.9", "1.2.3.4"),
+        ("10.0.3.4", "2001:db8::1", "2001:db8::1"),
+        ("10.0.3.4", "nonsense", "10.0.3.4"),
+        ("10.0.3.4", "", "10.0.3.4"),
+        ("::ffff:10.0.3.4", "1.2.3.4", "1.2.3.4"),
+        ("", "1.2.3.4", "1.2.3.4"),
+        ("", "", None),
+    ],
+)
+def test_a_proxys_word_is_believed_only_where_there_is_one(rf, settings, peer, forwarded, address):
+    settings.TRUSTED_PROXIES = ["10.0.3.0/24"]
 
-    assert audit.client_ip(request) == "127.0.0.1"
-    settings.BEHIND_HTTPS_PROXY = True
-    assert audit.client_ip(request) == "5.6.7.8"
-    assert audit.client_ip(rf.get("/", HTTP_X_FORWARDED_FOR="nonsense")) is None
+    request = rf.get("/", REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR=forwarded)
+
+    assert client_ip(request) == address
