@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
-from django_filters.rest_framework import BooleanFilter, DjangoFilterBackend
+from django_filters.rest_framework import BooleanFilter, DjangoFilterBackend, MultipleChoiceFilter
 from rest_framework.request import Request
 
 from api.core import phrases
@@ -40,18 +40,16 @@ class StrictFilterBackend(DjangoFilterBackend):
         if getattr(view, "detail", False):
             return queryset
         filterset = self.get_filterset(request, queryset, view)
-        known = {
-            *PageQuery().fields,
-            *getattr(view, "query_parameters", ()),
-            *(filterset.filters if filterset else ()),
-        }
+        filters = filterset.filters if filterset else {}
+        known = {*PageQuery().fields, *getattr(view, "query_parameters", ()), *filters}
         if unknown := set(request.query_params) - known:
             raise unknown_fields(unknown, phrases.unknown_filter(known))
-        refuse_repeated(request)
-        for name, value in request.query_params.items():
-            if has_unstorable_characters(value):
+        several = [name for name, one in filters.items() if isinstance(one, MultipleChoiceFilter)]
+        refuse_repeated(request, except_for=several)
+        for name, values in request.query_params.lists():
+            if any(has_unstorable_characters(value) for value in values):
                 raise invalid_field(name, phrases.UNSTORABLE)
-            if filterset and name in filterset.filters and not value.strip():
+            if name in filters and not all(value.strip() for value in values):
                 # django-filter would leave it out and answer with everything.
                 raise invalid_field(name, phrases.EMPTY_FILTER, code=ErrorCode.BLANK)
         filtered: QuerySet = super().filter_queryset(request, queryset, view)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 from django.core.files.uploadedfile import UploadedFile
@@ -166,9 +166,10 @@ class QuerySerializer(StrictSerializer):
         return cls.check(request.query_params.dict(), request)
 
 
-def refuse_repeated(request: Request) -> None:
+def refuse_repeated(request: Request, *, except_for: Collection[str] = ()) -> None:
     """Of a parameter sent twice only one value would count, and nobody would know which."""
-    if repeated := [name for name, values in request.query_params.lists() if len(values) > 1]:
+    sent = request.query_params.lists()
+    if repeated := [name for name, values in sent if len(values) > 1 and name not in except_for]:
         raise serializers.ValidationError(dict.fromkeys(repeated, phrases.SEND_ONCE))
 
 

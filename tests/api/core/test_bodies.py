@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from images.models import Image
 from images.quality import profiles
 from processing.models import Job
-from tests.api.core.test_same_mistakes import addresses, client, document  # noqa: F401  fixtures
+from tests.api.core.test_same_mistakes import addresses, client  # noqa: F401  fixtures
 from tests.factories import make_client, make_image, make_rows, make_user, pictures, upload
 
 pytestmark = pytest.mark.django_db
