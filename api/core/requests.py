@@ -94,7 +94,9 @@ class StrictSerializer(serializers.Serializer):
 
         Django REST framework's own reading takes every value of a form for an object with no members.
         """
-        fields, values, errors = cls().fields, {}, {}
+        fields = cls().fields
+        values: dict[str, Any] = {}
+        errors: dict[str, Any] = {}
         for name, parts in form.lists():
             field = fields.get(name)
             texts = [part for part in parts if not isinstance(part, UploadedFile)]

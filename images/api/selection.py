@@ -1,6 +1,6 @@
 """Which images a request is for: their ids, filters of the list, or all of them; never more than it says."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -50,7 +50,7 @@ def required(sentence: str) -> serializers.ErrorDetail:
     return serializers.ErrorDetail(sentence, "required")
 
 
-def filters_of(values: dict[str, Any]) -> dict[str, str] | None:
+def filters_of(values: Mapping[str, Any]) -> dict[str, str] | None:
     """The filters that a selection names, none of them for `all`; None where it chooses by ids."""
     if values.get("all"):
         return {}
