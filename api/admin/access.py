@@ -112,7 +112,9 @@ class ApiKeyAdmin(PixModelAdmin):
         if form.is_valid():
             values = form.cleaned_data
             try:
-                owner = key_owner(values["user"].get_username(), scopes=values["scopes"])
+                owner = key_owner(
+                    values["user"].get_username(), scopes=values["scopes"], requested_by=request.user
+                )
                 key, text = create_key(
                     values["name"],
                     user=owner,

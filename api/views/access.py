@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api.access import audit
-from api.access.accounts import key_owner
+from api.access.accounts import check_rights_over, key_owner
 from api.access.keys import change_key, create_key, revoke_key
 from api.access.permissions import require_scope, scopes_of, scopes_up_to
 from api.core.errors import ApiError, ErrorCode, status_of
@@ -98,7 +98,9 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         values = NewApiKeySerializer.read(request)
         if lacking := sorted(scopes_up_to(values["scopes"]) - scopes_of(request)):
             require_scope(request, lacking[0])
-        owner = key_owner(values.get("user") or request.user.username, scopes=values["scopes"])
+        owner = key_owner(
+            values.get("user") or request.user.username, scopes=values["scopes"], requested_by=request.user
+        )
         key, text = create_key(
             values["name"], user=owner, scopes=values["scopes"], expires_at=values.get("expires_at")
         )
@@ -110,7 +112,9 @@ class ApiKeyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(request=ApiKeyChangesSerializer, responses=ApiKeySerializer)
     def partial_update(self, request: Request, pk: str) -> Response:
         """Change the key's name or expiry; its scopes cannot be changed."""
-        key = change_key(self.get_object(), changes=ApiKeyChangesSerializer.read(request))
+        key, changes = self.get_object(), ApiKeyChangesSerializer.read(request)
+        check_rights_over(key.user, request.user)
+        change_key(key, changes=changes)
         audit.record("api_key.update", key, request=request, detail={"name": key.name})
         return Response(ApiKeySerializer(key).data)
 

@@ -186,3 +186,15 @@ def test_sidebar_shows_access_to_administrators_only(administrator):
 
     assert reverse(KEYS) not in page
     assert reverse(KEYS) in administrator.get(reverse("admin:index")).content.decode()
+
+
+def test_the_form_makes_no_key_for_somebody_who_may_more(administrator):
+    administrator.user.is_superuser = False
+    administrator.user.save()
+    administrator.user.groups.add(Group.objects.get(name="admin"))
+    root = User.objects.create_superuser("root")
+
+    answer = administrator.post(reverse(NEW_KEY), {"name": "steal", "user": root.pk, "scopes": ["read"]})
+
+    assert "has more rights than you" in answer.content.decode()
+    assert not ApiKey.objects.filter(user=root).exists()

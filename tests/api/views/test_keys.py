@@ -154,6 +154,19 @@ def test_a_key_for_a_user_who_may_less_is_refused(admin):
     assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "scopes")
 
 
+def test_nobody_makes_or_prolongs_a_key_of_somebody_who_may_more():
+    admin = make_client("admin")
+    root = make_user("admin", username="root", is_superuser=True)
+    key, _ = create_key("old", user=root, scopes=["admin"])
+
+    made = admin.post(ADDRESS, {"name": "steal", "scopes": ["read"], "user": "root"})
+    prolonged = admin.patch(f"{ADDRESS}{key.pk}/", {"expires_at": "2100-01-01T00:00:00Z"})
+
+    assert [made.status_code, prolonged.status_code] == [403, 403]
+    assert made.json()["errors"][0]["field"] == "user"
+    assert ApiKey.objects.filter(user=root).count() == 1
+
+
 def test_keys_are_for_admins(admin):
     operator = make_client("process")
 
