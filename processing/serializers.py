@@ -11,8 +11,8 @@ from processing.models import Job, JobEvent, Operation, OperationArtifact, add_r
 from processing.states import JobStatus, Priority
 from processing.storage import links
 
-# A job's own JSON shows this many operations; a larger job has the rest under its paged `operations/`.
-INLINE_OPERATIONS = 1000
+# A job's own JSON shows this many operations and results; the lists behind its links have all of them.
+INLINE_ROWS = 200
 
 
 class ArtifactSerializer(serializers.Serializer):
@@ -196,13 +196,23 @@ class JobListSerializer(serializers.ModelSerializer):
 
 
 class JobSerializer(JobListSerializer):
-    """A job with its operations and results."""
+    """A job with its first operations and results."""
 
     eta = serializers.SerializerMethodField()
-    operations = OperationSerializer(many=True)
-    artifacts = ArtifactSerializer(many=True)
+    operations = OperationSerializer(
+        many=True, help_text=f"The first {INLINE_ROWS}; `links.operations` lists all."
+    )
+    operations_total = serializers.IntegerField(help_text="How many operations the job has.")
+    artifacts = ArtifactSerializer(
+        many=True,
+        help_text=f"The first {INLINE_ROWS} results, then removed ones of the operations shown; "
+        "`links.artifacts` lists all that can be downloaded.",
+    )
+    artifacts_total = serializers.IntegerField(
+        help_text="How many results of the job can be downloaded; removed ones are not counted."
+    )
     is_truncated = serializers.BooleanField(
-        help_text=f"More than {INLINE_OPERATIONS} operations: see `links` for the rest."
+        help_text=f"There are more than {INLINE_ROWS} operations or results: see `links` for the rest."
     )
 
     class Meta(JobListSerializer.Meta):
@@ -211,7 +221,9 @@ class JobSerializer(JobListSerializer):
             "eta",
             "parameters",
             "operations",
+            "operations_total",
             "artifacts",
+            "artifacts_total",
             "is_truncated",
         ]
         read_only_fields = fields
@@ -222,18 +234,27 @@ class JobSerializer(JobListSerializer):
 
     def to_representation(self, job: Job) -> dict[str, Any]:
         add_running([job])
-        operations = list(with_links(job.operations.order_by("position"))[:INLINE_OPERATIONS])
-        body = JobListSerializer(job, context=self.context).data
-        made = [link for operation in operations for link in operation.links.all()]
+        operations = list(with_links(job.operations.order_by("position"))[:INLINE_ROWS])
+        made = list(results_of(job)[: INLINE_ROWS + 1])
+        is_whole = len(made) <= INLINE_ROWS
         removed = [note for operation in operations for note in removed_artifacts(operation)]
+        shown = [*ArtifactSerializer(made[:INLINE_ROWS], many=True).data, *removed]
         return {
-            **body,
+            **JobListSerializer(job, context=self.context).data,
             "eta": self.get_eta(job),
             "parameters": job.parameters,
             "operations": OperationSerializer(operations, many=True).data,
-            "artifacts": [*ArtifactSerializer(made, many=True).data, *removed],
-            "is_truncated": job.operations_total > len(operations),
+            "operations_total": job.operations_total,
+            "artifacts": shown[:INLINE_ROWS],
+            "artifacts_total": len(made) if is_whole else results_of(job).count(),
+            "is_truncated": job.operations_total > len(operations) or not is_whole,
         }
+
+
+def results_of(job: Job) -> QuerySet[OperationArtifact]:
+    """The results of a job whose files are there, in the order of its operations."""
+    rows = OperationArtifact.objects.filter(operation__job=job).select_related("artifact", "operation")
+    return rows.order_by("operation__position", "role")
 
 
 def with_links(operations: QuerySet[Operation]) -> QuerySet[Operation]:

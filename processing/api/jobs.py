@@ -31,7 +31,7 @@ from processing.api.work import (
 )
 from processing.engine import jobs
 from processing.filters import JobFilter, priority_of, uuid_or_none
-from processing.models import Job, JobEvent, Operation, OperationArtifact
+from processing.models import Job, JobEvent, Operation
 from processing.serializers import (
     ArtifactSerializer,
     JobEventSerializer,
@@ -39,6 +39,7 @@ from processing.serializers import (
     JobSerializer,
     OperationSerializer,
     job_json,
+    results_of,
     with_links,
 )
 from processing.states import JobStatus, OperationStatus, Priority
@@ -275,11 +276,6 @@ class ImageProcessView(SubmitsWork, APIView):
         if image_id is None or not images.filter(pk=image_id).exists():
             raise ApiError(ErrorCode.NOT_FOUND, f"There is no image {pk}.")
         return self.submit(request, image_id=image_id)
-
-
-def results_of(job: Job) -> QuerySet[OperationArtifact]:
-    rows = OperationArtifact.objects.filter(operation__job=job).select_related("artifact", "operation")
-    return rows.order_by("operation__position", "role")
 
 
 def _operation_ids(

@@ -10,7 +10,8 @@ from rest_framework.test import APIClient
 
 from images.models import Image
 from processing.engine.worker import run_until_idle
-from processing.models import Operation
+from processing.models import Job, Operation, OperationArtifact
+from processing.serializers import INLINE_ROWS
 from tests.factories.rest import client_of, finished, make_image, submit
 
 pytestmark = pytest.mark.django_db
@@ -83,6 +84,54 @@ def test_parts_of_a_job_are_pages(client, image):
     assert [one["name"] for one in operations["results"]] == ["webp", "blur"]
     assert [event["code"] for event in events["results"]] == ["submitted", "finished"]
     assert artifacts["count"] == 2
+
+
+def test_large_job_shows_its_first_rows_and_counts_all(client, image, django_assert_max_num_queries):
+    job = Job.objects.get(pk=finished(client, image, "webp")["id"])
+    link = OperationArtifact.objects.get(operation__job=job)
+    first = job.operations.get()
+    extra = INLINE_ROWS + 5
+    done = {"name": "webp", "image": image, "status": "completed", "finished_at": first.finished_at}
+    made = Operation.objects.bulk_create(
+        Operation(job=job, position=number, **done) for number in range(1, extra)
+    )
+    OperationArtifact.objects.bulk_create(
+        OperationArtifact(operation=operation, artifact=link.artifact, name=f"{operation.position}.webp")
+        for operation in made
+    )
+    Job.objects.filter(pk=job.pk).update(operations_total=extra, operations_completed=extra)
+
+    with django_assert_max_num_queries(16):
+        body = client.get(f"/api/jobs/{job.pk}/").json()
+
+    ids = list(job.operations.values_list("pk", flat=True))
+    assert [row["id"] for row in body["operations"]] == ids[:INLINE_ROWS]
+    assert [row["operation_id"] for row in body["artifacts"]] == ids[:INLINE_ROWS]
+    assert (body["operations_total"], body["artifacts_total"], body["is_truncated"]) == (extra, extra, True)
+    for part in ("operations", "artifacts"):
+        listed = client.get(body["links"][part], {"page_size": 200, "page": 2}).json()
+        assert len(listed["results"]) == 5
+
+
+def test_job_with_more_results_than_operations_counts_them_all(client, image):
+    job = Job.objects.get(pk=finished(client, image, "webp")["id"])
+    link = OperationArtifact.objects.get(operation__job=job)
+    OperationArtifact.objects.bulk_create(
+        OperationArtifact(operation=link.operation, artifact=link.artifact, role=f"part{n}", name="x")
+        for n in range(INLINE_ROWS)
+    )
+
+    body = client.get(f"/api/jobs/{job.pk}/").json()
+
+    assert (body["operations_total"], body["artifacts_total"]) == (1, INLINE_ROWS + 1)
+    assert (len(body["artifacts"]), body["is_truncated"]) == (INLINE_ROWS, True)
+
+
+def test_small_job_is_whole(client, image):
+    body = finished(client, image, "webp", "avif")
+
+    assert (body["operations_total"], body["artifacts_total"], body["is_truncated"]) == (2, 2, False)
+    assert (len(body["operations"]), len(body["artifacts"])) == (2, 2)
 
 
 def test_summary_counts(client, image):
