@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 from django.utils.http import content_disposition_header
 from unfold.decorators import action
 
+from api.access.permissions import has_scope
 from api.core.errors import ApiError
+from api.models import Scope
 from batches import stages
 from batches.admin.actions import AT_ONCE
 from batches.admin.confirmation import Line, Question, ask, can_any, each, images_in, is_confirmed, left_out
@@ -126,7 +128,7 @@ class StageActions(PixModelAdmin):
         return ask(self, request, question)
 
     def _sent(self, request: HttpRequest, batch: Batch, format: str) -> StreamingHttpResponse:
-        file = exports.export(batch, format)
+        file = exports.export(batch, format, has_positions=has_scope(request, Scope.WRITE))
         self.audit(request, "batch.export", batch, {"format": format, "bytes": file.byte_size})
         response = StreamingHttpResponse(file.chunks, content_type=file.content_type)
         response.headers["Content-Length"] = str(file.byte_size)

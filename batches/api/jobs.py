@@ -11,8 +11,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.access.permissions import has_scope
 from api.core.idempotency import idempotent
 from api.core.requests import FlagField, NoFieldsSerializer, NumberField, QuerySerializer, StrictSerializer
+from api.models import Scope
 from batches import processing as batch_work
 from batches import services
 from batches.api.requests import ids_field
@@ -23,6 +25,7 @@ from processing.api.jobs import EstimateSerializer
 from processing.api.waiting import accepted
 from processing.api.work import WorkSerializer, delivery_of
 from processing.serializers import JobSerializer
+from processing.storage.serving import ALTERED
 
 DECISIONS = (*BatchImage.Decision.values, batch_work.ANY)
 
@@ -167,7 +170,12 @@ class JobsActions:
     def export(self, request: Request, pk: str) -> HttpResponseBase:
         """The batch as a file: CSV, JSON manifest, or ZIP of the originals with one folder per group."""
         query = ExportQuery.read(request)
-        return _sent(self.get_object(), query["format"], has_rejected=query["rejected"])
+        return _sent(
+            self.get_object(),
+            query["format"],
+            has_rejected=query["rejected"],
+            has_positions=has_scope(request, Scope.WRITE),
+        )
 
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     @action(detail=True)
@@ -186,11 +194,18 @@ class JobsActions:
 
 
 def _sent(
-    batch: Batch, format: str, *, has_rejected: bool = False, is_attachment: bool = True
+    batch: Batch,
+    format: str,
+    *,
+    has_rejected: bool = False,
+    has_positions: bool = True,
+    is_attachment: bool = True,
 ) -> HttpResponseBase:
-    file = exports.export(batch, format, has_rejected=has_rejected)
+    file = exports.export(batch, format, has_rejected=has_rejected, has_positions=has_positions)
     response = StreamingHttpResponse(file.chunks, content_type=file.content_type)
     response.headers["Content-Length"] = str(file.byte_size)
     response.headers["Content-Disposition"] = content_disposition_header(is_attachment, file.name) or ""
     response.headers["Cache-Control"] = "private, no-cache"
+    if format == "zip" and not has_positions:
+        response.headers[ALTERED] = "gps"
     return response

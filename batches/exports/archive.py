@@ -15,6 +15,7 @@ from batches.exports.rows import COLUMNS, SOURCES, cells, chunks, rows_of, tempo
 from batches.history import changes
 from batches.models import Batch, BatchImage, Group
 from processing import files
+from processing.algorithms.codecs.position import without_position
 from processing.storage.archive import chunks_of, free_path
 
 MANIFEST = "manifest.csv"
@@ -39,10 +40,13 @@ class Entry:
     path: str
     key: str
     byte_size: int
+    has_position: bool
 
 
-def zip_stream(batch: Batch, *, has_rejected: bool = False) -> ZipStream:
+def zip_stream(batch: Batch, *, has_rejected: bool = False, has_positions: bool = True) -> ZipStream:
     """A ZIP of the originals, one folder per group and `manifest.csv`; its `len()` is known before it is made.
+
+    Without `has_positions` the originals lose theirs (GPS).
 
     Images in no group lie in `unassigned`. Rejected ones are left out, or lie in `rejected`; the manifest names all.
 
@@ -59,7 +63,8 @@ def zip_stream(batch: Batch, *, has_rejected: bool = False) -> ZipStream:
     stream = ZipStream(compress_type=ZIP_STORED, sized=True)
     stream.add(chunks(listing), MANIFEST, size=size)
     for entry in entries:
-        stream.add(chunks_of(entry.key), entry.path, size=entry.byte_size)
+        alter = without_position if entry.has_position and not has_positions else None
+        stream.add(chunks_of(entry.key, alter=alter), entry.path, size=entry.byte_size)
     return stream
 
 
@@ -70,7 +75,7 @@ def _listed(batch: Batch, listing: IO[bytes], *, has_rejected: bool) -> list[Ent
     entries: list[Entry] = []
 
     def lines() -> Any:
-        for *values, group, name, decision, key, byte_size in rows_of(
+        for *values, group, name, decision, key, byte_size, gps in rows_of(
             batch,
             *SOURCES,
             "group",
@@ -78,6 +83,7 @@ def _listed(batch: Batch, listing: IO[bytes], *, has_rejected: bool) -> list[Ent
             "decision",
             "image__file",
             "image__byte_size",
+            "image__gps",
         ):
             path = ""
             if decision != BatchImage.Decision.REJECTED:
@@ -85,7 +91,7 @@ def _listed(batch: Batch, listing: IO[bytes], *, has_rejected: bool) -> list[Ent
             elif has_rejected:
                 path = free_path(PurePosixPath(REJECTED) / safe_name(name), taken)
             if path:
-                entries.append(Entry(path, key, byte_size))
+                entries.append(Entry(path, key, byte_size, has_position=gps is not None))
             yield [*cells(values), *cells([path])]
 
     write_csv(listing, [*COLUMNS, "file"], lines())

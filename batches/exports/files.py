@@ -36,10 +36,11 @@ class Export:
     chunks: Iterator[bytes]
 
 
-def export(batch: Batch, format: str, *, has_rejected: bool = False) -> Export:
+def export(batch: Batch, format: str, *, has_rejected: bool = False, has_positions: bool = True) -> Export:
     """A batch as a file of one of `FORMATS`.
 
     Args:
+        has_positions: whether the originals of the ZIP keep the position (GPS) in their metadata.
         has_rejected: whether the ZIP has rejected images, in a folder of their own; CSV and JSON always name them.
 
     Raises:
@@ -49,7 +50,7 @@ def export(batch: Batch, format: str, *, has_rejected: bool = False) -> Export:
         raise invalid_choice("format", format, FORMATS)
     name = export_name(batch, format)
     if format == "zip":
-        stream = zip_stream(batch, has_rejected=has_rejected)
+        stream = zip_stream(batch, has_rejected=has_rejected, has_positions=has_positions)
         return Export(name, FORMATS[format], len(stream), iter(stream))
     source = _written(batch, _write_csv if format == "csv" else _write_manifest)
     size = source.seek(0, 2)

@@ -12,38 +12,45 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.access.permissions import has_scope
 from api.core.errors import ApiError, ErrorCode
 from api.core.requests import FlagField, QuerySerializer
-from api.models import AuditEvent
+from api.models import AuditEvent, Scope
 from images import damage, renditions
 from images.models import Image
 from images.serializers import HistorySerializer, MetadataSerializer
 from processing import files
 from processing.algorithms.codecs.formats import FORMATS
+from processing.algorithms.codecs.position import without_position
 from processing.models import Job, OperationArtifact
 from processing.phrases import NO_ORIGINAL
 from processing.serializers import ArtifactSerializer, JobListSerializer
-from processing.storage.serving import serve_file
+from processing.storage.serving import ALTERED, serve_file
 
 BYTES = {(200, "image/*"): OpenApiTypes.BINARY}
 THUMBNAIL_SECONDS = 86_400
 STAND_IN_SECONDS = 60  # of a thumbnail that was not asked for: the right one may be there soon
 
 
-def original(request: HttpRequest, image: Image) -> HttpResponseBase:
-    """The original's bytes, only ever as attachment: they are foreign."""
+def original(request: HttpRequest, image: Image, *, sees_position: bool) -> HttpResponseBase:
+    """The original's bytes, only ever as attachment: they are foreign. Who may not see its position gets it without."""
     if image.status == Image.Status.PURGED:
         raise ApiError(ErrorCode.GONE, "The image was purged; its files are gone.")
     if damage.note(image) == damage.MISSING:
         raise ApiError(ErrorCode.FILE_MISSING, NO_ORIGINAL)
-    return serve_file(
+    hides_position = image.gps is not None and not sees_position
+    response = serve_file(
         request,
         image.file,
         content_type=FORMATS[image.format].mime_type,
         filename=image.original_filename,
-        etag=image.sha256,
+        etag=f"{image.sha256}-no-gps" if hides_position else image.sha256,
         is_attachment=True,
+        alter=without_position if hides_position else None,
     )
+    if hides_position:
+        response.headers[ALTERED] = "gps"
+    return response
 
 
 def wants_bytes(request: Request) -> bool:
@@ -81,15 +88,20 @@ class ImageParts:
     )
     @action(detail=True)
     def file(self, request: Request, pk: str | None = None) -> HttpResponseBase:
-        """The original, byte for byte, as an attachment."""
+        """The original, byte for byte, as an attachment.
+
+        Callers without the scope write get it without its position (GPS), which the header `X-Pix-Altered: gps` says.
+        """
         image = self.get_object()  # type: ignore[attr-defined]
-        if FileQuery.read(request)["redirect"] and not files.is_local() and image.file:
+        sees_position = has_scope(request, Scope.WRITE)
+        may_redirect = sees_position or image.gps is None
+        if FileQuery.read(request)["redirect"] and may_redirect and not files.is_local() and image.file:
             parameters = {
                 "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(image.original_filename)}",
                 "ResponseContentType": FORMATS[image.format].mime_type,
             }
             return HttpResponseRedirect(default_storage.url(image.file, parameters=parameters))  # type: ignore[call-arg]
-        return original(request._request, image)
+        return original(request._request, image, sees_position=sees_position)
 
     @extend_schema(
         responses=BYTES,

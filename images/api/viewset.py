@@ -9,7 +9,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.access.permissions import require_scope
+from api.access.permissions import has_scope, require_scope
 from api.core.errors import ApiError, ErrorCode, FieldError
 from api.core.idempotency import idempotent
 from api.core.requests import FlagField, NoFieldsSerializer, QuerySerializer, StrictSerializer, takes_files
@@ -123,7 +123,7 @@ class ImageViewSet(
         """The image's JSON, with its vector for `?include=features`; its bytes for `Accept: image/*`."""
         image, query = self.get_object(), FeaturesQuery.read(request)
         if wants_bytes(request):
-            return original(request._request, image)
+            return original(request._request, image, sees_position=has_scope(request, Scope.WRITE))
         return Response({**self.get_serializer(image).data, **features(image, query)})
 
     @extend_schema(request=ImageChangesSerializer, responses=ImageSerializer)

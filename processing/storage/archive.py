@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from django.core.files.storage import default_storage
@@ -83,8 +83,11 @@ def free_path(preferred: PurePosixPath, taken: dict[str, int]) -> str:
     return str(path)
 
 
-def chunks_of(key: str) -> Iterator[bytes]:
-    """The bytes of a stored file, piece by piece."""
+def chunks_of(key: str, *, alter: Callable[[bytes], bytes] | None = None) -> Iterator[bytes]:
+    """The bytes of a stored file, piece by piece, or what `alter` makes of the whole."""
     with default_storage.open(key, "rb") as source:
+        if alter is not None:
+            yield alter(source.read())
+            return
         while chunk := source.read(CHUNK):
             yield chunk

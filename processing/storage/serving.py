@@ -1,7 +1,8 @@
 """Stored files over HTTP: ETag, ranges, and headers that keep a hostile file from being more than a file."""
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from django.core.files.storage import default_storage
@@ -12,6 +13,7 @@ from django.utils.http import content_disposition_header, quote_etag
 from api.core.errors import ApiError, ErrorCode, error_body
 
 CHUNK = 1 << 18
+ALTERED = "X-Pix-Altered"  # what was taken out of a stored file
 SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -26,8 +28,11 @@ def serve_file(
     is_attachment: bool = True,
     max_age_s: int = 0,
     vary: tuple[str, ...] = (),
+    alter: Callable[[bytes], bytes] | None = None,
 ) -> HttpResponseBase:
     """Stream a stored file, or the range of it that was asked for; 304 when the caller has it.
+
+    `alter` gets the whole file and answers as many bytes; they need an `etag` of their own.
 
     Raises:
         ApiError: `file_missing` (404) or `range_not_satisfiable` (416).
@@ -35,7 +40,7 @@ def serve_file(
     quoted = quote_etag(etag)
     response: HttpResponseBase | None = get_conditional_response(request, etag=quoted)
     if response is None:
-        response = _content(request, key, content_type, quoted)
+        response = _content(request, key, content_type, quoted, alter)
         response.headers["Content-Disposition"] = (
             content_disposition_header(is_attachment, filename) or "inline"
         )
@@ -54,11 +59,23 @@ def refusal(error: ApiError) -> HttpResponse:
     return JsonResponse(error_body(error), status=error.status, headers=dict(error.headers))
 
 
-def _content(request: HttpRequest, key: str, content_type: str, quoted_etag: str) -> HttpResponseBase:
+def _content(
+    request: HttpRequest,
+    key: str,
+    content_type: str,
+    quoted_etag: str,
+    alter: Callable[[bytes], bytes] | None,
+) -> HttpResponseBase:
     size = _size(key)
     start, end = _range(request, size, quoted_etag)
     is_partial = (start, end) != (0, size)
-    body = _chunks(_open(key), start, end) if request.method != "HEAD" else iter(())
+    body: Iterator[bytes] = iter(())
+    if request.method != "HEAD":
+        source = _open(key)
+        if alter is not None:
+            with source:
+                source = io.BytesIO(alter(source.read()))
+        body = _chunks(source, start, end)
     response = StreamingHttpResponse(body, status=206 if is_partial else 200, content_type=content_type)
     response.headers["Content-Length"] = str(end - start)
     if is_partial:

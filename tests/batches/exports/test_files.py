@@ -18,7 +18,8 @@ from batches.groups import operations as grouping
 from batches.models import Batch, BatchImage, ClusterRun
 from images.models import Image
 from images.services import trash_many
-from tests.factories import make_image, make_rows, make_user, pictures
+from processing.algorithms.codecs.position import without_position
+from tests.factories import make_client, make_image, make_rows, make_user, pictures
 from tests.factories.batches import make_batch
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +32,21 @@ def csv_rows(batch):
 
 def opened(stream):
     return zipfile.ZipFile(io.BytesIO(b"".join(stream)))
+
+
+def test_the_zip_of_a_reader_has_no_positions():
+    image = make_image(pictures.camera_jpeg(seed=50), name="holiday.jpg")
+    batch = make_batch([image])
+    path = f"/api/batches/{batch.pk}/export/?format=zip"
+
+    def original(client):
+        response = client.get(path)
+        with opened(response.streaming_content) as archive:
+            return response.get("X-Pix-Altered"), archive.read("unassigned/holiday.jpg")
+
+    stored = pictures.camera_jpeg(seed=50)
+    assert original(make_client("write")) == (None, stored)
+    assert original(make_client("read")) == ("gps", without_position(stored))
 
 
 def test_csv_tells_every_image():

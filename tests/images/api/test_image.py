@@ -1,11 +1,13 @@
 """One image over REST: its JSON, bytes, changes, trash, purge."""
 
+import io
 import json
 import uuid
 from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from PIL import Image as Pillow
 from rest_framework.test import APIClient
 
 from api.models import AuditEvent
@@ -78,6 +80,29 @@ def test_the_original_is_not_sent_twice_nor_whole_for_a_part(client, image):
 def test_redirect_serves_local_files_itself(client, image):
     assert client.get(address(image, "file/?redirect=1")).status_code == 200
     assert client.get(address(image, "file/?redirect=banana")).status_code == 400
+
+
+def test_a_reader_gets_the_original_without_its_position(client, image):
+    stored = pictures.camera_jpeg(seed=50)
+    reader = make_client("read")
+
+    whole = client.get(address(image, "file/"))
+    first = reader.get(address(image, "file/?redirect=1"))
+    by_type = reader.get(address(image), HTTP_ACCEPT="image/*")
+    end = reader.get(address(image, "file/"), HTTP_RANGE="bytes=-100")
+    limited = make_client("read", user=client.user).get(address(image, "file/"))
+    again = reader.get(address(image, "file/"), HTTP_IF_NONE_MATCH=first["ETag"])
+
+    assert (body_of(whole), "X-Pix-Altered" in whole) == (stored, False)
+    for response in (first, by_type, limited):
+        data = body_of(response)
+        assert (response["X-Pix-Altered"], len(data)) == ("gps", len(stored))
+        with Pillow.open(io.BytesIO(data)) as altered, Pillow.open(io.BytesIO(stored)) as original:
+            assert not altered.getexif().get_ifd(0x8825)
+            assert altered.tobytes() == original.tobytes()
+    assert (body_of(end), again.status_code) == (stored[-100:], 304)
+    assert first["ETag"] != whole["ETag"]
+    assert reader.get(address(image)).json()["sha256"] == image.sha256
 
 
 def test_a_missing_file_is_said(client, image):
