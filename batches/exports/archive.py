@@ -15,7 +15,7 @@ from batches.exports.rows import COLUMNS, SOURCES, cells, chunks, rows_of, tempo
 from batches.history import changes
 from batches.models import Batch, BatchImage, Group
 from processing import files
-from processing.algorithms.codecs.position import without_position
+from processing.algorithms.metadata.position import without_position
 from processing.storage.archive import chunks_of, free_path
 
 MANIFEST = "manifest.csv"

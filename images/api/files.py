@@ -21,7 +21,7 @@ from images.models import Image
 from images.serializers import HistorySerializer, MetadataSerializer
 from processing import files
 from processing.algorithms.codecs.formats import FORMATS
-from processing.algorithms.codecs.position import without_position
+from processing.algorithms.metadata.position import without_position
 from processing.models import Job, OperationArtifact
 from processing.phrases import NO_ORIGINAL
 from processing.serializers import ArtifactSerializer, JobListSerializer

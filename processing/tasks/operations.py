@@ -14,7 +14,6 @@ from processing.algorithms.codecs.decoding import Decoded, decode
 from processing.algorithms.codecs.encoding import encode, flattening_note
 from processing.algorithms.codecs.jpeg_end import with_end
 from processing.algorithms.codecs.jpeg_lossless import UPRIGHT, moved
-from processing.algorithms.codecs.metadata import Metadata, read_metadata
 from processing.algorithms.codecs.probing import ImageInfo, Limits
 from processing.algorithms.codecs.raster import Raster, flatten
 from processing.algorithms.codecs.sixteen_bit import FORMATS as SIXTEEN_BIT_FORMATS
@@ -22,6 +21,7 @@ from processing.algorithms.codecs.sixteen_bit import reduced_note
 from processing.algorithms.codecs.thumbnails import decode_scaled, perceptual_hash, shrink
 from processing.algorithms.context import ExecutionContext, part_of
 from processing.algorithms.denoise.noise import estimate_sigma
+from processing.algorithms.metadata.reading import Metadata, read_metadata
 from processing.algorithms.operations.keeping import Course, Encoding, encoding_for, follow
 from processing.algorithms.operations.planning import Storage, check_result_size
 from processing.algorithms.operations.table import find_operation, storage_for, validate_parameters

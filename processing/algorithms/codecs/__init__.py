@@ -1,1 +1,1 @@
-"""Files in, arrays out, and back: formats, probing, decoding, encoding, metadata."""
+"""Files in, arrays out, and back: formats, probing, decoding, encoding."""

@@ -18,7 +18,7 @@ from batches.groups import operations as grouping
 from batches.models import Batch, BatchImage, ClusterRun
 from images.models import Image
 from images.services import trash_many
-from processing.algorithms.codecs.position import without_position
+from processing.algorithms.metadata.position import without_position
 from tests.factories import make_client, make_image, make_rows, make_user, pictures
 from tests.factories.batches import make_batch
 

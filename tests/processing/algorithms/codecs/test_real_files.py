@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from processing.algorithms.codecs.decoding import decode
-from processing.algorithms.codecs.metadata import read_metadata
 from processing.algorithms.codecs.probing import probe
 from processing.algorithms.codecs.thumbnails import hamming, perceptual_hash, thumbnail
 from processing.algorithms.errors import ProcessingError
+from processing.algorithms.metadata.reading import read_metadata
 from tests.processing.algorithms.pictures import LIMITS, real_folder
 from tests.processing.algorithms.png_reference import decode_png
 

@@ -11,7 +11,7 @@ import pillow_heif
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from processing.algorithms.codecs.position import without_position
+from processing.algorithms.metadata.position import without_position
 from tests.factories.pictures import camera_exif
 
 pillow_heif.register_heif_opener()

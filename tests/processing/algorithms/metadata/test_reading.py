@@ -17,10 +17,10 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import IFDRational
 
-from processing.algorithms.codecs.json_safe import json_safe
-from processing.algorithms.codecs.metadata import Metadata, read_metadata
-from processing.algorithms.codecs.moments import moment
 from processing.algorithms.errors import ProcessingError
+from processing.algorithms.metadata.json_safe import json_safe
+from processing.algorithms.metadata.moments import moment
+from processing.algorithms.metadata.reading import Metadata, read_metadata
 from tests.processing.algorithms.pictures import file_of, png_chunk, real_folder, scene
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")

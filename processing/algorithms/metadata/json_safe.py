@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from processing.algorithms.codecs.texts import as_utf8, comment, up_to_nul
+from processing.algorithms.metadata.texts import as_utf8, comment, up_to_nul
 
 _MAX_TEXT = 1_000
 _MAX_ITEMS = 100

@@ -5,8 +5,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from processing.algorithms.codecs.json_safe import clean
-from processing.algorithms.codecs.texts import decoded
+from processing.algorithms.metadata.json_safe import clean
+from processing.algorithms.metadata.texts import decoded
 
 _MAX_BYTES = 1024 * 1024
 _MAX_PROPERTIES = 500

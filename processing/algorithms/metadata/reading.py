@@ -7,12 +7,12 @@ from typing import Any, BinaryIO
 
 from PIL import ExifTags, Image
 
-from processing.algorithms.codecs.json_safe import clean, json_safe
-from processing.algorithms.codecs.moments import first_moment, moment
 from processing.algorithms.codecs.png_chunks import PngTexts, read_png_texts
 from processing.algorithms.codecs.probing import DEFAULT_LIMITS, Limits, open_image
-from processing.algorithms.codecs.texts import as_utf8, comment, copyright_text, utf16
-from processing.algorithms.codecs.xmp import Stated, iptc_of_photoshop, read_iptc, read_xmp
+from processing.algorithms.metadata.json_safe import clean, json_safe
+from processing.algorithms.metadata.moments import first_moment, moment
+from processing.algorithms.metadata.texts import as_utf8, comment, copyright_text, utf16
+from processing.algorithms.metadata.xmp import Stated, iptc_of_photoshop, read_iptc, read_xmp
 
 _MAX_EXIF_BYTES = 1024 * 1024
 _MAX_ENTRIES = 200
