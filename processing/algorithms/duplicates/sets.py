@@ -169,11 +169,14 @@ def _reasons(best: DuplicateCandidate, others: Sequence[DuplicateCandidate]) -> 
         yield f"lossless: {best.format.upper()}"
     most = max(fact.byte_size for fact in others)
     if best.byte_size > most > 0:
-        yield f"more data: {_kb(best.byte_size)} against {_kb(most)}"
+        yield "more data: {} against {}".format(*_sizes(best.byte_size, most))
     times = [fact.captured_at for fact in others if fact.captured_at]
     if best.captured_at and times and best.captured_at < min(times):
         yield f"taken first: {best.captured_at:%Y-%m-%d %H:%M}"
 
 
-def _kb(byte_size: int) -> str:
-    return f"{byte_size / 1e6:.1f} MB" if byte_size >= 1e6 else f"{byte_size / 1e3:.0f} kB"
+def _sizes(*byte_sizes: int) -> list[str]:
+    """In MB and kB, or to the byte where that would read the same."""
+    shown = [f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB" for size in byte_sizes]
+    is_told = min(byte_sizes) >= 1000 and len(set(shown)) == len(shown)
+    return shown if is_told else [f"{size:,} bytes" for size in byte_sizes]

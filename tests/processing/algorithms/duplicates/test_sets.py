@@ -78,6 +78,20 @@ def test_the_larger_one_with_camera_data_is_the_original():
     )
 
 
+@pytest.mark.parametrize(
+    ("sizes", "reason"),
+    [
+        ((148, 294), "more data: 294 bytes against 148 bytes"),
+        ((82_100, 82_300), "more data: 82,300 bytes against 82,100 bytes"),
+        ((1_310_000, 1_340_000), "more data: 1,340,000 bytes against 1,310,000 bytes"),
+        ((1_310_000, 2_500_000), "more data: 2.5 MB against 1.3 MB"),
+    ],
+)
+def test_sizes_that_differ_read_differently(sizes, reason):
+    found = suggest_original([DuplicateCandidate(80, 60, byte_size=size) for size in sizes])
+    assert (found.index, found.reasons) == (1, (reason,))
+
+
 def test_an_enlarged_copy_is_not_the_original():
     original = DuplicateCandidate(2000, 1500, 80, has_camera_data=True)
     enlarged = DuplicateCandidate(4000, 3000, 60)
