@@ -99,6 +99,8 @@ def search(request: HttpRequest) -> HttpResponse:
     """Images that match a description."""
     text = request.GET.get("q", "")
     context: dict[str, Any] = {"query": text, "tiles": (), "is_waiting": False, "error": ""}
+    if "q" not in request.GET:  # opened, and nothing asked yet
+        return render(request, "images/search.html", context | {"is_new": True})
     try:
         vector = text_search.vector_of(text, requested_by=request.user, source="web")
     except ApiError as error:

@@ -89,6 +89,9 @@ def test_a_text_finds_pictures_once_a_worker_has_read_it(viewer, monkeypatch, se
     run_until_idle()
     assert f"/images/{image.pk}/" in text_of(viewer.get("/images/search/?q=cat"))
     assert text_of(viewer.get("/images/search/?q="), status=400)
+    opened = text_of(viewer.get("/images/search/"))
+    assert "Describe what the images should show" in opened
+    assert 'role="alert"' not in opened
 
 
 # --- near-duplicates ----------------------------------------------------------------------------------
