@@ -1,5 +1,6 @@
 """Keys and the audit in the admin."""
 
+import json
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -198,7 +199,10 @@ class AuditAdmin(PixModelAdmin):
 
     @display(description="Detail")
     def said(self, event: AuditEvent) -> SafeString:
-        parts = ", ".join(f"{name}: {value}" for name, value in event.detail.items())
+        parts = ", ".join(
+            f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+            for name, value in event.detail.items()
+        )
         return format_html(
             '<span title="{}">{}</span>', parts, parts if len(parts) < 60 else f"{parts[:57]}…"
         )

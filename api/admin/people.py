@@ -7,12 +7,14 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Count, Model, QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from api.access.permissions import GROUP_SCOPES, scopes_up_to
 from api.models import Scope
 from pixproject.web.admin import PixModelAdmin
+from pixproject.web.templatetags.pix_admin import when
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -33,20 +35,28 @@ class PersonAdmin(UserAdmin, PixModelAdmin):  # type: ignore[misc]  # both narro
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "full_name", "email", "roles", "is_active", "last_login")
+    list_display = ("username", "full_name", "email", "roles", "is_active", "signed_in")
     list_filter = ("groups", "is_active", "is_superuser")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("Rights", {"fields": ("is_active", "groups", "is_staff", "is_superuser")}),
-        ("Times", {"fields": ("last_login", "date_joined")}),
+        ("Times", {"fields": ("signed_in", "joined")}),
     )
-    readonly_fields = ("last_login", "date_joined")
+    readonly_fields = ("signed_in", "joined")
     filter_horizontal = ()
 
     @display(description="Name")
     def full_name(self, user: User) -> str:
         return user.get_full_name() or "–"
+
+    @display(description="Last sign-in", ordering="last_login")
+    def signed_in(self, user: User) -> SafeString:
+        return when(user.last_login)
+
+    @display(description="Created")
+    def joined(self, user: User) -> SafeString:
+        return when(user.date_joined)
 
     @display(description="Roles", label=True)
     def roles(self, user: User) -> list[str]:

@@ -198,3 +198,16 @@ def test_the_form_makes_no_key_for_somebody_who_may_more(administrator):
 
     assert "has more rights than you" in answer.content.decode()
     assert not ApiKey.objects.filter(user=root).exists()
+
+
+def test_details_and_times_read_as_people_write_them(administrator):
+    audit.record(
+        "batch.process", administrator.user, actor=administrator.user, detail={"filter": {"group": "1"}}
+    )
+    listed = administrator.get(reverse("admin:api_auditevent_changelist")).content.decode()
+    people = administrator.get(reverse("admin:auth_user_changelist")).content.decode()
+
+    assert "filter: {&quot;group&quot;: &quot;1&quot;}" in listed
+    assert "Last sign-in" in people
+    assert "a.m." not in people
+    assert "p.m." not in people
