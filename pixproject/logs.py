@@ -54,6 +54,7 @@ def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
             "django.server": {"handlers": ["console"], "level": level, "propagate": False},
             "django.request": {"level": "ERROR"},  # our own middleware writes one line a request
             "gunicorn.error": {"handlers": ["console"], "level": level, "propagate": False},
+            "waitress.queue": {"level": "ERROR"},  # a line for every request that waits for a thread
             "pebble": {"level": "WARNING"},
             "PIL": {"level": "WARNING"},
             "botocore": {"level": "WARNING"},
