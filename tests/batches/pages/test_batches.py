@@ -141,7 +141,7 @@ def test_overview_shows_groups_history_and_pictures(viewer, reviewer):
 
     page = text_of(viewer.get(address("batch", batch)))
 
-    assert "5 images · 1 group, 0 done · 2 in none" in page
+    assert "5 images · 1 group, 0 done · 2 unassigned" in page
     assert "created the group Red shoes with 3 images" in page
     assert page.count("data-tile") == 5
     for refused in ("batch-undo", 'name="move"', "Add images", "start-run", "Archive"):

@@ -54,9 +54,9 @@ def test_run_from_the_form_to_its_groups(operator, batch):
     assert "Wait for it to finish or cancel it" in second
     assert "hx-trigger" in running
     assert "cancel-run" in running
-    assert "<b>2 groups</b>, 4 images in none" in over
+    assert "<b>2 groups</b>, 4 images unassigned" in over
     assert over.count('hx-swap-oob="true"') == 6
-    assert "24 images · 2 groups, 0 done · 4 in none" in over
+    assert "24 images · 2 groups, 0 done · 4 unassigned" in over
 
 
 def test_cancelled_run_says_so(operator, batch):
