@@ -10,14 +10,12 @@ from api.models import SignInAttempt
 
 
 class Command(BaseCommand):
-    help = "Forget wrong passwords, so that sign-in is not refused any longer. Without options, all of them."
+    help = "Clear the counts of wrong passwords, so that sign-in is allowed again. Without options, clear all of them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--user", default="", help="Only those for this user name.")
-        parser.add_argument(
-            "--address", default="", help="Only those from this address (IPv6: its /64 network)."
-        )
-        parser.add_argument("--dry-run", action="store_true", help="Only list who is counted.")
+        parser.add_argument("--user", default="", help="only for this user name")
+        parser.add_argument("--address", default="", help="only for this address (IPv6: its /64 network)")
+        parser.add_argument("--dry-run", action="store_true", help="only list the counts")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["dry_run"]:

@@ -38,8 +38,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--metric", help="euclidean or cosine")
         parser.add_argument("--cluster-selection-method", help="eom or leaf")
-        parser.add_argument("--cluster-selection-epsilon", type=float)
-        parser.add_argument("--allow-single-cluster", action="store_const", const=True)
+        parser.add_argument(
+            "--cluster-selection-epsilon", type=float, help="groups closer than this distance are joined"
+        )
+        parser.add_argument(
+            "--allow-single-cluster",
+            action="store_const",
+            const=True,
+            help="allow all images to form one group",
+        )
         parser.add_argument("--sizes", help="values of --min-cluster-size for a sweep, separated by commas")
         parser.add_argument("--samples", help="values of --min-samples for a sweep, separated by commas")
         parser.add_argument(

@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Delete files older than N days. Inputs of unfinished jobs, pinned images and images in batches are kept."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--days-old", required=True, metavar="N")
+        parser.add_argument("--days-old", required=True, metavar="N", help="minimum age of the files in days")
         parser.add_argument(
             "--class", dest="classes", metavar="raw,processed,thumbnails", help="which files (default: all)"
         )
