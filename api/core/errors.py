@@ -60,7 +60,10 @@ class ErrorCode(models.TextChoices):
         "expected_required",
         "The request is for many images; it must state how many it expects.",
     )
-    COUNT_CHANGED = "count_changed", "Another number of images is chosen than the request expects."
+    COUNT_CHANGED = (
+        "count_changed",
+        "The number of chosen images differs from the number that the request expects.",
+    )
     CONFLICT = "conflict", "The current state of the object does not allow this."
     IMAGE_IN_USE = "image_in_use", "The image is used by an unfinished job or belongs to a batch."
     IDEMPOTENCY_IN_PROGRESS = (
@@ -72,7 +75,7 @@ class ErrorCode(models.TextChoices):
     # 413, 415, 416, 422
     IMAGE_TOO_LARGE = (
         "image_too_large",
-        "The image has too many bytes, pixels or frames, or is too wide or too high.",
+        "The image has too many bytes, pixels or frames, or is too wide or too tall.",
     )
     REQUEST_TOO_LARGE = "request_too_large", "The request is too large."
     UNSUPPORTED_FORMAT = "unsupported_format", "The image format is not supported."

@@ -38,6 +38,7 @@ class PageQuery(QuerySerializer):
 
 class PagePagination(pagination.PageNumberPagination):
     page_size = PAGE_SIZE
+    invalid_page_message = "There is no page {page_number}."
     page_size_query_param = "page_size"
     page_size_query_description = str(PageQuery().fields["page_size"].help_text)
 

@@ -10,7 +10,7 @@ from processing.algorithms.errors import not_a_choice
 UNSTORABLE = "NUL characters and unpaired surrogates are not allowed."
 OBJECT_EXPECTED = "Enter a JSON object."
 EMPTY_FILTER = "Enter a value, or leave this filter out."
-ONE_JSON_TEXT = "Send this field of the form as one JSON text."
+ONE_JSON_TEXT = 'Send this form field as JSON, for example ["a", "b"] or {"name": "a"}.'
 SEND_ONCE = "Send this field only once."
 __all__ = ["not_a_choice"]
 

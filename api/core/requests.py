@@ -54,8 +54,7 @@ def body_of(request: Request) -> Mapping[str, Any]:
     if is_form and bodies == "files or json" and data and not request.FILES:
         raise ApiError(ErrorCode.UNSUPPORTED_MEDIA_TYPE, phrases.json_only(sent_type))
     if not isinstance(data, Mapping):
-        kind = type(data).__name__
-        raise ApiError(ErrorCode.MALFORMED, f"The body must be a JSON object, not {kind}.")
+        raise ApiError(ErrorCode.MALFORMED, "The body must be a JSON object.")
     return data
 
 

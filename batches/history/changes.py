@@ -68,7 +68,7 @@ def check_version(batch: Batch, expected_version: ExpectedVersion | None) -> Non
         return
     since = batch.changes.filter(version__gt=expected_version.version).order_by("sequence")
     last = since.last()
-    newest = f" Last change: {last.actor_name or 'Pix'} {last.summary}." if last else ""
+    newest = f" Last change, by {last.actor_name or 'Pix'}: {last.summary}." if last else ""
     versions = f"The batch is at version {batch.version}, not {expected_version.version}."
     detail = f"{versions}{newest} Reload it and try again."
     code = ErrorCode.PRECONDITION_FAILED if expected_version.is_header else ErrorCode.CONFLICT
