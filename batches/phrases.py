@@ -50,7 +50,7 @@ def unfinished(ungrouped: int, groups_open: int, undecided: int) -> str:
 
 
 def not_finished(what: str) -> str:
-    return f"This batch is not finished: {what}. To approve it all the same, confirm it and give a reason."
+    return f"This batch is not finished: {what}. To approve it anyway, confirm this and give a reason."
 
 
 def too_many_found(limit: int) -> str:

@@ -29,7 +29,7 @@ from images.pages.quality import quality_context
 from images.quality import fingerprints
 from images.readable import readable, readable_image
 from pixproject.web.admin import DefaultFilter, PixModelAdmin, add_refusal, go_back, may
-from pixproject.web.templatetags.pix import byte_size
+from pixproject.web.templatetags.pix import byte_size, format_name
 from pixproject.web.templatetags.pix_admin import STATUS_VARIANTS, by_and_source, unbroken, when
 from processing.algorithms.errors import ProcessingError
 from processing.filters import uuid_or_none
@@ -153,7 +153,7 @@ class ImageAdmin(VectorActions, QualityColumns, PixModelAdmin):
         limits = (
             f"Up to {settings.MAX_FILES_PER_REQUEST} files of at most "
             f"{byte_size(settings.MAX_UPLOAD_BYTES)} and {settings.MAX_IMAGE_PIXELS / 1e6:g} megapixels "
-            f"each: {', '.join(settings.ALLOWED_EXTENSIONS)}."
+            f"each: {', '.join(map(format_name, settings.ALLOWED_EXTENSIONS))}."
         )
         context = self.page(request, "Upload images") | {
             "form": form,

@@ -31,8 +31,8 @@ SHOWN = {
     "coherence": ("Ridge direction coherence", "{:.2f}"),
     "contrast": ("Contrast between ridges and valleys", "{:.2f}"),
     "frequency": ("Ridges per mm", "{:.2f}"),
-    "regularity": ("Share with typical ridge spacing", "{:.0%}"),
-    "foreground": ("Share of the image with ridges", "{:.0%}"),
+    "regularity": ("Share with typical ridge spacing", "{:.0f} %"),
+    "foreground": ("Share of the image with ridges", "{:.0f} %"),
     "area_mm2": ("Area with ridges (approx.)", "{:.0f} mm²"),
     "ridge_share": ("Ridge share (low: dry, high: wet)", "{:.2f}"),
 }
@@ -101,7 +101,10 @@ def rows_of(panel: Mapping[str, Any] | None) -> list[MeasureRow]:
     wrong = {entry["measure"] for entry in panel["advice"]}
     return [
         MeasureRow(
-            title, form.format(panel["measures"][name]), panel["normalized"][name], f"fp_{name}" in wrong
+            title,
+            form.format(panel["measures"][name] * (100 if form.endswith("%") else 1)),
+            panel["normalized"][name],
+            f"fp_{name}" in wrong,
         )
         for name, (title, form) in SHOWN.items()
         if name in panel["measures"]

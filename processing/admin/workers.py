@@ -19,7 +19,17 @@ from processing.queue_metrics import WORKER_ALIVE_SECONDS
 class WorkerAdmin(PixModelAdmin):
     """Read only: workers report themselves."""
 
-    list_display = ("id", "state", "host", "pid", "queue_names", "threads", "running", "up_for", "seen_ago")
+    list_display = (
+        "worker_id",
+        "state",
+        "host",
+        "process_id",
+        "queue_names",
+        "threads",
+        "running",
+        "up_for",
+        "seen_ago",
+    )
     list_display_links = None
     search_fields = ("id", "host")
     ordering = ("-seen_at",)
@@ -32,6 +42,14 @@ class WorkerAdmin(PixModelAdmin):
     def state(self, worker: Any) -> str:
         is_alive = worker.silent_for < timedelta(seconds=WORKER_ALIVE_SECONDS)
         return "alive" if is_alive else "silent"
+
+    @display(description="ID", ordering="id")
+    def worker_id(self, worker: WorkerHeartbeat) -> str:
+        return worker.pk
+
+    @display(description="Process ID", ordering="pid")
+    def process_id(self, worker: WorkerHeartbeat) -> int:
+        return worker.pid
 
     @display(description="Queues")
     def queue_names(self, worker: WorkerHeartbeat) -> str:

@@ -134,7 +134,7 @@ def test_batch_from_a_dropped_folder_to_its_export(open_page, folder, size):
     page.get_by_role("button", name="Submit for validation", exact=True).click()
     for button in ("Validate", "Approve"):  # the batch is not finished
         page.locator("#approve-unfinished summary").click()
-        page.get_by_label("all the same").fill("Good enough.")
+        page.get_by_label("anyway").fill("Good enough.")
         page.get_by_role("button", name=f"{button} unfinished").click()
     expect(page.get_by_text("This batch is approved.")).to_be_visible()
     with page.expect_download() as download:

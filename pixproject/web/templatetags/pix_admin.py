@@ -84,6 +84,12 @@ def unbroken(text: str) -> SafeString:
     return format_html('<span class="pix-line">{}</span>', text)
 
 
+@register.filter
+def use_name(use: str) -> str:
+    """What a model is for, as a phrase: 'metric:musiq' -> 'metric musiq'."""
+    return use.replace(":", " ")
+
+
 def when(moment: datetime | None) -> SafeString:
     """How long ago; the full time on hovering."""
     if moment is None:

@@ -103,8 +103,8 @@ def denoise(
     facts = {"noise_sigma": round(sigma, 2)}
     if sigma < min_sigma:
         note = (
-            f"Little noise (σ about {sigma:.1f}, below min_sigma {min_sigma:g}): denoising would blur, "
-            "so the image stayed as it was. With min_sigma 0 it is denoised all the same."
+            f"Little noise (σ about {sigma:.1f}, below min_sigma {min_sigma:g}): denoising would blur the image, "
+            "so it was left unchanged. Set min_sigma to 0 to denoise it anyway."
         )
         return Raster(raster.pixels.copy(), raster.alpha, (note,), facts)
     name = _model_for(seen, model)

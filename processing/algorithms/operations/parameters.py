@@ -171,8 +171,8 @@ DENOISE = {
     ),
     "model": choice(
         "Model",
-        "auto = the network of Pix for colour or for grey, by the image; dncnn_color_blind = the published file, "
-        "once it is installed.",
+        "auto = Pix's own network for colour or grey, whichever suits the image; "
+        "dncnn_color_blind = the published file, once it is installed.",
         MODELS,
         default=AUTO,
     ),

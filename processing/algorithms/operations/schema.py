@@ -70,7 +70,7 @@ def quality(default: int | None = None) -> Schema:
     """The strength of lossy compression."""
     description = (
         "For jpg, webp and avif: higher is better and larger. Without it: jpg 85, webp 80, avif 65. "
-        "The other formats keep every pixel and take no notice."
+        "The other formats keep every pixel and ignore it."
     )
     return integer("Quality", description, minimum=1, maximum=100, default=default)
 
