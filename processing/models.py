@@ -153,6 +153,10 @@ class Operation(models.Model):
             models.Index(
                 fields=["queue", "priority", "id"], name="operation_waiting", condition=Q(status="queued")
             ),
+            # The oldest of a queue, without reading all that wait.
+            models.Index(
+                fields=["queue", "available_at"], name="operation_oldest", condition=Q(status="queued")
+            ),
             models.Index(fields=["lease_until"], name="operation_leases", condition=Q(status="running")),
             models.Index(fields=["image"], name="operation_by_image", condition=Q(image__isnull=False)),
             models.Index(
@@ -304,6 +308,29 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return self.message
+
+
+class RowCount(models.Model):
+    """How many rows of a kind there are in a state: changes to that number, and their sum is the number.
+
+    Triggers write one row for each statement and state that it changes, so that writers never wait for each other;
+    `queue_metrics.fold_counts` replaces the changes by their sums.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=16)
+    queue = models.CharField(max_length=16, blank=True)
+    status = models.CharField(max_length=24, blank=True)
+    error_code = models.CharField(max_length=64, blank=True)
+    hour = models.DateTimeField(null=True, blank=True, help_text="When operations finished, by hours of UTC.")
+    count = models.BigIntegerField()
+    byte_size = models.BigIntegerField(default=0, db_default=0)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.count:+} {self.kind} {self.status}".rstrip()
 
 
 class QueueControl(models.Model):

@@ -5,14 +5,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Now
 
 from processing.engine import wakeups
-from processing.models import Job, Operation, QueueControl, WorkerHeartbeat
+from processing.models import QueueControl, RowCount, WorkerHeartbeat
 from processing.states import OperationStatus, Queue
 
 WORKER_ALIVE_SECONDS = 30
+HOURS_KEPT = 48  # older operations are counted without their hour
+
+# One step down an index for each queue or error code, however many operations there are.
+_OLDEST = """
+SELECT queues.name, extract(epoch FROM statement_timestamp() - oldest)
+FROM unnest(%s::text[]) AS queues (name), LATERAL (
+    SELECT available_at AS oldest FROM processing_operation WHERE status = 'queued' AND queue = queues.name
+    ORDER BY available_at LIMIT 1) AS waiting"""
+_NEWEST_FAILED = """
+SELECT code, newest FROM unnest(%s::text[]) AS codes (code), LATERAL (
+    SELECT max(finished_at) AS newest FROM processing_operation
+    WHERE status = 'failed' AND error_code = code) AS failed"""
+_FOLD = """
+WITH taken AS (
+    DELETE FROM processing_rowcount WHERE id IN (SELECT id FROM processing_rowcount FOR UPDATE SKIP LOCKED)
+    RETURNING kind, queue, status, error_code, count, byte_size,
+        CASE WHEN hour > statement_timestamp() - make_interval(hours => %s) THEN hour END AS hour)
+INSERT INTO processing_rowcount (kind, queue, status, error_code, hour, count, byte_size)
+SELECT kind, queue, status, error_code, hour, sum(count), sum(byte_size) FROM taken
+GROUP BY kind, queue, status, error_code, hour HAVING sum(count) <> 0 OR sum(byte_size) <> 0"""
 
 
 @dataclass(frozen=True)
@@ -34,39 +55,35 @@ class QueueNumbers:
 def queue_numbers() -> list[QueueNumbers]:
     """Every queue, in the order in which they are declared."""
     controls = {control.name: control for control in QueueControl.objects.select_related("paused_by")}
-    waiting = Q(status=OperationStatus.QUEUED)
-    open_operations = (
-        # One condition for each of the two partial indexes: with IN the whole table is read.
-        Operation.objects.filter(waiting | Q(status=OperationStatus.RUNNING))
-        .order_by()
-        .values("queue")
-        .annotate(
-            waiting=Count("pk", filter=waiting),
-            running=Count("pk", filter=~waiting),
-            # A retry waits since it became available, not since its job was submitted.
-            oldest=Now() - Min("available_at", filter=waiting),
-        )
-    )
-    counts = {row["queue"]: row for row in open_operations}
-    workers = list(live_workers())
-    return [_numbers(name, controls.get(name), counts.get(name), workers) for name in Queue.values]
+    counts, oldest, workers = operations_by_status(), _oldest_waiting(), list(live_workers())
+    return [
+        _numbers(name, controls.get(name), counts, oldest_seconds=oldest.get(name), workers=workers)
+        for name in Queue.values
+    ]
+
+
+def _oldest_waiting() -> dict[str, float]:
+    """Queue → seconds that its oldest operation has waited: a retry waits since it became available."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OLDEST, [Queue.values])
+        return {name: max(0.0, round(float(seconds), 1)) for name, seconds in cursor.fetchall()}
 
 
 def _numbers(
     name: str,
     control: QueueControl | None,
-    counts: Mapping[str, Any] | None,
+    counts: Mapping[tuple[str, str], int],
+    *,
+    oldest_seconds: float | None,
     workers: Sequence[WorkerHeartbeat],
 ) -> QueueNumbers:
     control = control or QueueControl(name=name)
-    counts = counts or {"waiting": 0, "running": 0, "oldest": None}
     serving = [worker for worker in workers if name in worker.queues]
-    oldest = max(0.0, round(counts["oldest"].total_seconds(), 1)) if counts["oldest"] else None
     return QueueNumbers(
         name=name,
-        waiting=counts["waiting"],
-        running=counts["running"],
-        oldest_waiting_seconds=oldest,
+        waiting=counts.get((name, OperationStatus.QUEUED), 0),
+        running=counts.get((name, OperationStatus.RUNNING), 0),
+        oldest_waiting_seconds=oldest_seconds,
         paused=control.paused,
         reason=control.reason,
         paused_at=control.paused_at,
@@ -82,17 +99,43 @@ def live_workers() -> QuerySet[WorkerHeartbeat]:
 
 
 def jobs_by_status() -> dict[str, int]:
-    return dict(Job.objects.order_by().values_list("status").annotate(Count("pk")))
+    rows = _counted("job").values_list("status").annotate(sum=Sum("count"))
+    return {status: count for status, count in rows if count}
 
 
 def operations_by_status() -> dict[tuple[str, str], int]:
     """(queue, status) → how many operations."""
-    rows = Operation.objects.order_by().values_list("queue", "status").annotate(count=Count("pk"))
-    return {(queue, status): count for queue, status, count in rows}
+    rows = _counted("operation").values_list("queue", "status").annotate(sum=Sum("count"))
+    return {(queue, status): count for queue, status, count in rows if count}
 
 
 def failed_by_error() -> list[dict[str, Any]]:
     """Failed operations per error code, the most frequent first."""
-    failed = Operation.objects.filter(status=OperationStatus.FAILED).order_by()
-    rows = failed.values("error_code").annotate(count=Count("pk"), newest=Max("finished_at"))
-    return [dict(row) for row in rows.order_by("-count", "error_code")]
+    failed = _counted("operation").filter(status=OperationStatus.FAILED)
+    rows = dict(failed.values_list("error_code").annotate(sum=Sum("count")))
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST_FAILED, [[code for code, count in rows.items() if count]])
+        found = [{"error_code": code, "count": rows[code], "newest": at} for code, at in cursor.fetchall()]
+    return sorted(found, key=lambda row: (-row["count"], row["error_code"]))
+
+
+def finished_by_hour(since: datetime) -> dict[tuple[datetime, str], int]:
+    """(hour of UTC, status) → operations that completed or failed in it; no further back than `HOURS_KEPT`."""
+    rows = _counted("operation").filter(hour__gte=since).values_list("hour", "status")
+    return {(hour, status): count for hour, status, count in rows.annotate(sum=Sum("count"))}
+
+
+def stored_results() -> tuple[int, int]:
+    """How many result files there are, and their bytes."""
+    sums = _counted("artifact").aggregate(count=Sum("count"), size=Sum("byte_size"))
+    return sums["count"] or 0, sums["size"] or 0
+
+
+def _counted(kind: str) -> QuerySet[RowCount]:
+    return RowCount.objects.filter(kind=kind).order_by()
+
+
+def fold_counts() -> None:
+    """Replace the changes of counts by their sums. Any number may do that at once: each takes rows of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FOLD, [HOURS_KEPT])

@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from api.models import IdempotencyKey
+from processing import queue_metrics
 from processing.engine import leases, wakeups, worker
 from processing.engine.registry import CHORES
 from processing.storage import retention
@@ -52,6 +53,7 @@ def housekeeping() -> None:
     """What need not happen every second."""
     IdempotencyKey.objects.filter(expires_at__lt=timezone.now()).delete()
     worker.forget_lost_workers()
+    queue_metrics.fold_counts()
 
 
 def apply_retention() -> None:
