@@ -91,7 +91,7 @@ def test_a_text_finds_pictures_once_a_worker_has_read_it(viewer, monkeypatch, se
     assert text_of(viewer.get("/images/search/?q="), status=400)
     opened = text_of(viewer.get("/images/search/"))
     assert "Describe what the images should show" in opened
-    assert 'role="alert"' not in opened
+    assert "notice error" not in opened
 
 
 # --- near-duplicates ----------------------------------------------------------------------------------
