@@ -2,6 +2,7 @@
 import { fetchPart, parseParts } from "./base/html.js";
 import { postSafely, randomKey, sentence } from "./base/http.js";
 import { announce, toast } from "./base/notices.js";
+import { session } from "./base/storage.js";
 import { plural } from "./base/text.js";
 import { Composer } from "./jobs/composer.js";
 import { NoiseNote } from "./jobs/noise.js";
@@ -9,6 +10,8 @@ import { mergeInto, remember } from "./jobs/remembered.js";
 import { acceptFiles } from "./uploads/dropzone.js";
 import { Uploads } from "./uploads/queue.js";
 
+const CHOSEN = "pix.chosen";
+const MOST_IN_ADDRESS = 90; // servers refuse longer addresses
 const form = document.getElementById("composer");
 const jobs = document.querySelector("[data-my-jobs]");
 
@@ -23,6 +26,8 @@ class Home {
     });
     this.noise = new NoiseNote(this.part("noise-note"), () => this.body());
     this.composer = new Composer(form, { onChange: () => this.refresh() });
+    const chosen = session.getJson(CHOSEN);
+    if (chosen && !this.composer.chosenNames().length) this.composer.apply(chosen);
     acceptFiles(form.querySelector('[data-dropzone] input[type="file"]'), (files) => this.uploads.add(files));
     form.addEventListener("submit", (event) => { event.preventDefault(); this.submit(); });
     form.addEventListener("change", (event) => { if (event.target.name === "image") this.refresh(); });
@@ -45,9 +50,19 @@ class Home {
     this.part("submit-label").textContent = all > 1 ? `Process ${all} images` : all === 1 ? "Process image" : "Start";
     this.part("submit-hint").textContent = this.hint(images, open, steps);
     this.part("submit").setAttribute("aria-disabled", String(!all || !steps));
+    this.keep();
     this.noise.refresh();
     form.classList.toggle("has-work", Boolean(all || steps));
     if (this.isWaiting && !this.uploads.isBusy) this.submit();
+  }
+
+  /** A reload, or coming back, finds the same operations and the images that had arrived. */
+  keep() {
+    const steps = Object.fromEntries(this.composer.steps().map(({ name, parameters }) => [name, parameters]));
+    session.setJson(CHOSEN, { steps, is_pipeline: this.composer.isPipeline });
+    const ids = this.imageIds.slice(0, MOST_IN_ADDRESS).join(",");
+    const address = location.pathname + (ids ? `?images=${ids}` : "");
+    if (address !== location.pathname + location.search) history.replaceState(history.state, "", address);
   }
 
   hint(images, open, steps) {

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 
 from processing.models import Job
-from tests.browser.conftest import NARROW, WIDE
+from tests.browser.conftest import NARROW, PASSWORD, WIDE
 from tests.factories import make_image, make_rows, pictures
 from tests.processing.engine.processes import workers
 
@@ -136,20 +136,105 @@ def test_upload_survives_a_lost_connection(open_page, photo):
     page.context.set_offline(True)
     page.locator('input[type="file"]').set_input_files(photo)
     expect(page.locator('.upload[data-state="lost"]')).to_contain_text("The connection was lost")
-    page.context.set_offline(False)
 
-    page.get_by_role("button", name="Retry harbour.png").click()
+    page.context.set_offline(False)
 
     expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
 
 
-def test_ended_session_is_said_as_such(open_page, photo):
+def test_all_that_failed_are_retried_with_one_button(open_page, photo, tmp_path):
     page = open_page()
-    page.context.clear_cookies()
+    other = tmp_path / "other.png"
+    other.write_bytes(pictures.png(seed=79))
+    page.route("**/api/images/", lambda route: route.fulfill(status=500, body=""))
+    page.locator('input[type="file"]').set_input_files([photo, other])
+    expect(page.locator('.upload[data-state="lost"]')).to_have_count(2)
+    page.unroute("**/api/images/")
+
+    page.get_by_role("button", name="Retry all").click()
+
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(2)
+    expect(page.get_by_role("button", name="Retry all")).to_be_hidden()
+
+
+@pytest.mark.parametrize("status", [503, 507])
+def test_upload_goes_on_when_the_server_has_named_a_time(open_page, photo, status):
+    page = open_page()
+    answers = []
+
+    def refuse_six_times(route):
+        answers.append(status)
+        if len(answers) <= 6:
+            route.fulfill(status=status, headers={"Retry-After": "0.2"}, json={"detail": "Not now."})
+        else:
+            route.continue_()
+
+    page.route("**/api/images/", refuse_six_times)
 
     page.locator('input[type="file"]').set_input_files(photo)
 
-    expect(page.locator('.upload[data-state="lost"]')).to_contain_text("You are no longer signed in.")
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    assert len(answers) == 7
+
+
+def test_ended_session_is_signed_in_again_without_losing_anything(open_page, photo):
+    page = open_page()
+    choose(page, "webp")
+    page.context.clear_cookies()
+    page.locator('input[type="file"]').set_input_files(photo)
+    dialog = page.get_by_role("dialog", name="You are no longer signed in")
+
+    with page.context.expect_page() as opened:
+        dialog.get_by_role("link", name="Sign in").click()
+    opened.value.get_by_label("User name").fill("olga")
+    opened.value.get_by_label("Password").fill(PASSWORD)
+    opened.value.keyboard.press("Enter")
+
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    expect(dialog).to_have_count(0)
+    page.bring_to_front()
+    page.get_by_role("button", name="Process image").click()
+    expect(page.locator("[data-my-jobs] .job-card")).to_have_count(1)
+
+
+def test_reload_and_back_keep_images_and_operations(open_page, photo):
+    page = open_page()
+    page.locator('input[type="file"]').set_input_files(photo)
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    choose(page, "webp")
+    choose(page, "resize")
+    page.locator("#op-resize-width").fill("320")
+
+    for leave in (page.reload, lambda: (page.goto("/jobs/"), page.go_back())):
+        leave()
+
+        names = page.locator("[data-chosen] [data-operation]")
+        expect(names).to_have_count(2)
+        chosen = names.evaluate_all("all => all.map(op => op.dataset.operation)")
+        assert chosen == ["webp", "resize"]
+        assert page.locator("#op-resize-width").input_value() == "320"
+        expect(page.locator(".upload[data-image]")).to_contain_text("harbour.png")
+        ticked = page.locator('input[name="operation"]:checked')
+        assert ticked.evaluate_all("all => all.map(box => box.value)") == chosen
+
+
+def test_leaving_asks_while_a_file_is_not_uploaded(open_page, photo):
+    page = open_page()
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.locator("h1").click()  # browsers ask only where somebody has done something
+    page.locator('input[type="file"]').set_input_files(photo)
+    expect(page.locator('.upload[data-state="done"]')).to_have_count(1)
+    page.reload()
+    assert asked == []
+    page.locator("h1").click()
+    page.route("**/api/images/", lambda route: route.fulfill(status=500, body=""))
+    page.locator('input[type="file"]').set_input_files(photo)
+    expect(page.locator('.upload[data-state="lost"]')).to_have_count(1)
+
+    page.reload()
+
+    assert asked == ["beforeunload"]
 
 
 def test_refused_file_comes_first_and_the_selection_fits(open_page, photo, tmp_path):

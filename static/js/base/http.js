@@ -1,4 +1,5 @@
 // Requests to the API with the session and its CSRF token.
+import { signedInAgain } from "./sign_in.js";
 
 export const csrfToken = () => document.querySelector('meta[name="csrf-token"]').content;
 
@@ -10,7 +11,7 @@ export function randomKey() {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-const SIGNED_OUT = "You are no longer signed in. Reload the page and sign in again.";
+const SIGNED_OUT = "You are no longer signed in. Sign in again and retry.";
 
 /** The sentence of an error body, or one of ours where the answer did not come from the API. */
 export function sentence(status, body) {
@@ -45,6 +46,9 @@ export function retryAfterMs(value, fallbackMs) {
   return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 60) * 1000 : fallbackMs;
 }
 
+/** Whether an answer says that the session has ended, here or by signing in elsewhere. */
+export const isSignedOut = (status, body) => status === 401 || (status === 403 && body?.code === "csrf_failed");
+
 const WORTH_A_RETRY = new Set([0, 409, 429, 502, 503, 504]);
 
 /**
@@ -55,6 +59,7 @@ export async function postSafely(url, data, { key, attempts = 4 } = {}) {
   let answer;
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     answer = await postOnce(url, data, key);
+    if (isSignedOut(answer.status, answer.body) && await signedInAgain()) answer = await postOnce(url, data, key);
     const isBusy = answer.status === 409 && answer.body?.code !== "idempotency_in_progress";
     if (!WORTH_A_RETRY.has(answer.status) || isBusy || attempt === attempts) break;
     await wait(retryAfterMs(answer.retryAfter, 600 * 2 ** (attempt - 1)));

@@ -1,7 +1,8 @@
 // Changes of one batch by script: every call says which version of the batch the page shows.
-import { csrfToken, getJson, parsed, sentence } from "../base/http.js";
+import { csrfToken, getJson, isSignedOut, parsed, sentence } from "../base/http.js";
 import { make } from "../base/html.js";
 import { announce, toast } from "../base/notices.js";
+import { signedInAgain } from "../base/sign_in.js";
 import { session } from "../base/storage.js";
 import { capitalized } from "../base/text.js";
 
@@ -49,7 +50,10 @@ function inTurn(work) {
  * is written: their changes are shown, with a button that tries again.
  */
 export async function call(method, path, body) {
-  const answer = await inTurn(() => send(method, path, body));
+  let answer = await inTurn(() => send(method, path, body));
+  if (isSignedOut(answer.status, answer.body) && await signedInAgain()) {
+    answer = await inTurn(() => send(method, path, body));
+  }
   if (answer.status === 412) {
     const again = () => repeat(method, path, body);
     const isShown = await look({ again });

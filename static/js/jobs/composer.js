@@ -29,6 +29,8 @@ export class Composer {
     const mark = document.createComment(op.dataset.operation);
     op.before(mark);
     this.homes.set(op.dataset.operation, { op, mark });
+    // Browsers restore fields by their position, and chosen operations have moved: another one would be ticked.
+    for (const field of op.querySelectorAll("input, select, textarea")) field.autocomplete = "off";
     const box = op.querySelector('input[name="operation"]');
     box.addEventListener("change", () => {
       if (box.checked) this.choose(op.dataset.operation, true);
@@ -38,7 +40,7 @@ export class Composer {
     for (const button of op.querySelectorAll("[data-move]")) {
       button.addEventListener("click", () => this.move(op, button.dataset.move, button));
     }
-    if (box.checked) this.choose(op.dataset.operation); // a reload keeps what was chosen
+    if (box.checked) this.choose(op.dataset.operation); // the server shows again what it refused
   }
 
   choose(name, isByHand = false) {
@@ -81,7 +83,10 @@ export class Composer {
     box.hidden = false;
     for (const button of box.querySelectorAll("[data-recipe]")) {
       const recipe = JSON.parse(button.nextElementSibling.textContent);
-      button.addEventListener("click", () => this.apply(recipe));
+      button.addEventListener("click", () => {
+        this.apply(recipe);
+        this.box.scrollIntoView({ block: "nearest", behavior: "smooth" });
+      });
     }
   }
 
@@ -94,7 +99,6 @@ export class Composer {
     const mode = recipe.is_pipeline ? "pipeline" : "separate";
     this.form.querySelector(`input[name="mode"][value="${mode}"]`).checked = true;
     this.refresh();
-    this.box.scrollIntoView({ block: "nearest", behavior: "smooth" });
   }
 
   fill(name, key, value) {

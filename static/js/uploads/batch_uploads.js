@@ -4,16 +4,12 @@ import { isImage } from "./dropzone.js";
 import { Uploads } from "./queue.js";
 
 export function newUploads(form, options) {
-  const uploads = new Uploads({
+  return new Uploads({
     list: form.querySelector("[data-uploads]"),
     template: form.querySelector("[data-upload-template]"),
     maxBytes: Number(form.dataset.maxBytes),
     ...options,
   });
-  window.addEventListener("beforeunload", (event) => {
-    if (uploads.isBusy && !uploads.isHeld) event.preventDefault();
-  });
-  return uploads;
 }
 
 /** A folder's images; other files in it (thumbs.db, .DS_Store) are left out silently. */

@@ -1,8 +1,12 @@
 // One request per file, with progress, cancel and retry; at most three at a time.
-import { csrfToken, parsed, retryAfterMs, sentence } from "../base/http.js";
+import { make } from "../base/html.js";
+import { csrfToken, isSignedOut, parsed, retryAfterMs, sentence } from "../base/http.js";
+import { signedInAgain } from "../base/sign_in.js";
 import { fileSize, tooLarge } from "../base/text.js";
 
 const PARALLEL = 3;
+const NETWORK_MS = 15_000; // a server that restarts sends no "online" event
+const DISK_FULL_MS = 30_000;
 const MOST_PREVIEWS = 60;
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|webp|avif|gif|bmp)$/;
 const FORMAT_NAMES = { jpg: "JPEG", webp: "WebP" };
@@ -47,6 +51,7 @@ class Upload {
 
   set(state, text) {
     this.state = state;
+    this.isDisconnected = false;
     this.row.dataset.state = state;
     this.part("text").textContent = text;
     this.part("text").classList.toggle("error-text", state === "refused" || state === "lost");
@@ -70,8 +75,8 @@ class Upload {
     xhr.setRequestHeader("X-CSRFToken", csrfToken());
     xhr.upload.addEventListener("progress", (event) => this.progress(event));
     xhr.addEventListener("load", () => this.answered(xhr));
-    xhr.addEventListener("error", () => this.set("lost", sentence(0)));
-    xhr.addEventListener("timeout", () => this.set("lost", sentence(0)));
+    xhr.addEventListener("error", () => this.disconnected());
+    xhr.addEventListener("timeout", () => this.disconnected());
     xhr.send(form);
     this.set("sending", `${fileSize(this.file.size)} · sending`);
   }
@@ -86,16 +91,35 @@ class Upload {
     else this.set("checking", `${fileSize(this.file.size)} · checking the image`);
   }
 
+  /** It goes on by itself when the browser is online again, or when the server answers again. */
+  disconnected() {
+    this.set("lost", sentence(0));
+    this.isDisconnected = true;
+    setTimeout(() => { if (this.isDisconnected && navigator.onLine) this.retry(); }, NETWORK_MS);
+  }
+
+  hold(text, ms) {
+    this.set("waiting", text);
+    this.heldUntil = Date.now() + ms;
+    setTimeout(() => this.queue.pump(), ms + 20);
+  }
+
   answered(xhr) {
     const body = parsed(xhr.responseText);
     if ((xhr.status === 200 || xhr.status === 201) && body?.id) return this.accepted(body);
-    if ((xhr.status === 429 || xhr.status === 503) && this.tries < 5) {
-      this.set("waiting", "The server is busy. Trying again soon");
-      this.heldUntil = Date.now() + retryAfterMs(xhr.getResponseHeader("Retry-After"), 2000);
-      setTimeout(() => this.queue.pump(), this.heldUntil - Date.now() + 20);
-      return undefined;
+    const later = xhr.getResponseHeader("Retry-After");
+    if (xhr.status === 507) {
+      return this.hold(`${sentence(507, body)} Trying again by itself.`, retryAfterMs(later, DISK_FULL_MS));
     }
-    const mayWorkLater = xhr.status === 0 || xhr.status === 401 || xhr.status >= 500;
+    // A server that names a time is believed for as long as it does.
+    if ((xhr.status === 429 || xhr.status === 503) && (later || this.tries < 5)) {
+      return this.hold("The server is busy. Trying again soon.", retryAfterMs(later, 2000));
+    }
+    if (isSignedOut(xhr.status, body)) {
+      this.set("lost", sentence(401));
+      return signedInAgain().then((isBack) => { if (isBack && this.state === "lost") this.retry(); });
+    }
+    const mayWorkLater = xhr.status === 0 || xhr.status >= 500;
     return this.set(mayWorkLater ? "lost" : "refused", sentence(xhr.status, body));
   }
 
@@ -115,6 +139,7 @@ class Upload {
   cancel() {
     const isOpen = OPEN.has(this.state);
     this.state = "cancelled";
+    this.isDisconnected = false;
     if (isOpen) this.xhr?.abort();
     const next = this.row.nextElementSibling ?? this.row.previousElementSibling;
     this.row.remove();
@@ -134,6 +159,17 @@ export class Uploads {
   constructor({ list, template, maxBytes, onChange, fields = {}, isHeld = false }) {
     Object.assign(this, { list, template, maxBytes, onChange, fields, isHeld });
     this.items = [];
+    this.again = make("button", { type: "button", className: "button small", textContent: "Retry all", hidden: true });
+    this.again.addEventListener("click", () => this.retryAll());
+    list.before(this.again);
+    window.addEventListener("online", () => this.retryAll((item) => item.isDisconnected));
+    window.addEventListener("beforeunload", (event) => {
+      if (this.items.some((item) => OPEN.has(item.state) || item.state === "lost")) event.preventDefault();
+    });
+  }
+
+  retryAll(isMeant = () => true) {
+    for (const item of this.items) if (item.state === "lost" && isMeant(item)) item.retry();
   }
 
   release(fields) {
@@ -165,7 +201,11 @@ export class Uploads {
   changed() {
     if (this.isLooking) return;
     this.isLooking = true;
-    queueMicrotask(() => { this.isLooking = false; this.pump(); this.onChange(this); });
+    queueMicrotask(() => { this.isLooking = false; this.pump(); this.show(); this.onChange(this); });
+  }
+
+  show() {
+    this.again.hidden = this.items.filter((item) => item.state === "lost").length < 2;
   }
 
   remove(upload) {
