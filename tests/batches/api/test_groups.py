@@ -310,7 +310,7 @@ def test_a_stale_version_tells_who_did_what(client, batch, rows):
     response = client.delete(at(batch, "groups/a/"), HTTP_IF_MATCH='"3"')
 
     assert (response.status_code, response.json()["code"]) == (412, "precondition_failed")
-    assert "anna locked 1 image" in response.json()["detail"]
+    assert "by anna: locked 1 image" in response.json()["detail"]
     assert response["ETag"] == '"4"'
 
 
