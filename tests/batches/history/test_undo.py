@@ -144,7 +144,7 @@ def test_a_stale_version_changes_nothing(batch, people):
     grouping.create_group(batch, name="red", actor=anna)
 
     for is_header, status in ((True, 412), (False, 409)):
-        with pytest.raises(ApiError, match="anna created the group red") as refused:
+        with pytest.raises(ApiError, match="by anna: created the group red") as refused:
             grouping.create_group(
                 batch, name="blue", actor=ben, expected_version=ExpectedVersion(version, is_header)
             )
