@@ -134,10 +134,10 @@ def test_console_that_cannot_be_written_does_not_end_it(supervise, tmp_path, con
         os.close(master)  # each write: input/output error
     process = supervise(LIVES, stdout=where, stderr=where)
     os.close(where)
-    assert wait_until(lambda: pid_in(tmp_path / "pid"))
+    assert wait_until(lambda: (tmp_path / "pid").exists() and log(tmp_path) == "up\n")
     first = pid_in(tmp_path / "pid")
     os.kill(first, signal.SIGKILL)
-    assert wait_until(lambda: pid_in(tmp_path / "pid") not in {0, first})
+    assert wait_until(lambda: log(tmp_path).splitlines()[-1] == "up" and pid_in(tmp_path / "pid") != first)
     assert process.poll() is None
     process.terminate()
     assert process.wait(30) == 0
