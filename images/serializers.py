@@ -197,6 +197,19 @@ class MetadataSerializer(serializers.ModelSerializer):
 
 
 class HistorySerializer(serializers.ModelSerializer):
+    """The audit log is for administrators: others do not learn of keys and requests, nor readers of persons."""
+
+    ACTOR, CREDENTIALS = ("actor_name",), ("api_key_prefix", "request_id")
+    actor_name = serializers.CharField(help_text="Empty for callers without the scope write.")
+    api_key_prefix = serializers.CharField(help_text="Empty for callers without the scope admin.")
+    request_id = serializers.CharField(help_text="Empty for callers without the scope admin.")
+
+    def to_representation(self, instance: AuditEvent) -> dict[str, Any]:
+        request = self.context["request"]
+        hidden = () if has_scope(request, Scope.ADMIN) else self.CREDENTIALS
+        hidden += () if has_scope(request, Scope.WRITE) else self.ACTOR
+        return {**super().to_representation(instance), **dict.fromkeys(hidden, "")}
+
     class Meta:
         model = AuditEvent
         fields = ["at", "action", "actor_name", "api_key_prefix", "request_id", "detail"]

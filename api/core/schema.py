@@ -3,6 +3,9 @@
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiTypes
+
+from processing.algorithms.codecs.formats import FORMATS
 
 NUMBERS: dict[str, Any] = {
     "limit": {"type": "number", "description": "The limit, where a number, a size or a count is at fault."},
@@ -38,6 +41,12 @@ ERROR: dict[str, Any] = {
         **NUMBERS,
     },
 }
+
+
+def image_bytes(*more: str) -> dict[tuple[int, str], Any]:
+    """The answer of a view that sends an image's bytes, by each media type that it may have."""
+    types = {format.mime_type for format in FORMATS.values()}
+    return {(200, mime_type): OpenApiTypes.BINARY for mime_type in (*sorted(types), *more)}
 
 
 class Schema(AutoSchema):

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -28,14 +28,21 @@ from batches.history.changes import Step
 from batches.models import Batch, BatchImage
 from batches.serializers import MemberSerializer, members_json
 from images.api.uploads import UploadSerializer, upload
-from images.api.viewset import UUID_PATTERN
-from images.serializers import UploadResultsSerializer
+from images.api.viewset import UPLOADED, UUID_PATTERN
+from images.serializers import UploadedImageSerializer, UploadResultsSerializer
 from images.services import scores
 
 
 class AddedSerializer(ChangedSerializer):
     added = serializers.IntegerField(help_text="Images that were not in the batch yet.")
     image_count = serializers.IntegerField()
+
+
+ADDED = PolymorphicProxySerializer(
+    component_name="AddedOrUpload",
+    serializers=[AddedSerializer, UploadedImageSerializer, UploadResultsSerializer],
+    resource_type_field_name=None,
+)
 
 
 class RemovedSerializer(ChangedSerializer):
@@ -81,8 +88,8 @@ class ImagesActions:
         request={"application/json": AddedImagesSerializer, "multipart/form-data": UploadSerializer},
         parameters=[IF_MATCH],
         responses={
-            200: AddedSerializer,
-            201: OpenApiResponse(UploadResultsSerializer, "For files: the same as POST /api/images/."),
+            200: OpenApiResponse(ADDED, "What was added; for files, the same as POST /api/images/."),
+            201: OpenApiResponse(UPLOADED, "For files, at least one of which is new."),
         },
     )
     @images.mapping.post

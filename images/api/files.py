@@ -6,7 +6,7 @@ from urllib.parse import quote
 from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
-from drf_spectacular.utils import OpenApiTypes, extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api.access.permissions import has_scope
 from api.core.errors import ApiError, ErrorCode
 from api.core.requests import FlagField, QuerySerializer
+from api.core.schema import image_bytes
 from api.models import AuditEvent, Scope
 from images import damage, renditions
 from images.models import Image
@@ -27,7 +28,7 @@ from processing.phrases import NO_ORIGINAL
 from processing.serializers import ArtifactSerializer, JobListSerializer
 from processing.storage.serving import ALTERED, serve_file
 
-BYTES = {(200, "image/*"): OpenApiTypes.BINARY}
+BYTES = image_bytes()
 THUMBNAIL_SECONDS = 86_400
 STAND_IN_SECONDS = 60  # of a thumbnail that was not asked for: the right one may be there soon
 
@@ -163,5 +164,6 @@ class ImageParts:
 
     def _page(self, rows: QuerySet[Any], serializer: type) -> Response:
         page = self.paginate_queryset(rows)  # type: ignore[attr-defined]
-        answer: Response = self.get_paginated_response(serializer(page, many=True).data)  # type: ignore[attr-defined]
+        context = {"request": self.request}  # type: ignore[attr-defined]
+        answer: Response = self.get_paginated_response(serializer(page, many=True, context=context).data)  # type: ignore[attr-defined]
         return answer

@@ -6,13 +6,14 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponseBase
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.errors import ApiError, ErrorCode
+from api.core.schema import image_bytes
 from processing import files
 from processing.algorithms.codecs.formats import FORMATS
 from processing.algorithms.codecs.probing import Limits
@@ -47,7 +48,7 @@ class ArtifactViewSet(viewsets.ReadOnlyModelViewSet):
     filterset_class = ArtifactFilter
     lookup_value_regex = "[0-9a-fA-F-]{36}"
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(responses=image_bytes())
     @action(detail=True)
     def file(self, request: Request, pk: str | None = None) -> HttpResponseBase:
         """The result's bytes, as an attachment."""

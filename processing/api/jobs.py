@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponseBase, StreamingHttpResponse
 from django.utils.http import content_disposition_header
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,6 +16,7 @@ from api.access import audit
 from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.core.idempotency import idempotent
 from api.core.requests import NoFieldsSerializer, QuerySerializer, StrictSerializer, takes_files
+from api.core.schema import image_bytes
 from api.models import Scope
 from batches.submission import estimate, submit
 from images.models import Image
@@ -73,7 +74,6 @@ class RetrySerializer(StrictSerializer):
     operations = serializers.ListField(
         child=serializers.IntegerField(max_value=2**63 - 1, min_value=0),
         required=False,
-        allow_null=True,
         allow_empty=False,
         help_text="Only those with these numbers.",
     )
@@ -218,7 +218,7 @@ class JobViewSet(SubmitsWork, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
     def artifacts(self, request: Request, pk: str | None = None) -> Response:
         return self._page(results_of(self.get_object()), ArtifactSerializer)
 
-    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @extend_schema(responses=image_bytes("application/zip"))
     @action(detail=True)
     def download(self, request: Request, pk: str | None = None) -> HttpResponseBase:
         """The result's bytes, or a ZIP of several results."""

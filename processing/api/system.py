@@ -151,7 +151,6 @@ class CleanupRequestSerializer(IdempotentSerializer):
     classes = serializers.ListField(
         child=serializers.ChoiceField(["raw", "processed", "thumbnails"]),
         required=False,
-        allow_null=True,
         allow_empty=False,
         help_text="Default: all.",
     )

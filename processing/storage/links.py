@@ -30,7 +30,10 @@ def signed_url(link: OperationArtifact) -> tuple[str, datetime]:
     if not files.is_local():
         return _presigned(link), expires_at
     path = reverse("linked-file", args=[link.pk, link.name])
-    return f"{path}?{urlencode({'expires': expires, 'signature': _sign(link.pk, expires)})}", expires_at
+    return (
+        f"{path}?{urlencode({'expires': expires, 'signature': _sign(link.pk, link.name, expires)})}",
+        expires_at,
+    )
 
 
 def _presigned(link: OperationArtifact) -> str:
@@ -42,14 +45,13 @@ def _presigned(link: OperationArtifact) -> str:
     return default_storage.url(link.artifact.file, parameters=parameters)  # type: ignore[call-arg]
 
 
-def _sign(link_id: uuid.UUID, expires: int) -> str:
-    return salted_hmac(SALT, f"{link_id}:{expires}", algorithm="sha256").hexdigest()
+def _sign(link_id: uuid.UUID, name: str, expires: int) -> str:
+    return salted_hmac(SALT, f"{link_id}:{expires}:{name}", algorithm="sha256").hexdigest()
 
 
-def _check(link_id: uuid.UUID, expires: str, signature: str) -> None:
-    if not (expires.isascii() and expires.isdigit() and len(expires) < 12) or not constant_time_compare(
-        signature, _sign(link_id, int(expires))
-    ):
+def _check(link_id: uuid.UUID, name: str, expires: str, signature: str) -> None:
+    is_number = expires.isascii() and expires.isdigit() and len(expires) < 12 and not expires.startswith("0")
+    if not is_number or not constant_time_compare(signature, _sign(link_id, name, int(expires))):
         raise ApiError(ErrorCode.LINK_INVALID, "This link is incomplete or was changed.")
     if int(expires) < time.time():
         ended = datetime.fromtimestamp(int(expires), UTC).isoformat()
@@ -64,7 +66,7 @@ def _check(link_id: uuid.UUID, expires: str, signature: str) -> None:
 def linked_file(request: HttpRequest, link_id: uuid.UUID, name: str) -> HttpResponseBase:
     """A result's bytes for the holder of a signed link."""
     try:
-        _check(link_id, request.GET.get("expires", ""), request.GET.get("signature", ""))
+        _check(link_id, name, request.GET.get("expires", ""), request.GET.get("signature", ""))
         return artifact_response(request, link_id)
     except ApiError as error:
         return serving.refusal(error)

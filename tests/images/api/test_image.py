@@ -144,7 +144,19 @@ def test_history_tells_who_did_what(client, image):
     assert [row["action"] for row in rows] == ["image.trash", "image.update", "image.upload"]
     assert rows[1]["detail"] == {"before": {"title": ""}, "after": {"title": "Dunes"}}
     assert rows[0]["actor_name"] == client.user.username
-    assert rows[0]["api_key_prefix"] == client.user.api_keys.get().prefix
+
+
+def test_history_tells_readers_nobody_and_only_administrators_keys(client, image):
+    client.patch(address(image), {"title": "Dunes"})
+
+    def told(scope: str) -> tuple[str, str, bool]:
+        row = make_client(scope).get(address(image, "history/")).json()["results"][0]
+        return row["actor_name"], row["api_key_prefix"], bool(row["request_id"])
+
+    name = client.user.username
+    assert told("read") == ("", "", False)
+    assert told("write") == (name, "", False)
+    assert told("admin") == (name, client.user.api_keys.get().prefix, True)
 
 
 # --- changing -----------------------------------------------------------------------------------------

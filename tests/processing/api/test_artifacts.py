@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from images import services as image_services
@@ -123,3 +124,31 @@ def test_purged_source_leaves_the_job_saying_what_was_there(client):
 @pytest.mark.parametrize("part", ["", "file/", "compare/"])
 def test_unknown_artifact_is_404(client, part):
     assert client.get(f"/api/artifacts/{uuid.uuid4()}/{part}").status_code == 404
+
+
+def test_a_signed_link_is_good_for_its_own_name_and_end_only(job):
+    stranger, url = APIClient(), job["artifacts"][0]["url"]
+    path, _, query = url.partition("?")
+    renamed = path.rpartition("/")[0] + "/invoice.webp"
+
+    statuses = {
+        one: stranger.get(one).status_code
+        for one in (url, f"{renamed}?{query}", url.replace("expires=", "expires=0"), f"{path}?{query}0")
+    }
+
+    assert list(statuses.values()) == [200, 403, 403, 403]
+
+
+def test_the_types_of_results_are_those_that_are_documented(client, job):
+    document = SchemaGenerator().get_schema(request=None, public=True)
+
+    def documented(path: str) -> set[str]:
+        return set(document["paths"][path]["get"]["responses"]["200"]["content"])
+
+    for path, kind in ((f"artifacts/{one['id']}/file/", "artifacts/{id}/file/") for one in job["artifacts"]):
+        assert client.get(f"/api/{path}")["Content-Type"] in documented(f"/api/{kind}")
+    assert client.get(f"/api/jobs/{job['id']}/download/")["Content-Type"] in documented(
+        "/api/jobs/{id}/download/"
+    )
+    original = client.get(f"/api/images/{job['image']}/file/")
+    assert original["Content-Type"] in documented("/api/images/{id}/file/")

@@ -244,6 +244,7 @@ def test_retry_of_named_operations_checks_them(client, image):
     assert retry({"operations": [done]}) == 400
     assert retry({"operations": [2**70]}) == 400
     assert retry({"operations": "all"}) == 400
+    assert retry({"operations": None}) == 400
     assert retry({"only": "completed"}) == 400
     assert retry({"what": 1}) == 400
     assert retry({"operations": [failed]}) == 202

@@ -129,6 +129,7 @@ def test_cleanup_plans_and_removes(admin):
         ({"days_old": 36501}, "days_old"),
         ({"days_old": 10**30}, "days_old"),
         ({"days_old": 30, "classes": []}, "classes"),
+        ({"days_old": 30, "classes": None}, "classes"),
         ({"days_old": 30, "classes": ["trash"]}, "classes.0"),
         ({"days_old": 30, "classes": "raw"}, "classes"),
         ({"days_old": 30, "classes": [["raw"]]}, "classes.0"),
