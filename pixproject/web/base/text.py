@@ -46,10 +46,12 @@ def byte_size(value: int) -> str:
     return f"{size / 1000:.1f} TB"
 
 
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# A spreadsheet takes a cell that begins so for a formula, also in wide characters; one that separates cells by
+# semicolons does so behind each of them.
+_FORMULA = re.compile(r"(^|;)(\s*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def plain_cell(value: Any) -> Any:
-    """A value for a CSV file that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """A value for a CSV file, on one line, that no spreadsheet takes for a formula."""
+    return _FORMULA.sub(r"\1'\2", _CONTROL.sub(" ", value)) if isinstance(value, str) else value

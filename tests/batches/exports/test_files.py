@@ -18,6 +18,7 @@ from batches.groups import operations as grouping
 from batches.models import Batch, BatchImage, ClusterRun
 from images.models import Image
 from images.services import trash_many
+from pixproject.web.base.text import plain_cell
 from processing.algorithms.metadata.position import without_position
 from tests.factories import make_client, make_image, make_rows, make_user, pictures
 from tests.factories.batches import make_batch
@@ -102,6 +103,27 @@ def test_csv_is_rfc_4180_in_utf_8_and_no_formula():
     assert '"\'=cmd|""x"".jpg"' in text
     row = csv_rows(batch)[0]
     assert (row["group_name"], row["reference"], row["tags"]) == ("'@Schön,", "'+1", "'-2")
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("\n=1+1", "' =1+1"),
+        ("\uff1dcmd", "'\uff1dcmd"),
+        ("a;=cmd|calc!A0", "a;'=cmd|calc!A0"),
+        ("a; @SUM(1)", "a;' @SUM(1)"),
+        ("\x00\x85+1", "' +1"),
+        ("1-2; 3", "1-2; 3"),
+    ],
+)
+def test_no_cell_of_a_csv_is_a_formula_for_any_spreadsheet(text, cell):
+    assert plain_cell(text) == cell
+
+
+def test_each_tag_of_a_csv_is_text():
+    rows = make_rows(1, tags=["a", "=cmd", "-1"])
+
+    assert csv_rows(make_batch(rows))[0]["tags"] == "a;'=cmd;'-1"
 
 
 def test_images_in_the_trash_and_of_other_batches_are_not_exported():
