@@ -53,6 +53,8 @@ def configuration(level: str, *, as_json: bool) -> dict[str, Any]:
             "django": {"handlers": []},  # Django's own would write the same lines again
             "django.server": {"handlers": ["console"], "level": level, "propagate": False},
             "django.request": {"level": "ERROR"},  # our own middleware writes one line a request
+            # Scanners send foreign host names all day: the line of the request says 400, which is enough.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "gunicorn.error": {"handlers": ["console"], "level": level, "propagate": False},
             "waitress.queue": {"level": "ERROR"},  # a line for every request that waits for a thread
             "pebble": {"level": "WARNING"},

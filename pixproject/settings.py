@@ -251,6 +251,10 @@ X_FRAME_OPTIONS = "DENY"
 if BEHIND_HTTPS_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = env.int("HSTS_SECONDS", 30 * 86_400)
+# Redirecting to HTTPS is the proxy's task: behind it probes and programs speak HTTP. Whether a name's subdomains
+# keep to HTTPS, too, only its owner knows.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W008", "security.W021"]
 SESSION_COOKIE_NAME = f"pix_session_{PORT}"  # cookies ignore ports: two instances on one host keep apart
 CSRF_COOKIE_NAME = f"pix_csrf_{PORT}"
 # Every upload goes to a temporary file: it is hashed there while it arrives and then moved into storage.

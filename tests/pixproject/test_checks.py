@@ -36,6 +36,7 @@ def test_the_defaults_are_fine():
         ({"API_RATE_KEY": "many"}, ["pix.E032"]),
         ({"API_RATE_ANON": "10/hour"}, []),
         ({"LOG_FORMAT": "xml"}, ["pix.E033"]),
+        ({"TRUSTED_PROXIES": ["10.0.3.0/24", "nginx"]}, ["pix.E034"]),
         ({"HOST": "0.0.0.0", "ALLOWED_HOSTS": ["localhost"]}, ["pix.W040"]),
         ({"HOST": "0.0.0.0", "ALLOWED_HOSTS": ["pix.example.org"]}, []),
         ({"HOST": "0.0.0.0", "ALLOWED_HOSTS": ["pix.example.org"], "DEBUG": True}, ["pix.E040"]),

@@ -128,3 +128,16 @@ def test_file_name_endings_are_understood_as_formats(tmp_path):
     environment = {"ALLOWED_EXTENSIONS": "jpg,JPEG, .png,gif,bmp,tif", "PIX_DATA_DIR": str(tmp_path)}
 
     assert values(["ALLOWED_EXTENSIONS"], **environment) == [str(["jpg", "png", "gif", "bmp", "tiff"])]
+
+
+@pytest.mark.parametrize("proxy", [{}, {"BEHIND_HTTPS_PROXY": "1"}])
+def test_nothing_is_left_to_say_of_a_deployment_behind_https(tmp_path, proxy):
+    code = (
+        "from django.core.management import execute_from_command_line as run; run(['', 'check', '--deploy'])"
+    )
+    environment = {"DJANGO_SETTINGS_MODULE": "pixproject.settings", "PIX_DATA_DIR": str(tmp_path), **proxy}
+
+    result = python(code, **environment)
+
+    said = set(re.findall(r"security\.W\d+", result.stderr))
+    assert said == (set() if proxy else {"security.W004", "security.W012", "security.W016"})
