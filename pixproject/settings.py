@@ -275,7 +275,7 @@ REST_FRAMEWORK = {
         "api.core.parsers.JSONParser",
         "api.core.parsers.MultiPartParser",  # for the views that take files: `api.core.requests.takes_files`
     ],
-    "DEFAULT_PAGINATION_CLASS": "api.core.pagination.PagePagination",
+    "DEFAULT_PAGINATION_CLASS": "api.core.pagination.ListPagination",
     "DEFAULT_FILTER_BACKENDS": ["api.core.filters.StrictFilterBackend"],
     "DEFAULT_THROTTLE_CLASSES": ["api.access.throttling.AnonThrottle", "api.access.throttling.KeyThrottle"],
     "DEFAULT_THROTTLE_RATES": {"anon": API_RATE_ANON, "key": API_RATE_KEY},

@@ -5,12 +5,11 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.core.idempotency import idempotent
-from api.core.requests import QuerySerializer
+from api.core.pagination import CursorQuery, ListPagination
 from batches.api.requests import IF_MATCH, VersionedSerializer, expected_version
 from batches.api.responses import ChangedSerializer, changed, etag
 from batches.history import changes
@@ -21,9 +20,8 @@ MAX_NUMBER = 2**31 - 1
 SEQUENCE = "changes/(?P<sequence>[0-9]{1,9})"
 
 
-class HistoryPagination(CursorPagination):
-    ordering = "-sequence"
-    page_size = 50
+class HistoryPagination(ListPagination):
+    is_always_by_cursor = True
 
 
 class HistoryPageSerializer(serializers.Serializer):
@@ -47,14 +45,13 @@ class UndoSerializer(VersionedSerializer):
     )
 
 
-class ChangesQuery(QuerySerializer):
+class ChangesQuery(CursorQuery):
     since = serializers.IntegerField(
         required=False,
         min_value=0,
         max_value=MAX_NUMBER,
         help_text="Only changes after this version of the batch.",
     )
-    cursor = serializers.CharField(required=False, help_text="From `next` or `previous` of another page.")
 
 
 class HistoryActions:

@@ -127,7 +127,7 @@ READS = [
     ("images/", {"decision": "banana"}, 400),
     ("images/", {"banana": "1"}, 400),
     ("changes/", {"since": "x"}, 400),
-    ("changes/", {"cursor": "x"}, 404),
+    ("changes/", {"cursor": "x"}, 400),
     ("runs/1/", {}, 404),
     ("runs/1/diff/", {}, 404),
     ("map/", {"run": "1"}, 404),
