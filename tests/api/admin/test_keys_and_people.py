@@ -191,7 +191,7 @@ def test_sidebar_shows_access_to_administrators_only(administrator):
 def test_the_form_makes_no_key_for_somebody_who_may_more(administrator):
     administrator.user.is_superuser = False
     administrator.user.save()
-    administrator.user.groups.add(Group.objects.get(name="admin"))
+    administrator.user.groups.add(Group.objects.get_or_create(name="admin")[0])
     root = User.objects.create_superuser("root")
 
     answer = administrator.post(reverse(NEW_KEY), {"name": "steal", "user": root.pk, "scopes": ["read"]})
