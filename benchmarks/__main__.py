@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.results import Result, table
+from benchmarks.harness.results import Result, table
 
 NAMES = (
     "pipeline",
@@ -84,7 +84,7 @@ def run(name: str, *, is_quick: bool) -> list[Result] | None:
         command = [
             sys.executable,
             "-m",
-            "benchmarks.run_one",
+            "benchmarks.harness.run_one",
             name,
             str(answer),
             *(["--quick"] if is_quick else []),

@@ -20,9 +20,9 @@ from batches.clustering.service import parse_parameters, submit_analysis
 from batches.exports import files as exports
 from batches.groups import operations as grouping
 from batches.models import Batch, ClusterRun
-from benchmarks.http import admin, api_client, page_client
+from benchmarks.harness.http import admin, api_client, page_client
+from benchmarks.harness.results import Result
 from benchmarks.lists import add_images, get, queries
-from benchmarks.results import Result
 from images.models import Embedding, Image
 from images.vectors import embeddings
 from processing.engine.worker import run_until_idle

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 
-from benchmarks.results import Result
+from benchmarks.harness.results import Result
 from processing.algorithms.clustering.cluster import ClusterParameters, Labelling, cluster, label_points
 from processing.algorithms.clustering.points import as_points
 

@@ -25,8 +25,8 @@ from django.core.management import call_command
 from PIL import Image as Pillow
 
 from api.access.keys import create_key
-from benchmarks.http import admin, page_client
-from benchmarks.results import Result
+from benchmarks.harness.http import admin, page_client
+from benchmarks.harness.results import Result
 from images.models import Image
 from pixproject.embedded.process import die_with_parent
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.results import Result
+from benchmarks.harness.results import Result
 from ml_models import weights
 from processing.algorithms.denoise.denoise import COLOUR, denoise_pixels
 from processing.algorithms.denoise.network import best_finder

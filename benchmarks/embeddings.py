@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.pictures import sources
-from benchmarks.results import Result
+from benchmarks.harness.pictures import sources
+from benchmarks.harness.results import Result
 from processing.algorithms.codecs.probing import Limits
 from processing.algorithms.codecs.raster import Raster
 from processing.algorithms.embedding.embedders import BATCH, EMBEDDERS, EmbedderSpec, normalised, ready
@@ -81,7 +81,7 @@ def best(*works: Callable[[], np.ndarray]) -> list[tuple[np.ndarray, float]]:
 
 
 def one_by_one(network: object, spec: EmbedderSpec, paths: Sequence[Path]) -> np.ndarray:
-    """As the published examples do it: open, prepare, run, each picture by itself, in float32."""
+    """As the published examples do it: open, prepare, run, one image at a time, in float32."""
     import torch
 
     vectors = []

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from celery import group
 
-from benchmarks import celery_app, instance
-from benchmarks.results import Result
+from benchmarks.harness import celery_app, instance
+from benchmarks.harness.results import Result
 from processing.engine.jobs import NewOperation, submit_job
 
 NAME = "empty_operations"

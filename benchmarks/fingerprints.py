@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from benchmarks.results import Result
+from benchmarks.harness.results import Result
 from processing.algorithms.fingerprint.enhance import enhance
 from processing.algorithms.fingerprint.gabor import enhance_gabor
 from processing.algorithms.fingerprint.quality import panel

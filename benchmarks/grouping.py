@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.embeddings import inputs
-from benchmarks.results import Result
+from benchmarks.harness.results import Result
 from ml_models import weights
 from processing.algorithms.clustering.cluster import Clustering, ClusterParameters, cluster
 from processing.algorithms.clustering.joining import group_waiting, join

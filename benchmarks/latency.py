@@ -9,9 +9,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image as Pillow
 
-from benchmarks import instance
-from benchmarks.http import api_client
-from benchmarks.results import Result
+from benchmarks.harness import instance
+from benchmarks.harness.http import api_client
+from benchmarks.harness.results import Result
 from processing.models import Job
 
 NAME = "latency"

@@ -14,8 +14,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from benchmarks.http import admin, api_client, page_client
-from benchmarks.results import Result
+from benchmarks.harness.http import admin, api_client, page_client
+from benchmarks.harness.results import Result
 from images.models import Image, Rendition
 
 NAME = "lists"

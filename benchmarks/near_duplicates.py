@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from benchmarks.pictures import PACKAGED, sources
-from benchmarks.results import Result
+from benchmarks.harness.pictures import PACKAGED, sources
+from benchmarks.harness.results import Result
 from ml_models import weights
 from processing.algorithms.codecs.raster import Raster
 from processing.algorithms.codecs.thumbnails import perceptual_hash

@@ -14,10 +14,10 @@ from pathlib import Path
 from django.conf import settings
 from PIL import Image as Pillow
 
-from benchmarks import instance
-from benchmarks.bare_loop import STEPS, bare_loop
-from benchmarks.pictures import photographs
-from benchmarks.results import Result
+from benchmarks.harness import instance
+from benchmarks.harness.bare_loop import STEPS, bare_loop
+from benchmarks.harness.pictures import photographs
+from benchmarks.harness.results import Result
 from images.models import Image
 from processing import files, services
 from processing.handlers import input_limits

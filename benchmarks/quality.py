@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks.results import Result
+from benchmarks.harness.results import Result
 from ml_models.torchvision_import import import_torchvision
 from processing.algorithms.quality.causes import CAUSES, bound, measure_causes
 from processing.algorithms.quality.speed import faster_statistics

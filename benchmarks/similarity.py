@@ -11,9 +11,9 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
-from benchmarks.http import api_client
+from benchmarks.harness.http import api_client
+from benchmarks.harness.results import Result
 from benchmarks.lists import add_images, get
-from benchmarks.results import Result
 from images.models import Embedding, Image
 from images.vectors import embeddings, similarity
 from ml_models import weights

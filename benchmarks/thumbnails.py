@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 from PIL import Image, ImageOps
 
-from benchmarks.pictures import enlarged, sources
-from benchmarks.results import Result
+from benchmarks.harness.pictures import enlarged, sources
+from benchmarks.harness.results import Result
 from processing.algorithms.codecs.thumbnails import thumbnail
 from processing.handlers import input_limits
 

@@ -9,7 +9,7 @@ if __name__ == "__main__":
     import django
     from django.core.management import call_command
 
-    from benchmarks.instance import register_handlers
+    from benchmarks.harness.instance import register_handlers
 
     django.setup()
     register_handlers()

@@ -31,7 +31,7 @@ def running_servers() -> Iterator[None]:
 
 
 def register_handlers() -> None:
-    from benchmarks.handlers import HANDLERS
+    from benchmarks.harness.handlers import HANDLERS
     from processing.engine import registry
 
     registry.register(*HANDLERS)
@@ -43,7 +43,9 @@ def workers(count: int = 1, *, queues: str = "light,default", **settings: str) -
     from processing.models import WorkerHeartbeat
 
     others = WorkerHeartbeat.objects.count()
-    processes = [_start(["-m", "benchmarks.worker", "--queues", queues], settings) for _ in range(count)]
+    processes = [
+        _start(["-m", "benchmarks.harness.worker", "--queues", queues], settings) for _ in range(count)
+    ]
     try:
         _wait_for_workers(others + count, processes)
         yield
@@ -58,7 +60,7 @@ def celery_worker(concurrency: int) -> Iterator[None]:
         "-m",
         "celery",
         "-A",
-        "benchmarks.celery_app",
+        "benchmarks.harness.celery_app",
         "worker",
         "-P",
         "prefork",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import django
 
-from benchmarks.instance import running_servers
+from benchmarks.harness.instance import running_servers
 
 
 def main(name: str, answer: Path, *, is_quick: bool, with_servers: bool) -> None:
