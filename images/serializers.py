@@ -206,7 +206,7 @@ class HistorySerializer(serializers.ModelSerializer):
 
     def to_representation(self, instance: AuditEvent) -> dict[str, Any]:
         request = self.context["request"]
-        hidden = () if has_scope(request, Scope.ADMIN) else self.CREDENTIALS
+        hidden: tuple[str, ...] = () if has_scope(request, Scope.ADMIN) else self.CREDENTIALS
         hidden += () if has_scope(request, Scope.WRITE) else self.ACTOR
         return {**super().to_representation(instance), **dict.fromkeys(hidden, "")}
 
