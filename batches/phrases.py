@@ -40,9 +40,9 @@ def step(change: GroupingChange) -> str:
 
 
 def unfinished(ungrouped: int, groups_open: int, undecided: int) -> str:
-    """3 images in no group, 2 groups not confirmed, 5 images without a decision."""
+    """3 images unassigned, 2 groups not confirmed, 5 images without a decision."""
     parts = (
-        f"{images(ungrouped)} in no group" if ungrouped else "",
+        f"{images(ungrouped)} unassigned" if ungrouped else "",
         f"{groups(groups_open)} not confirmed" if groups_open else "",
         f"{images(undecided)} without a decision" if undecided else "",
     )
@@ -90,11 +90,11 @@ def titles(names: Sequence[str], *, most: int = 3) -> str:
 
 
 def no_batch(key: Any) -> str:
-    return f"Batch {str(key)[:50]!r} does not exist."
+    return f"Batch “{str(key)[:50]}” does not exist."
 
 
 def no_group(label: Any) -> str:
-    return f"This batch has no group {str(label)[:64]!r}."
+    return f"This batch has no group “{str(label)[:64]}”."
 
 
 def not_in_batch(image_id: UUID) -> str:
@@ -106,15 +106,15 @@ def not_in_group(image_id: UUID, title: str) -> str:
 
 
 def deleted(batch: Batch) -> str:
-    return f"Batch {batch.batch_name!r} has been deleted. Restore it first."
+    return f"Batch “{batch.batch_name}” has been deleted. Restore it first."
 
 
 def archived(batch: Batch) -> str:
-    return f"Batch {batch.batch_name!r} is archived. Unarchive it to make changes."
+    return f"Batch “{batch.batch_name}” is archived. Unarchive it to make changes."
 
 
 def approved(batch: Batch) -> str:
-    return f"Batch {batch.batch_name!r} is approved. Reopen it to make changes."
+    return f"Batch “{batch.batch_name}” is approved. Reopen it to make changes."
 
 
 def difference(bits: int | None, distance: float | None) -> str:

@@ -170,7 +170,7 @@ def unarchive(batch: Batch, *, actor: Any) -> Batch:
     with transaction.atomic():
         locked = changes.lock(batch)
         if not locked.is_archived:
-            raise ApiError(ErrorCode.CONFLICT, f"Batch {locked.batch_name!r} is not archived.")
+            raise ApiError(ErrorCode.CONFLICT, f"Batch “{locked.batch_name}” is not archived.")
         locked.status = Status.COMPLETE if locked.active_run_id else Status.DRAFT
         locked.archived_at = None
         locked.save(update_fields=["status", "archived_at", "updated_at"])
@@ -208,7 +208,7 @@ def restore_batch(batch: Batch, *, actor: Any) -> Batch:
     with transaction.atomic():
         locked = changes.lock(batch)
         if locked.deleted_at is None:
-            raise ApiError(ErrorCode.CONFLICT, f"Batch {locked.batch_name!r} is not deleted.")
+            raise ApiError(ErrorCode.CONFLICT, f"Batch “{locked.batch_name}” is not deleted.")
         locked.deleted_at = None
         locked.save(update_fields=["deleted_at", "updated_at"])
         audit.record("batch.restore", locked, actor=actor)

@@ -159,7 +159,9 @@ def resolve(pair: DuplicatePair, *, keep: Sequence[UUID], others: str, actor: An
         undecided = DuplicatePair.objects.filter(pk=pair.pk, verdict=DuplicatePair.Verdict.PENDING)
         if not undecided.update(verdict=verdict, decided_by=actor, decided_at=timezone.now()):
             pair.refresh_from_db()
-            raise ApiError(ErrorCode.CONFLICT, phrases.already_decided(pair.verdict))
+            raise ApiError(
+                ErrorCode.CONFLICT, phrases.already_decided(pair.verdict == DuplicatePair.Verdict.DUPLICATE)
+            )
         for image in to_trash:
             services.trash(image, actor=actor)
         for image in (pair.a, pair.b):

@@ -64,7 +64,8 @@ def empty_file(name: str) -> str:
     return f"The file '{name}' is empty (0 bytes)."
 
 
-def already_decided(verdict: str) -> str:
+def already_decided(is_duplicate: bool) -> str:
+    verdict = "The images are duplicates" if is_duplicate else "Both images were kept"
     return f"This pair has already been decided: {verdict}."
 
 

@@ -45,7 +45,7 @@ def readable_image(images: QuerySet[Image]) -> Image | None:
     if image is None:
         return None
     rows, lost = Image.objects.filter(pk=image.pk), []
-    for field in _fields().values():  # each value by itself
+    for field in _fields().values():  # one value at a time
         try:
             setattr(image, field.attname, rows.values_list(field.attname, flat=True).get())
         except UNREADABLE:

@@ -116,7 +116,7 @@ def job_eta(job: Job) -> Estimate:
         return Estimate()
     work = {(name, queue): count for name, queue, count in _counts(own)}
     before = Q(priority__lt=job.priority) | Q(priority=job.priority, job__created_at__lt=job.created_at)
-    # Each status by itself, since PostgreSQL uses a partial index only for the status that it was made for.
+    # One query for each status, since PostgreSQL uses a partial index only for the status that it was made for.
     for status in OPERATION_OPEN:
         ahead = Operation.objects.filter(before, queue__in=queues, status=status).exclude(job=job)
         for name, queue, count in _counts(ahead):

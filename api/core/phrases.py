@@ -34,7 +34,7 @@ def unknown_filter(allowed: Iterable[str]) -> str:
 
 
 def too_long(length: int, limit: int) -> str:
-    return f"This text is too long ({length} characters). The limit is {limit}."
+    return f"This text is too long ({length:,} characters). The limit is {limit:,}."
 
 
 def file_too_large(size: int, limit: int) -> str:

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from api.core.errors import ApiError, ErrorCode
 from api.core.idempotency import idempotent
 from api.core.requests import QuerySerializer
+from batches import phrases
 from batches.api.requests import (
     IF_MATCH,
     ImageIdsSerializer,
@@ -252,4 +253,4 @@ def _written(batch: Batch, request: Request, write: Callable[..., AnyStep], **va
 
 
 def _unknown(label: str) -> ApiError:
-    return ApiError(ErrorCode.NOT_FOUND, f"The batch has no group {label[:64]!r}.")
+    return ApiError(ErrorCode.NOT_FOUND, phrases.no_group(label))

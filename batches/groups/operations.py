@@ -108,7 +108,7 @@ def edit_group(
             edit.summary = f"changed the {' and '.join(checked)} of {group.title}"
         new_label, cover = checked.get("label", label), checked.get("cover")
         if any(other.label == new_label and other.pk != group.pk for other in edit.groups.values()):
-            detail = f"This batch has another group {new_label!r}."
+            detail = f"This batch has another group “{new_label}”."
             raise invalid_field("label", detail, code=ErrorCode.UNIQUE)
         if cover:
             edit.members([cover], field="cover")

@@ -170,10 +170,10 @@ def _names(batch: Batch, step: GroupingChange, refused: Sequence[Conflict]) -> d
         for key, name in Image.objects.filter(pk__in=images).values_list("pk", "original_filename")
     }
     for group in Group.objects.filter(batch=batch):
-        names["groups", str(group.pk)] = f"The group {group.title!r}"
+        names["groups", str(group.pk)] = f"The group “{group.title}”"
     for payload in (step.forward, step.inverse):
         for key, values in payload.get("groups", {}).items():
             title = (values or {}).get("name") or f"Group {(values or {}).get('label', '?')}"
-            names.setdefault(("groups", key), f"The group {title!r}")
+            names.setdefault(("groups", key), f"The group “{title}”")
     names |= {(c.table, c.key): "The pair of near-duplicates" for c in refused if c.table == "pairs"}
     return names | {(c.table, c.key): "The batch" for c in refused if c.table == "batch"}

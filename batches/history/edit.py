@@ -123,7 +123,7 @@ class Edit:
         """A group that is made by this edit; without a label it gets the next free number."""
         taken = {group.label for group in self.groups.values()}
         if label is not None and label in taken:
-            raise invalid_field("label", f"This batch already has a group {label!r}.", code=ErrorCode.UNIQUE)
+            raise invalid_field("label", f"This batch already has a group “{label}”.", code=ErrorCode.UNIQUE)
         if not label:
             self.batch.last_label += 1
             while str(self.batch.last_label) in taken:

@@ -85,7 +85,7 @@ class Command(BaseCommand):
         """Where the images are now, and what may follow."""
         count = batch.batch_images.present().count()
         images = ngettext("{} image", "{} images", count).format(count)
-        self.stdout.write(f"Batch {batch.batch_name!r}: {images}, /batches/{batch.pk}/")
+        self.stdout.write(f"Batch “{batch.batch_name}”: {images}, /batches/{batch.pk}/")
         if not is_analyzed:
             self.stdout.write(f"To group them, open its page or call POST /api/batches/{batch.pk}/analyze/")
             return

@@ -135,7 +135,7 @@ def decode_layers(
 def open_whole(
     stream: BinaryIO, *, limits: Limits
 ) -> tuple[Image.Image, ImageInfo, BinaryIO, tuple[str, ...]]:
-    """Open an image whose pixels are wanted: one that lacks only its end marker gets it, and a note says so.
+    """Open an image to read its pixels: one that lacks only its end marker gets it, and a note says so.
 
     Returns:
         The image, its header, the file that it is read from, and notes.

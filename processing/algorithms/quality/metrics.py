@@ -18,7 +18,7 @@ from processing.algorithms.errors import ProcessingError, not_a_choice
 from processing.algorithms.quality.specs import Availability, MetricSpec, Score
 
 RULE = 1  # raised whenever the same image would score otherwise by a change here
-# `make run` installs into .venv, whose pip a shell does not find by itself; a container has only one.
+# `make run` installs into .venv, whose pip is not on the PATH; a container has only one.
 _PIP = ".venv/bin/pip" if Path(sys.prefix).name == ".venv" else "pip"
 PYIQA_COMMAND = f"{_PIP} install --no-deps -r requirements.txt"
 EXTRA_COMMAND = f"{_PIP} install --no-deps -r requirements-iqa-extra.txt"

@@ -185,7 +185,7 @@ def test_an_unfinished_batch_is_approved_with_a_reason_alone(operator, batch):
     stages.move(batch, "submit", actor=operator.user)
 
     page = text_of(act(operator, BATCHES, "approve", batch))
-    assert "Spring: 3 images in no group, 3 images without a decision" in page
+    assert "Spring: 3 images unassigned, 3 images without a decision" in page
     wordless = act(operator, BATCHES, "approve", batch, confirmed="yes", reason=" ")
     batch.refresh_from_db()
     assert (batch.review_stage, "This field is required" in text_of(wordless)) == ("validation", True)
@@ -308,7 +308,7 @@ def test_process_of_several_leaves_out_those_that_it_does_not_fit(operator, batc
     [
         ({}, "Choose at least one operation"),
         ({"operation": ["blur"], "blur.sigma_px": "nan"}, "between 0 and 50"),
-        ({"operation": ["blur"], "filter-group": "no such"}, "no group 'no such'"),
+        ({"operation": ["blur"], "filter-group": "no such"}, "no group “no such”"),
         ({"operation": ["blur"], "filter-min_quality": "101"}, "not a number from 0 to 100"),
         ({"operation": ["blur"], "filter-decision": "perhaps"}, "'perhaps' is not a valid choice"),
         ({"operation": ["blur"], "filter-issue": "dull"}, "'dull' is not a valid choice"),

@@ -213,7 +213,7 @@ def test_bad_requests_are_refused(batch):
             splitting.submit_split(batch, label, actor=None, **asked)
         assert refused.value.status == status
 
-    refusal(400, "no group 'none'", label="none")
+    refusal(400, "no group “none”", label="none")
     refusal(412, "Reload it and try again", expected_version=ExpectedVersion(version - 1))
     Embedding.objects.all().delete()
     refusal(409, "shoes has vectors for 0 of 29 images. Analyze the batch first")

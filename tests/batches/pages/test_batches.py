@@ -208,7 +208,7 @@ def test_stages_with_their_sentences(reviewer, operator):
     assert reviewer.post(at, {"move": "approve"}).status_code == 403
     unfinished = text_of(operator.post(at, {"move": "approve"}, follow=True))
     assert "This batch is not finished: " in unfinished
-    assert "images in no group" in unfinished
+    assert "images unassigned" in unfinished
     for _ in range(2):
         operator.post(at, {"move": "approve", "confirm": "yes", "reason": "good enough"})
     batch.refresh_from_db()

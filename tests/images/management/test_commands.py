@@ -47,7 +47,7 @@ def test_a_folder_is_taken_in_and_left_as_it_was(folder):
     batch = Batch.objects.get(batch_name="Dunes")
     assert lines[-3:-1] == [
         "2 new, 1 already known, 1 refused.",
-        f"Batch 'Dunes': 2 images, /batches/{batch.pk}/",
+        f"Batch “Dunes”: 2 images, /batches/{batch.pk}/",
     ]
     assert lines[0].startswith(f"refused {folder}/notes.txt: The file is not an image")
     names = Image.objects.order_by("original_filename").values_list(
