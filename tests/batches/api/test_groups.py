@@ -216,7 +216,7 @@ def test_set_groups_by_assignments(client, batch, rows):
     made = client.put(at(batch, "groups/"), {**asked, "create": True})
 
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "group_label")
-    assert "'new'" in refused.json()["detail"]
+    assert "“new”" in refused.json()["detail"]
     assert made.status_code == 200
     assert placed(batch)[0] == "new"
 

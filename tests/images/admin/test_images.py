@@ -108,7 +108,7 @@ def test_edit(operator):
         ({"reference": "x" * 201}, "201"),
         ({"tags": "t" * 65}, "64"),
         ({"kind": "painting"}, "Select a valid choice. painting"),
-        ({"note": "n" * 10_001}, "10000"),
+        ({"note": "n" * 10_001}, "10,000"),
     ],
 )
 def test_bad_edit_says_why_and_changes_nothing(operator, fields, sentence):
