@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from pixproject.web.base import request_id
+from pixproject.web.base import parking, request_id
 
 logger = logging.getLogger("pix.request")
 PROBE_PATHS = ("/api/health/live", "/api/health/ready")
@@ -28,7 +28,7 @@ class RequestIdMiddleware:
             started = time.perf_counter()
             response = self.get_response(request)
             response.headers[request_id.HEADER] = request_id.current()
-            if not request.path.startswith(QUIET_PATHS):
+            if not request.path.startswith(QUIET_PATHS) and not parking.is_parked(request.META):
                 self.log(request, response, time.perf_counter() - started)
         return response
 

@@ -5,12 +5,13 @@ throws its answer away, keeps the request, and runs it again once the check says
 there is no offer.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 OFFER = "pix.park"
 WAS_PARKED = "pix.was_parked"
+IS_PARKED = "pix.is_parked"
 
 Check = Callable[[Collection[str]], Collection[str]]  # which of these names are ready
 
@@ -24,13 +25,19 @@ class Wish:
     seconds: float
 
 
-def park(environ: Mapping[str, Any], wish: Wish) -> bool:
+def park(environ: MutableMapping[str, Any], wish: Wish) -> bool:
     """Put the request aside; False where nobody offered it."""
     offer = environ.get(OFFER)
     if offer is None:
         return False
     offer(wish)
+    environ[IS_PARKED] = True
     return True
+
+
+def is_parked(environ: Mapping[str, Any]) -> bool:
+    """Whether the answer of this request is thrown away."""
+    return bool(environ.get(IS_PARKED))
 
 
 def was_parked(environ: Mapping[str, Any]) -> bool:
