@@ -28,7 +28,7 @@ async function ask() {
   });
   const later = make("button", { className: "button", type: "button", textContent: "Not now" });
   const title = make("h2", { id: "sign-in-again", textContent: "You are no longer signed in" });
-  const text = "Sign in in a new tab. This page keeps what you chose and continues by itself.";
+  const text = "Sign in in a new tab. This page keeps what you chose and continues on its own.";
   const dialog = make("dialog", { className: "sign-in-again card" }, title, make("p", { textContent: text }),
     make("div", { className: "row" }, link, later));
   dialog.setAttribute("aria-labelledby", title.id);

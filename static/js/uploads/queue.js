@@ -91,7 +91,7 @@ class Upload {
     else this.set("checking", `${fileSize(this.file.size)} · checking the image`);
   }
 
-  /** It goes on by itself when the browser is online again, or when the server answers again. */
+  /** It continues when the browser is online again, or when the server answers again. */
   disconnected() {
     this.set("lost", sentence(0));
     this.isDisconnected = true;
@@ -109,7 +109,7 @@ class Upload {
     if ((xhr.status === 200 || xhr.status === 201) && body?.id) return this.accepted(body);
     const later = xhr.getResponseHeader("Retry-After");
     if (xhr.status === 507) {
-      return this.hold(`${sentence(507, body)} Trying again by itself.`, retryAfterMs(later, DISK_FULL_MS));
+      return this.hold(`${sentence(507, body)} Trying again automatically.`, retryAfterMs(later, DISK_FULL_MS));
     }
     // A server that names a time is believed for as long as it does.
     if ((xhr.status === 429 || xhr.status === 503) && (later || this.tries < 5)) {
@@ -159,7 +159,7 @@ export class Uploads {
   constructor({ list, template, maxBytes, onChange, fields = {}, isHeld = false }) {
     Object.assign(this, { list, template, maxBytes, onChange, fields, isHeld });
     this.items = [];
-    this.again = make("button", { type: "button", className: "button small", textContent: "Retry all", hidden: true });
+    this.again = make("button", { type: "button", className: "button small retry-all", textContent: "Retry all", hidden: true });
     this.again.addEventListener("click", () => this.retryAll());
     list.before(this.again);
     window.addEventListener("online", () => this.retryAll((item) => item.isDisconnected));
