@@ -5,13 +5,13 @@ requests and write answers themselves, so as many slow clients as there are thre
 in a loop of its own; gunicorn stays for what it does well: the processes, their heartbeat, reload and graceful stop.
 """
 
-import errno
 import http.client
 import json
 import logging
 import os
 import resource
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -27,6 +27,8 @@ from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer, UnixWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
+from api.core import phrases as api_phrases
+from api.core.disk import ensure_free_space, is_disk_full, is_disk_low, scratch_root
 from api.core.errors import ApiError, ErrorCode, error_body
 from pixproject.web.base import parking, request_id
 
@@ -56,7 +58,9 @@ class Parked(BaseException):
 class Request(HTTPRequestParser):
     """A request while it is being read, with its deadlines."""
 
+    adj: Any
     was_parked = False
+    has_room = False  # its body has been looked at beside the free disk space
 
     def __init__(self, adj: Adjustments) -> None:
         super().__init__(adj)
@@ -74,6 +78,16 @@ class Request(HTTPRequestParser):
             return now - self.started_at > HEADER_S
         allowed_s = TRANSFER_S + float(self.body_bytes_received) / MIN_BYTES_PER_S
         return now - self.header_ended_at > allowed_s
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if not self.is_upload:
+            self.adj = self.adj.without_files
+
+    @property
+    def missing_bytes(self) -> int:
+        """What is still to come of its body, as far as its header says."""
+        return max(0, int(self.content_length) - int(self.body_bytes_received))
 
     @property
     def is_upload(self) -> bool:
@@ -122,6 +136,10 @@ class Refusal(ErrorTask):
         detail = (
             "An internal error." if error.code == 500 else f"The request could not be read: {error.body}."
         )
+        if error.code == 413:
+            size = max(self.request.content_length, self.request.body_bytes_received)
+            limit = self.request.adj.max_request_body_size - 1
+            detail = api_phrases.request_too_large(size, limit, without_files=not self.request.is_upload)
         body = _error_json(ApiError(code, detail, status=error.code))
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
@@ -151,12 +169,18 @@ class Channel(HTTPChannel):
 
     def received(self, data: bytes) -> bool:
         try:
-            return bool(super().received(data))
+            goes_on = bool(super().received(data))
+            if self.request is not None and self.request.headers_finished and not self.request.has_room:
+                ensure_free_space(self.request.missing_bytes)
+                self.request.has_room = True
+            return goes_on
+        except ApiError as error:
+            self.refuse(error)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_disk_full(error):
                 raise
-            self.refuse(ApiError(ErrorCode.DISK_FULL, "The disk is too full to take in this request."))
-            return False
+            self.refuse(ApiError(ErrorCode.DISK_FULL, api_phrases.DISK_IS_FULL))
+        return False
 
     def send(self, data: bytes, do_close: bool = True) -> int:
         sent: int = super().send(data, do_close)
@@ -171,8 +195,8 @@ class Channel(HTTPChannel):
             request.was_parked = True
             self.server.parking.add(self, parked.wish)
 
-    def look_at_clock(self, now: float, elapsed_s: float) -> None:
-        """Close what was idle for too long, and what is read or written too slowly."""
+    def look_at_clock(self, now: float, elapsed_s: float, *, is_low: bool) -> None:
+        """Close what was idle for too long, what is read or written too slowly, and what fills a nearly full disk."""
         if self.total_outbufs_len:
             self.patience_s -= elapsed_s
             if self.patience_s < 0:
@@ -185,17 +209,22 @@ class Channel(HTTPChannel):
         elif self.request.is_late(now):
             detail = f"The request was not complete after {now - self.request.started_at:.0f} seconds."
             self.refuse(ApiError(ErrorCode.REQUEST_TIMEOUT, detail))
+        elif is_low and self.request.body_bytes_received > self.adj.inbuf_overflow:
+            self.refuse(ApiError(ErrorCode.DISK_FULL, api_phrases.DISK_IS_FULL))
 
     def refuse(self, error: ApiError) -> None:
-        """Answer without a thread, and close."""
+        """Answer without a thread, and close; only close where an earlier request is still to be answered."""
+        if self.requests:
+            self.handle_close()
+            return
         body = _error_json(error)
         headers = {"Content-Type": "application/json", "Content-Length": len(body), "Connection": "close"}
         lines = [f"HTTP/1.1 {error.status} {http.client.responses[error.status]}"]
         lines += [f"{name}: {value}" for name, value in {**headers, **error.headers}.items()]
         answer = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-        for request in filter(None, [self.request, *self.requests]):
-            request.close()
-        self.request, self.requests = None, []
+        if self.request is not None:
+            self.request.close()
+            self.request = None
         with self.outbuf_lock:
             self.outbufs[-1].append(answer)
             self.current_outbuf_count += len(answer)
@@ -239,6 +268,8 @@ class Lanes:
         elif len(self.uploads.queue) < MAX_WAITING_UPLOADS:
             self.uploads.add_task(channel)
         else:
+            request.close()
+            channel.requests = []  # nobody works on it, or ever will
             detail = "Too many uploads are waiting. Try again in a few seconds."
             channel.refuse(
                 ApiError(ErrorCode.UNAVAILABLE, detail, headers={"Retry-After": str(BUSY_RETRY_S)})
@@ -284,8 +315,11 @@ class Parking:
                 for channel in ready:
                     del self._parked[channel]
             for channel in ready:
-                if channel.connected:
-                    channel.server.add_task(channel)
+                try:
+                    if channel.connected:
+                        channel.server.add_task(channel)
+                except Exception:  # one connection must not end the thread that serves all
+                    logger.exception("A request that waited could not go on")
             if self._is_open:
                 time.sleep(PARKED_LOOK_S)
 
@@ -334,8 +368,9 @@ class _Serving:
         """Called by the loop once a second."""
         now = time.monotonic()
         elapsed_s, self._looked_at = now - self._looked_at, now
+        is_low = is_disk_low()
         for channel in list(self.active_channels.values()):
-            channel.look_at_clock(now, elapsed_s)
+            channel.look_at_clock(now, elapsed_s, is_low=is_low)
 
 
 class Server(_Serving, TcpWSGIServer):
@@ -352,20 +387,25 @@ class Servers:
     def __init__(self, application: Any, sockets: list[socket.socket], *, threads: int) -> None:
         self.map: dict[int, Any] = {}
         self.lanes, self.parking = Lanes(threads), Parking()
-        self.adjustments = Adjustments(
+        max_file_bytes = settings.MAX_FILES_PER_REQUEST * settings.MAX_UPLOAD_BYTES
+        self.adjustments = self._adjustments(threads, max_file_bytes=max_file_bytes)
+        self.adjustments.without_files = self._adjustments(threads, max_file_bytes=0)
+        self.servers = [self._serve(application, sock) for sock in sockets]
+
+    @staticmethod
+    def _adjustments(threads: int, *, max_file_bytes: int) -> Any:
+        return Adjustments(
             ident="Pix",
             threads=threads,
             connection_limit=_connection_limit(),
             cleanup_interval=1,
             channel_request_lookahead=1,  # reads on while a view runs, so that it learns of a client's end
             max_request_header_size=MAX_HEADER_BYTES,
-            max_request_body_size=settings.MAX_FILES_PER_REQUEST * settings.MAX_UPLOAD_BYTES
-            + settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            max_request_body_size=max_file_bytes + settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1,
             outbuf_high_watermark=MAX_SPOOLED_BYTES,
             clear_untrusted_proxy_headers=False,  # Django's settings say which of them count
             log_socket_errors=False,
         )
-        self.servers = [self._serve(application, sock) for sock in sockets]
 
     def _serve(self, application: Any, sock: socket.socket) -> Any:
         serving: Any = UnixServer if sock.family == socket.AF_UNIX else Server
@@ -419,6 +459,7 @@ class WebWorker(base.Worker):
     """`worker_class` of gunicorn."""
 
     def run(self) -> None:
+        tempfile.tempdir = str(scratch_root())  # Waitress keeps large bodies there until they are complete
         sockets = [getattr(listener, "sock", listener) for listener in self.sockets]
         servers = Servers(self.wsgi, sockets, threads=self.cfg.threads)
         while self.alive and self.ppid == os.getppid():

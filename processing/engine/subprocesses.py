@@ -28,7 +28,7 @@ PR_SET_PDEATHSIG = 1
 TASKS_PER_SUBPROCESS = 500  # a fresh one now and then bounds what a leaking library can hold
 STOP_TIMEOUT_S = 5
 KILLS = (signal.SIGKILL, signal.SIGTERM)  # no library ends itself by them
-MAX_WAITING = 4  # callers without patience, for the pool that requests share
+MAX_WAITING = 6  # callers without patience, for the pool that requests share: less than the threads of views
 NICENESS = 5  # of that pool: a page must not wait for somebody's 50 megapixels
 START_TIMEOUT_S = 30  # a new subprocess takes its work within a second or two, on a busy machine within ten
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import pytest
 
+from api.core.disk import free_bytes
 from pixproject import web_worker
 from pixproject.web.base import parking
 from pixproject.web_worker import Servers
@@ -294,3 +295,51 @@ def test_what_is_no_request_gets_an_error_like_every_other(serve):
     assert json.loads(body_of(answer))["code"] == "malformed"
     assert b" 431 " in long.splitlines()[0]
     assert json.loads(body_of(long))["code"] == "request_too_large"
+
+
+def test_large_body_without_files_is_refused_by_its_header(serve, settings):
+    size = settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1
+
+    refused = serve(echo).ask(get("/", f"Content-Length: {size}", method="POST"))  # nothing of it is sent
+
+    assert b" 413 " in refused.splitlines()[0]
+    assert json.loads(body_of(refused))["code"] == "request_too_large"
+
+
+UPLOAD = ("Content-Type: multipart/form-data; boundary=b", "Content-Length: 2000000")
+
+
+def test_upload_that_would_take_the_last_room_is_refused_by_its_header(serve, settings):
+    settings.MIN_FREE_DISK_BYTES = free_bytes() - 1_000_000
+
+    refused = serve(echo).ask(get("/", *UPLOAD, method="POST"))
+
+    assert b" 507 " in refused.splitlines()[0]
+    assert json.loads(body_of(refused))["code"] == "disk_full"
+
+
+def test_uploads_under_way_make_room_when_the_disk_becomes_low(serve, settings):
+    site = serve(echo)
+    with site.connect() as client:
+        client.sendall(get("/", *UPLOAD, method="POST") + b"x" * 1_000_000)
+        until(
+            lambda: any(c.request for server in site.servers.servers for c in server.active_channels.values())
+        )
+        settings.MIN_FREE_DISK_BYTES = 2**60
+
+        assert b" 507 " in read_all(client).splitlines()[0]
+
+
+def test_refusal_beside_a_parked_request_closes_and_leaves_the_others_waiting(serve, settings):
+    waiting = Waiting()
+    site = serve(waiting)
+    with site.connect() as good, site.connect() as bad:
+        for client in (good, bad):
+            client.sendall(get("/wait"))
+        until(lambda: len(site.servers.parking) == 2)
+        settings.MIN_FREE_DISK_BYTES = 2**60
+        bad.sendall(get("/", *UPLOAD, method="POST"))
+        until(lambda: len(site.servers.parking) == 1)
+        waiting.ready.add("done")
+
+        assert body_of(read_all(good)) == b"again"
