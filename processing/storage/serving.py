@@ -32,7 +32,8 @@ def serve_file(
 ) -> HttpResponseBase:
     """Stream a stored file, or the range of it that was asked for; 304 when the caller has it.
 
-    `alter` gets the whole file and answers as many bytes; they need an `etag` of their own.
+    `alter` gets the whole file and answers as many bytes; they need an `etag` of their own and come only whole: else
+    each range would alter the file again.
 
     Raises:
         ApiError: `file_missing` (404) or `range_not_satisfiable` (416).
@@ -44,7 +45,7 @@ def serve_file(
         response.headers["Content-Disposition"] = (
             content_disposition_header(is_attachment, filename) or "inline"
         )
-        response.headers["Accept-Ranges"] = "bytes"
+        response.headers["Accept-Ranges"] = "bytes" if alter is None else "none"
     response.headers["ETag"] = quoted
     response.headers["Cache-Control"] = f"private, max-age={max_age_s}" if max_age_s else "private, no-cache"
     response.headers["X-Content-Type-Options"] = "nosniff"
@@ -67,7 +68,7 @@ def _content(
     alter: Callable[[bytes], bytes] | None,
 ) -> HttpResponseBase:
     size = _size(key)
-    start, end = _range(request, size, quoted_etag)
+    start, end = _range(request, size, quoted_etag) if alter is None else (0, size)
     is_partial = (start, end) != (0, size)
     body: Iterator[bytes] = iter(())
     if request.method != "HEAD":

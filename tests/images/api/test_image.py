@@ -89,18 +89,18 @@ def test_a_reader_gets_the_original_without_its_position(client, image):
     whole = client.get(address(image, "file/"))
     first = reader.get(address(image, "file/?redirect=1"))
     by_type = reader.get(address(image), HTTP_ACCEPT="image/*")
-    end = reader.get(address(image, "file/"), HTTP_RANGE="bytes=-100")
+    part = reader.get(address(image, "file/"), HTTP_RANGE="bytes=-100")
     limited = make_client("read", user=client.user).get(address(image, "file/"))
     again = reader.get(address(image, "file/"), HTTP_IF_NONE_MATCH=first["ETag"])
 
     assert (body_of(whole), "X-Pix-Altered" in whole) == (stored, False)
-    for response in (first, by_type, limited):
+    for response in (first, by_type, limited, part):
         data = body_of(response)
         assert (response["X-Pix-Altered"], len(data)) == ("gps", len(stored))
         with Pillow.open(io.BytesIO(data)) as altered, Pillow.open(io.BytesIO(stored)) as original:
             assert not altered.getexif().get_ifd(0x8825)
             assert altered.tobytes() == original.tobytes()
-    assert (body_of(end), again.status_code) == (stored[-100:], 304)
+    assert (part.status_code, again.status_code) == (200, 304)
     assert first["ETag"] != whole["ETag"]
     assert reader.get(address(image)).json()["sha256"] == image.sha256
 
