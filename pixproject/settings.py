@@ -29,9 +29,7 @@ SECRET_KEY = env.str("SECRET_KEY", "") or secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 BEHIND_HTTPS_PROXY = env.bool("BEHIND_HTTPS_PROXY", False)
-# Where a proxy is said to be, and not which: it stands in a network that the internet does not reach.
-_PRIVATE = ["127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"]
-TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[]) or (_PRIVATE if BEHIND_HTTPS_PROXY else [])
+TRUSTED_PROXIES = env.list("TRUSTED_PROXIES", default=[])
 
 # --- PostgreSQL, Redis, cache -------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", "")
