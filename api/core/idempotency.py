@@ -7,6 +7,7 @@ lock ends with that transaction, so whoever gets it afterwards finds the row. Re
 import functools
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,6 +25,8 @@ from api.core.errors import ApiError, ErrorCode, invalid_field
 from api.core.requests import body_of
 from api.core.written_files import removed_on_error
 from api.models import IdempotencyKey
+
+logger = logging.getLogger("pix.idempotency")
 
 HEADER = "Idempotency-Key"
 FIELD = "idempotency_key"
@@ -172,7 +175,11 @@ def _mend_files(request: Request) -> None:
     # In the order of their hashes, as they are taken in: two requests with the same files cannot deadlock.
     for file in sorted(sent, key=lambda file: getattr(file, "sha256", "")):
         for mend in _mends:
-            mend(file, request.user)
+            try:
+                with transaction.atomic():
+                    mend(file, request.user)
+            except (ApiError, OSError) as error:  # the stored answer is right all the same
+                logger.warning("Could not mend a file that was sent again: %s", error)
 
 
 def _store(claim: Claim, response: Response) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 logger = logging.getLogger("pix.files")
 SETTLE_S = 2.0  # a request waits for it
@@ -48,13 +48,15 @@ def removed_on_error() -> Iterator[None]:
     session = connection.connection
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         if (
             connection.in_atomic_block
         ):  # an outer transaction, whose COMMIT is still to come, without these rows
             _remove(keys)
         elif keys:
-            is_answered = session is not None and session is connection.connection
+            # Django keeps a session whose COMMIT ended in an InterfaceError.
+            is_lost = isinstance(error, (InterfaceError, OperationalError))
+            is_answered = session is not None and session is connection.connection and not is_lost
             _remove(_unused(keys, is_answered=is_answered))
         raise
     finally:

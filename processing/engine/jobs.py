@@ -102,7 +102,7 @@ def submit_job(
             "submitted",
             phrases.submitted(len(rows), sum(hits)),
         )
-        if all(hits):
+        if rows and all(hits):
             message = f"{len(rows)} of {len(rows)} operations completed."
             _log_event(job, "finished", message, data={"status": JobStatus.COMPLETED})
         _wake_on_commit(row.queue for row in rows if row.status == OperationStatus.QUEUED)

@@ -1,6 +1,5 @@
 """Do the rows and the stored files agree? Finds missing, damaged and orphaned files and mends them."""
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -193,9 +192,10 @@ def find_leftovers(report: Report, *, repair: bool, before: datetime) -> None:
     """Temporary files of processes that were killed, and of health checks."""
     _add_orphans(report, TEMPORARY, [f for f in walk("health") if f.changed_at < before], repair=repair)
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*"):
-        byte_size, changed_at = _measure(path)
-        if changed_at >= before:
+        measured = _measure(path)
+        if measured is None or measured[1] >= before:
             continue
+        byte_size, _ = measured
         if repair and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         elif repair:
@@ -204,12 +204,14 @@ def find_leftovers(report: Report, *, repair: bool, before: datetime) -> None:
         report.findings.append(Finding(ORPHANED, TEMPORARY, path.name, detail=detail, done=done))
 
 
-def _measure(path: Path) -> tuple[int, datetime]:
-    """The bytes in a file or folder, and when anything in it last changed."""
+def _measure(path: Path) -> tuple[int, datetime] | None:
+    """The bytes in a file or folder, and when anything in it last changed; None for one that goes meanwhile."""
     size, changed = 0, 0.0
-    for inner in (path, *path.rglob("*")):
-        with contextlib.suppress(FileNotFoundError):  # removed since it was listed
+    try:
+        for inner in (path, *path.rglob("*")):
             facts = inner.lstat()
             size += 0 if inner.is_dir() else facts.st_size
             changed = max(changed, facts.st_mtime)
+    except FileNotFoundError:  # somebody is at work in it
+        return None
     return size, datetime.fromtimestamp(changed, UTC)

@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from pixproject.web.base import database
 from processing import sweeper
+from processing.storage import leftovers
 
 
 class Command(BaseCommand):
@@ -21,6 +22,7 @@ class Command(BaseCommand):
             counts = sweeper.sweep()
             sweeper.do_chores({})
             sweeper.housekeeping()
+            leftovers.wait()
             self.stdout.write(
                 f"Operations requeued: {counts['returned']}. Failed: {counts['failed']}. "
                 f"Queues woken: {counts['woken']}."

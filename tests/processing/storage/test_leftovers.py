@@ -10,7 +10,7 @@ from django.core.cache import cache
 from images.models import Rendition
 from processing.engine.registry import CHORES
 from processing.models import Artifact
-from processing.storage import leftovers
+from processing.storage import integrity, leftovers
 from tests.factories.rest import client_of, finished, make_image
 from tests.factories.waiting import wait_until
 
@@ -85,3 +85,26 @@ def test_sweeper_removes_them_every_hour_beside_its_sweeps(transactional_db, set
     assert every_s == HOUR_S
     assert wait_until(lambda: not path.exists())
     assert wait_until(lambda: not leftovers._is_running.locked())
+
+
+def test_removal_that_failed_is_tried_again_at_the_next_hour(db, monkeypatch):
+    asked = []
+
+    def fails(file_class, *args, **options):
+        asked.append(file_class)
+        raise OSError("the storage is away")
+
+    monkeypatch.setattr(integrity, "find_orphans", fails)
+    for _ in range(2):
+        with pytest.raises(OSError, match="away"):
+            leftovers.remove()
+
+    assert len(asked) == 2
+
+
+def test_what_goes_while_it_is_measured_is_no_finding(db, settings, monkeypatch):
+    gone = left(Path(settings.FILE_UPLOAD_TEMP_DIR) / "upload-gone", hours=25)
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter([gone, gone.with_name("never-there")]))
+    gone.unlink()
+
+    assert leftovers.remove() == 0
